@@ -1,0 +1,97 @@
+import tseslint from 'typescript-eslint'
+import importX from 'eslint-plugin-import-x'
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
+
+/** Which folder may not import which: coordinator and worker meet only in shared. */
+const zones = [
+  {
+    target: './src/coordinator',
+    from: './src/worker',
+    message: 'coordinator and worker meet only in shared',
+  },
+  {
+    target: './src/worker',
+    from: './src/coordinator',
+    message: 'coordinator and worker meet only in shared',
+  },
+  {
+    target: './src/shared',
+    from: ['./src/coordinator', './src/worker', './src/cli', './src/stack', './src/options'],
+    message: 'shared imports nothing above it',
+  },
+  {
+    target: ['./src/coordinator', './src/worker', './src/shared', './src/options'],
+    from: ['./src/cli', './src/stack', './src/run-group.ts'],
+    message: 'the library does not know its command line, its development stack or its composition root',
+  },
+]
+
+/** The library on the left is imported only by the files on the right. */
+const owners = {
+  kafkajs: ['src/shared/kafka/**'],
+  'node-zookeeper-client': ['src/coordinator/storage/zookeeper/client.ts'],
+  piscina: ['src/coordinator/threads/thread-pool.ts', 'src/worker/entry.ts'],
+  comlink: ['src/coordinator/threads/**', 'src/worker/entry.ts', 'src/shared/error-wire.ts'],
+  zod: ['src/options/**'],
+  commander: ['src/cli/**'],
+  pino: ['src/shared/logger.ts'],
+  snappy: ['src/worker/decode/codecs/**'],
+  'lz4-napi': ['src/worker/decode/codecs/**'],
+  fzstd: ['src/worker/decode/codecs/**'],
+  '@node-rs/crc32': ['src/worker/decode/**'],
+}
+
+const ownedBy = path =>
+  Object.entries(owners)
+    .filter(([, files]) => !files.includes(path))
+    .map(([name]) => ({ name, message: `only ${owners[name].join(', ')} may import ${name}` }))
+
+export default tseslint.config(
+  { ignores: ['dist/**', '.build/**', 'node_modules/**'] },
+  ...tseslint.configs.strictTypeChecked.map(config => ({ ...config, files: ['**/*.ts'] })),
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/resolver-next': [createTypeScriptImportResolver({ project: ['src', 'test', 'bench'] })],
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/require-await': 'off',
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { zones }],
+    },
+  },
+  { files: ['src/**/*.ts'], rules: { 'no-restricted-imports': ['error', { paths: ownedBy('') }] } },
+  ...[...new Set(Object.values(owners).flat())].map(path => ({
+    files: [path],
+    rules: { 'no-restricted-imports': ['error', { paths: ownedBy(path) }] },
+  })),
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            {
+              from: 'package',
+              package: 'node:test',
+              name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'],
+            },
+          ],
+        },
+      ],
+    },
+  },
+)

@@ -1,0 +1,84 @@
+import type { GroupError } from '../../shared/errors.ts'
+import type { Lease } from '../../shared/memory/group-memory.ts'
+import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
+
+/** What a member tells the group about itself. */
+export interface MemberDescription {
+  readonly memberId: string
+  /** Topic to number of threads that may handle it. */
+  readonly subscription: Readonly<Record<string, number>>
+}
+
+/** Ownership of one partition by this member, from `claim` until `release` or until the storage says it is lost. */
+export interface Claim extends TopicPartition {
+  /** Unique and growing over all claims of the partition; the fencing token that handlers get. */
+  readonly epoch: bigint
+  /** What was committed when the claim was made; null if nothing is stored. Read after the claim was made. */
+  readonly committedOffset: Offset | null
+}
+
+/** A position to store for a partition that has none. */
+export interface StartOffset extends TopicPartition {
+  readonly offset: Offset
+}
+
+export type StoredOffset = StartOffset
+
+export type SessionState = 'unconnected' | 'connected' | 'disconnected' | 'expired' | 'closed'
+
+/** What a storage tells its member. Listeners must not throw. */
+export interface GroupStorageListener {
+  /** Claims are certainly valid until `lease`; called at each renewal. */
+  leaseRenewed(lease: Lease): void
+  /** The lease has run out, or the session ended: no handler may start, nothing may be committed. */
+  leaseOver(): void
+  /** Connection to the storage lost; claims may survive. */
+  disconnected(): void
+  /** Connected again within the session and every surviving claim verified; lost ones were reported before this. */
+  restored(): void
+  /** The session is over: every claim is void. The member must `join` again. */
+  expired(): void
+  /** This one claim is gone although the session lives: its node was deleted or replaced by somebody else. */
+  claimLost(claim: Claim, reason: GroupError): void
+  /** Somebody else wrote to a node of a claim; our value stands (it was or will be written again). */
+  foreignWrite(claim: Claim, details: GroupError): void
+}
+
+/** Lets the caller see that a claim waits, and give up waiting. */
+export interface ClaimAttempt {
+  /** Aborting it rejects the claim with its reason; nothing stays behind in the storage. */
+  readonly signal: AbortSignal
+  /** Called once if the partition is held by somebody else and the claim waits for the holder to go. */
+  readonly onRefused: (holder: string) => void
+}
+
+/**
+ * Where a group keeps its membership, claims and offsets. ZooKeeper is one implementation; Kafka's own groups can be
+ * another. Calls reject with GroupError; a call whose effect is unknown (connection lost) rejects with a retryable
+ * code, and the storage reads back before anything is done twice.
+ */
+export interface GroupStorage {
+  /** Connects. Writes nothing. ZOOKEEPER_UNREACHABLE within the connect deadline. */
+  open(listener: GroupStorageListener): Promise<void>
+  readonly sessionState: SessionState
+  /** Session timeout as negotiated, in milliseconds; known after `open`. */
+  readonly sessionTimeoutMs: number
+  /** Brokers as the storage knows them; empty if it knows none. */
+  listBrokers(): Promise<BrokerAddress[]>
+  /** Offsets stored for these topics. A node that is not a decimal number: OFFSET_CORRUPT naming it. `-1` and no node: absent. */
+  readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
+  /** Makes this process a member. Waits for an earlier holder of the id; MEMBER_ID_TAKEN if it lives on. Also after `expired`. */
+  join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
+  /** Stores positions for all partitions that have none, in partition order, in one transaction as far as sizes allow. Existing ones stand. */
+  pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>
+  /** Takes a partition: at once if free, else the instant its holder lets go. */
+  claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
+  /** Stores the next offset to read, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is void. */
+  commit(claim: Claim, nextOffset: Offset): Promise<void>
+  /** Stores the offset (if given) and gives the partition up, in one transaction. */
+  release(claim: Claim, nextOffset: Offset | null): Promise<void>
+  /** Leaves the group: removes this member's own nodes. */
+  leave(): Promise<void>
+  /** Ends the session within the deadline. Idempotent; also before `open`. */
+  close(): Promise<void>
+}

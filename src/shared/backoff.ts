@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface BackoffOptions {
+  readonly initialMs: number
+  readonly maxMs: number
+}
+
+/** Delays that double up to a cap, each spread evenly over its upper half so that many waiters do not meet. */
+export class Backoff {
+  readonly #options: BackoffOptions
+  readonly #random: () => number
+  #attempt = 0
+
+  constructor(options: BackoffOptions, random: () => number = Math.random) {
+    this.#options = options
+    this.#random = random
+  }
+
+  nextDelayMs(): number {
+    const full = Math.min(this.#options.maxMs, this.#options.initialMs * 2 ** this.#attempt)
+    this.#attempt += 1
+    return full / 2 + (this.#random() * full) / 2
+  }
+
+  reset(): void {
+    this.#attempt = 0
+  }
+
+  /** Waits for the next delay; rejects with the signal's reason when it aborts. */
+  async wait(signal?: AbortSignal): Promise<void> {
+    await delay(this.nextDelayMs(), undefined, signal === undefined ? {} : { signal })
+  }
+}

@@ -1,0 +1,94 @@
+import * as Comlink from 'comlink'
+import { ERROR_CODES, GroupError, toError, type ErrorCode, type ErrorDetails } from './errors.ts'
+
+/** An error as plain data: structured clone and Comlink both drop `code`, and Comlink drops `cause` too. */
+export interface ErrorWire {
+  readonly name: string
+  readonly message: string
+  readonly stack: string
+  readonly code?: string
+  readonly details?: ErrorDetails
+  readonly cause?: ErrorWire
+}
+
+const MAX_CAUSES = 8
+
+/** Any thrown value as plain data. Never throws, whatever the value's getters do; circular causes are cut. */
+export function toWire(thrown: unknown, depth = 0): ErrorWire {
+  const error = toError(thrown)
+  const cause = read(error, 'cause')
+  const code = read(error, 'code')
+  return {
+    name: text(read(error, 'name'), 'Error'),
+    message: text(read(error, 'message'), ''),
+    stack: text(read(error, 'stack'), ''),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(error instanceof GroupError ? { details: plain(error.details) } : {}),
+    ...(cause !== undefined && depth < MAX_CAUSES ? { cause: toWire(cause, depth + 1) } : {}),
+  }
+}
+
+/** Back to an error with the same name, message, code, details, stack and causes. */
+export function fromWire(wire: ErrorWire): Error {
+  const cause = wire.cause === undefined ? undefined : fromWire(wire.cause)
+  const error = isOurCode(wire) ? groupError(wire, wire.code, cause) : foreignError(wire, cause)
+  if (wire.stack !== '') error.stack = wire.stack
+  return error
+}
+
+function isOurCode(wire: ErrorWire): wire is ErrorWire & { code: ErrorCode } {
+  return wire.name === 'GroupError' && wire.code !== undefined && Object.hasOwn(ERROR_CODES, wire.code)
+}
+
+function groupError(wire: ErrorWire, code: ErrorCode, cause: Error | undefined): GroupError {
+  return new GroupError(code, wire.message, { details: wire.details ?? {}, cause })
+}
+
+function foreignError(wire: ErrorWire, cause: Error | undefined): Error {
+  const error = new Error(wire.message, cause === undefined ? undefined : { cause })
+  error.name = wire.name
+  if (wire.code !== undefined) Object.assign(error, { code: wire.code })
+  return error
+}
+
+function read(error: Error, key: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[key]
+  } catch {
+    return undefined // a getter of somebody's error threw: the field is unreadable, the rest still tells the story
+  }
+}
+
+function text(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
+/** Details survive structured clone only as plain data; bigint does too. */
+function plain(details: ErrorDetails): ErrorDetails {
+  return Object.fromEntries(
+    Object.entries(details).filter(([, value]) =>
+      ['string', 'number', 'boolean', 'bigint'].includes(typeof value),
+    ),
+  )
+}
+
+interface ThrownWire {
+  readonly thrown: ErrorWire
+}
+
+/** Comlink marks what was thrown as `{ value }` with a symbol of its own; its own 'throw' handler is replaced, marker and all. */
+export function carryErrorsAcrossThreads(): void {
+  const original = Comlink.transferHandlers.get('throw')
+  if (original === undefined)
+    throw new GroupError('INTERNAL', "comlink has no 'throw' transfer handler to replace")
+  Comlink.transferHandlers.set('throw', {
+    canHandle: (value): value is { value: unknown } => original.canHandle(value),
+    serialize: ({ value }: { value: unknown }): [ThrownWire, []] => [
+      { thrown: toWire(value) },
+      [],
+    ],
+    deserialize: ({ thrown }: ThrownWire): never => {
+      throw fromWire(thrown)
+    },
+  })
+}

@@ -1,0 +1,117 @@
+/**
+ * Every code this package throws, with whether trying again can help, what it means and what to do.
+ * Users match on the code (`isGroupError(error, code)`), never on the message.
+ */
+export const ERROR_CODES = {
+  CONFIG_INVALID: { retryable: false, meaning: 'an option is unknown, ill-typed or contradicts another' },
+  HANDLER_MODULE_INVALID: {
+    retryable: false,
+    meaning: 'the handler module is missing, does not parse or exports nothing usable',
+  },
+  HANDLER_SETUP_FAILED: { retryable: false, meaning: '`setup` of the handler module threw' },
+  HANDLER_HOOK_FAILED: { retryable: false, meaning: '`claimed` or `released` of the handler module threw' },
+  HANDLER_FAILED: {
+    retryable: false,
+    meaning: 'the handler threw or rejected for one record; its partition stops there',
+  },
+  DECODE_FAILED: {
+    retryable: false,
+    meaning: 'the value of one record could not be decoded; its partition stops there',
+  },
+  ZOOKEEPER_UNREACHABLE: {
+    retryable: true,
+    meaning: 'no ZooKeeper server answered within the connect deadline',
+  },
+  ZOOKEEPER_DISCONNECTED: {
+    retryable: true,
+    meaning: 'the call could not be sent or its answer did not come; its effect is unknown',
+  },
+  ZOOKEEPER_REFUSED: {
+    retryable: false,
+    meaning: 'ZooKeeper answered a call with an error nobody expects here',
+  },
+  SESSION_EXPIRED: {
+    retryable: true,
+    meaning: 'the ZooKeeper session is over and everything it claimed with it',
+  },
+  LEASE_OVER: {
+    retryable: true,
+    meaning: 'claims are no longer certainly valid, so nothing is handled or committed',
+  },
+  MEMBER_ID_TAKEN: { retryable: false, meaning: 'a live member of the group uses this memberId' },
+  CLAIM_REFUSED: {
+    retryable: true,
+    meaning: 'another member still owns the partition after the configured retries',
+  },
+  CLAIM_LOST: { retryable: true, meaning: 'the owner node of a claim is gone or belongs to another session' },
+  FOREIGN_WRITE: {
+    retryable: true,
+    meaning: 'something outside this member wrote to a node of a claimed partition',
+  },
+  OFFSET_CORRUPT: { retryable: false, meaning: 'a stored offset is not a decimal number' },
+  OFFSET_MISSING: {
+    retryable: false,
+    meaning: "nothing is stored for a partition and offsetReset is 'none'",
+  },
+  OFFSET_OUT_OF_RANGE: { retryable: false, meaning: 'the stored offset is outside of the log' },
+  BROKERS_UNREACHABLE: { retryable: true, meaning: 'no Kafka broker answered within the connect deadline' },
+  BROKERS_NOT_FOUND: { retryable: false, meaning: 'no brokers were given and ZooKeeper lists none' },
+  BROKER_DISCONNECTED: {
+    retryable: true,
+    meaning: 'the connection to a broker ended or its answer did not come',
+  },
+  BROKER_REFUSED: { retryable: false, meaning: 'a broker answered with an error code' },
+  BROKER_UNSUPPORTED: { retryable: false, meaning: 'a broker does not speak a version this client knows' },
+  TOPIC_NOT_FOUND: { retryable: false, meaning: 'a subscribed topic does not exist' },
+  FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
+  BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
+  BATCH_TOO_LARGE: { retryable: false, meaning: 'a batch is larger than the configured maximum' },
+  CODEC_UNSUPPORTED: {
+    retryable: false,
+    meaning: 'a batch is compressed with a codec this client does not know',
+  },
+  WORKER_DIED: { retryable: false, meaning: 'a worker thread ended without being asked to' },
+  STOP_TIMEOUT: { retryable: false, meaning: 'stop() reached its deadline; handlers were cut' },
+  NOT_RUNNING: { retryable: false, meaning: 'the call needs a running group' },
+  STACK_FAILED: { retryable: false, meaning: 'the development stack could not be started' },
+  INTERNAL: { retryable: false, meaning: 'a defect of this package; please report it' },
+} as const satisfies Record<string, { retryable: boolean; meaning: string }>
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Plain data about where and on what an error happened: topic, partition, offset, path, memberId … */
+export type ErrorDetails = Readonly<Record<string, unknown>>
+
+/** The one error class of this package. `message` says what failed, on what, and what to do or what happens next. */
+export class GroupError extends Error {
+  override readonly name = 'GroupError'
+  readonly code: ErrorCode
+  readonly retryable: boolean
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, extra: { details?: ErrorDetails; cause?: unknown } = {}) {
+    super(message, extra.cause === undefined ? undefined : { cause: extra.cause })
+    this.code = code
+    this.retryable = ERROR_CODES[code].retryable
+    this.details = extra.details ?? {}
+  }
+}
+
+/** True for errors of this package, also after they crossed a thread; with `code`, only for that one. */
+export function isGroupError(error: unknown, code?: ErrorCode): error is GroupError {
+  return error instanceof GroupError && (code === undefined || error.code === code)
+}
+
+/** Whatever was thrown, as an Error: strings and other values become its message. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  return new Error(`thrown value: ${describe(thrown)}`)
+}
+
+function describe(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return Object.prototype.toString.call(value) // its own conversion threw: the tag is all there is to tell
+  }
+}

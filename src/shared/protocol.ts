@@ -1,0 +1,91 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { LogLevel } from './logger.ts'
+import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
+import type { ApiVersions } from './kafka/api-versions.ts'
+import type { BrokerAddress, Offset, TopicPartition } from './types.ts'
+
+/**
+ * The wire between the coordinator and a worker thread, on one page. Three ports per thread: coordinator calls
+ * worker (WorkerApi), worker calls coordinator (CoordinatorApi), and one-way messages (WorkerMessage). Each
+ * direction has its own port, because Comlink may close a shared one when its last proxy is collected.
+ */
+
+/** What a thread is started with. */
+export interface WorkerStart {
+  readonly workerPort: MessagePort
+  readonly coordinatorPort: MessagePort
+  readonly messagePort: MessagePort
+  readonly groupMemory: SharedArrayBuffer
+  readonly workerMemory: SharedArrayBuffer
+  readonly settings: WorkerSettings
+}
+
+/** Plain data: the part of the resolved options that workers need. */
+export interface WorkerSettings {
+  readonly groupId: string
+  readonly memberId: string
+  /** Index of the thread in the pool, from 0: `context.threadId`. */
+  readonly threadId: number
+  /** file: URL. */
+  readonly handlerUrl: string
+  readonly connection: KafkaConnectionOptions
+  /** This thread's share of fetch.maxBufferedBytes. */
+  readonly maxBufferedBytes: number
+  readonly maxBytesPerPartition: number
+  readonly maxWaitMs: number
+  readonly minBytes: number
+  readonly maxBatchBytes: number
+  readonly readCommitted: boolean
+}
+
+/** Names a lane of a claim: the claim's epoch is unique, so a late message about an old claim finds nothing. */
+export interface LaneId extends TopicPartition {
+  readonly epoch: bigint
+  readonly lane: number
+}
+
+export interface LaneStart extends LaneId {
+  /** LaneMemory of the claim; its floor is where to start. */
+  readonly memory: SharedArrayBuffer
+  readonly paused: boolean
+}
+
+/** Who leads the partitions, as far as the coordinator knows; replaces what the worker knew. */
+export interface LeaderView {
+  readonly brokers: readonly BrokerAddress[]
+  readonly versions: ApiVersions
+  /** topic → leader node id by partition number; -1 = none at the moment. */
+  readonly leaders: Readonly<Record<string, readonly number[]>>
+}
+
+export interface WorkerApi {
+  /** Imports the handler module and runs `setup`. HANDLER_MODULE_INVALID, HANDLER_SETUP_FAILED. */
+  loadHandler(): Promise<void>
+  updateLeaders(view: LeaderView): void
+  /** Runs `claimed`, then fetches and handles from the floor in the lane's memory on. HANDLER_HOOK_FAILED. */
+  startLane(lane: LaneStart): Promise<void>
+  /** Takes no further record; when the one in hand is finished, runs `released` and forgets the lane. Its progress is in its memory. Unknown lanes: nothing to do. */
+  drainLane(lane: LaneId): Promise<void>
+  /** Aborts the lane's signal. With drainLane this is how a lost claim ends. */
+  abortLane(lane: LaneId, reason: string): void
+  setPaused(lane: LaneId, paused: boolean): void
+  /** Drains every lane, runs `teardown`, closes connections; the thread's task then ends. */
+  stop(): Promise<void>
+}
+
+export interface CoordinatorApi {
+  /** The position is outside of the log. Answers where to go on (the reset policy), or rejects: the lane stops. */
+  resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset>
+  /** Token for SASL OAUTHBEARER: functions do not cross threads. */
+  oauthToken(): Promise<{ value: string }>
+}
+
+/** One-way messages of a worker. */
+export type WorkerMessage =
+  | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
+  /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
+  | { readonly type: 'leaders-stale'; readonly reason: string }
+  /** A lane stopped for good until an operator acts; `error` is an ErrorWire. */
+  | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
+  /** A condition worth an error event; the lane tries on. */
+  | { readonly type: 'lane-troubled'; readonly lane: LaneId; readonly error: unknown }
