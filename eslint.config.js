@@ -28,7 +28,7 @@ const zones = [
 
 /** The library on the left is imported only by the files on the right. */
 const owners = {
-  kafkajs: ['src/shared/kafka/**'],
+  kafkajs: ['src/shared/kafka/**', 'src/stack/broker-check.ts'],
   'node-zookeeper-client': [
     'src/coordinator/storage/zookeeper/client.ts',
     'src/coordinator/storage/zookeeper/connection.ts',
