@@ -29,7 +29,7 @@ const WORTH_LOOKS = 1
 
 /**
  * The one move that helps most, or null. From the busiest thread that is behind to the idlest one: of its movable
- * lanes with a backlog, the one that comes closest to half of the waiting work, so that no thread is left with all.
+ * lanes the one with the largest backlog, which is always the one nearest to half of the waiting work.
  */
 export function chooseMove<L>(threads: readonly ThreadObservation<L>[]): LaneMove<L> | null {
   const to = extreme(threads, (a, b) => a.busyShare < b.busyShare)
@@ -41,7 +41,7 @@ export function chooseMove<L>(threads: readonly ThreadObservation<L>[]): LaneMov
   const idle = threads[to]!
   const behind = threads[from]!
   if (idle.busyShare >= IDLE_SHARE || behind.busyShare < BEHIND_SHARE || waitingLanes(behind) < 2) return null
-  const lane = laneNearestHalf(behind)
+  const lane = largestLane(behind)
   return lane === null ? null : { lane, from, to }
 }
 
@@ -49,14 +49,14 @@ function waitingLanes(thread: ThreadObservation<unknown>): number {
   return thread.lanes.filter(lane => lane.backlog > 0).length
 }
 
-function laneNearestHalf<L>(thread: ThreadObservation<L>): L | null {
+function largestLane<L>(thread: ThreadObservation<L>): L | null {
   const total = thread.lanes.reduce((sum, lane) => sum + lane.backlog, 0)
   const perLook = thread.lanes.reduce((sum, lane) => sum + lane.handled, 0)
   if (total < perLook * WORTH_LOOKS) return null
   let best: LaneObservation<L> | null = null
   for (const lane of thread.lanes) {
     if (!lane.movable || lane.backlog === 0) continue
-    if (best === null || Math.abs(lane.backlog - total / 2) < Math.abs(best.backlog - total / 2)) best = lane
+    if (best === null || lane.backlog > best.backlog) best = lane
   }
   return best?.lane ?? null
 }

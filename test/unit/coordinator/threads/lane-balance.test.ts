@@ -10,9 +10,9 @@ describe('lane balance', () => {
     assert.deepEqual(chooseMove([thread(1, lane('a', 5000), lane('b', 5000)), thread(0)]), { lane: 'a', from: 0, to: 1 })
   })
 
-  it('moves the lane that comes closest to half of the waiting work', () => {
-    const move = chooseMove([thread(0), thread(1, lane('small', 100), lane('big', 9000), lane('half', 4500))])
-    assert.equal(move?.lane, 'half')
+  it('moves the lane with the most waiting work', () => {
+    const move = chooseMove([thread(0), thread(1, lane('small', 100), lane('big', 9000), lane('middle', 4500))])
+    assert.equal(move?.lane, 'big')
   })
 
   it('leaves a thread alone that is behind on one lane only: there is nothing to share', () => {
