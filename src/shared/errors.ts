@@ -73,6 +73,10 @@ export const ERROR_CODES = {
   WORKER_DIED: { retryable: false, meaning: 'a worker thread ended without being asked to' },
   STOP_TIMEOUT: { retryable: false, meaning: 'stop() reached its deadline; handlers were cut' },
   NOT_RUNNING: { retryable: false, meaning: 'the call needs a running group' },
+  EVENT_LOOP_BLOCKED: {
+    retryable: true,
+    meaning: 'the thread of the coordinator was blocked for so long that the session is in danger',
+  },
   STACK_FAILED: { retryable: false, meaning: 'the development stack could not be started' },
   INTERNAL: { retryable: false, meaning: 'a defect of this package; please report it' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>
