@@ -56,7 +56,8 @@ try {
   printPartitions(rows)
   const lag = rows.reduce((sum, row) => sum + (row.lag ?? 0), 0)
   if (interrupted.signal.aborted) say('Interrupted: what was handled is committed.')
-  else if (lag !== 0 || result.handled !== RECORDS) throw new Error(`expected ${RECORDS} records and lag 0, got ${result.handled} and ${lag}`)
+  else if (lag !== 0 || result.handled !== RECORDS)
+    throw new Error(`expected ${RECORDS} records and lag 0, got ${result.handled} and ${lag}`)
   say(`Read back from ZooKeeper: every partition committed to its end, lag ${lag}.`)
 } finally {
   await stack.stop()

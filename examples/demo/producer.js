@@ -22,7 +22,10 @@ export async function fillTopic(brokers, topic, partitions, records) {
   const kafka = new kafkajs.Kafka({ clientId: 'demo-producer', brokers, logLevel: kafkajs.logLevel.ERROR })
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }], waitForLeaders: true })
+  await admin.createTopics({
+    topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
+    waitForLeaders: true,
+  })
   await admin.disconnect()
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await producer.connect()

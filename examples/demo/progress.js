@@ -24,7 +24,10 @@ export async function showProgress(group, total, signal) {
     for (;;) {
       const { handled, lag } = group.status()
       const seconds = (performance.now() - startedMs) / 1000
-      bar.update(handled, { rate: Math.round(handled / seconds).toLocaleString('en'), lag: lag.toLocaleString('en') })
+      bar.update(handled, {
+        rate: Math.round(handled / seconds).toLocaleString('en'),
+        lag: lag.toLocaleString('en'),
+      })
       if (failure !== null) throw failure
       if (handled >= total || signal.aborted) return
       await sleep(LOOK_EVERY_MS)

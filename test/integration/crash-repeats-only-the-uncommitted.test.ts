@@ -34,14 +34,25 @@ describe('kill -9 of a member', () => {
 
     const before = ledger.read()
     const committed = await readOffsets(groupId, topic)
-    assert.ok(Object.values(committed).some(offset => offset > 0), 'nothing was committed before the kill')
-    const allowedTwice = new Set(before.filter(({ partition, offset }) => offset >= committed[partition]!).map(({ partition, offset }) => `${partition}/${offset}`))
+    assert.ok(
+      Object.values(committed).some(offset => offset > 0),
+      'nothing was committed before the kill',
+    )
+    const allowedTwice = new Set(
+      before
+        .filter(({ partition, offset }) => offset >= committed[partition]!)
+        .map(({ partition, offset }) => `${partition}/${offset}`),
+    )
 
     const group = await runMember(t, ledger.handler(), options)
     await handled(group, RECORDS - before.length + allowedTwice.size)
     await group.stop()
     const counts = countByRecord(ledger.read())
     assert.equal(counts.size, RECORDS)
-    for (const [record, count] of counts) assert.ok(count === 1 || (count === 2 && allowedTwice.has(record)), `${record} was handled ${count} times`)
+    for (const [record, count] of counts)
+      assert.ok(
+        count === 1 || (count === 2 && allowedTwice.has(record)),
+        `${record} was handled ${count} times`,
+      )
   })
 })

@@ -19,7 +19,11 @@ describe('every record once and in order', () => {
     const ends = await endOffsets(topic)
     const consume = async (expected: number): Promise<Ledger> => {
       const ledger = new Ledger(t)
-      const group = await runMember(t, ledger.handler(), { groupId, topics: [topic], zookeeper: stack.zookeeper })
+      const group = await runMember(t, ledger.handler(), {
+        groupId,
+        topics: [topic],
+        zookeeper: stack.zookeeper,
+      })
       await handled(group, expected)
       await group.stop()
       return ledger

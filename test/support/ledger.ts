@@ -80,7 +80,8 @@ export function firstDisorder(entries: readonly LedgerEntry[]): string | null {
   for (const { partition, offset, epoch } of entries) {
     const lane = `${partition}@${epoch}`
     const before = last.get(lane)
-    if (before !== undefined && offset <= before) return `partition ${partition}, epoch ${epoch}: ${offset} after ${before}`
+    if (before !== undefined && offset <= before)
+      return `partition ${partition}, epoch ${epoch}: ${offset} after ${before}`
     last.set(lane, offset)
   }
   return null

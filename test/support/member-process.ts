@@ -33,7 +33,9 @@ export class MemberProcess {
     this.#child.stderr!.on('data', (chunk: Buffer) => {
       this.errors += chunk.toString()
     })
-    this.exited = once(this.#child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
+    this.exited = once(this.#child, 'exit').then(
+      ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+    )
     t.after(async () => {
       this.#child.kill('SIGKILL')
       await this.exited

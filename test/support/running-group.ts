@@ -5,7 +5,12 @@ import { eventually } from './eventually.js'
 
 /** A member in this process; stopped when the test ends. */
 export async function runMember(t: TestContext, handler: URL, options: RunGroupOptions): Promise<Group> {
-  const group = await runGroup(handler, { logger: silentLogger, threads: 2, offsetReset: 'earliest', ...options })
+  const group = await runGroup(handler, {
+    logger: silentLogger,
+    threads: 2,
+    offsetReset: 'earliest',
+    ...options,
+  })
   t.after(() => group.stop())
   return group
 }

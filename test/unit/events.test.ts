@@ -31,7 +31,8 @@ describe('group events', () => {
 
   it('keep the newest errors for the first listener, up to the buffer size', () => {
     const events = new GroupEvents(2, silentLogger)
-    for (const code of ['CLAIM_LOST', 'CLAIM_REFUSED', 'LEASE_OVER'] as const) events.emit('error', new GroupError(code, code))
+    for (const code of ['CLAIM_LOST', 'CLAIM_REFUSED', 'LEASE_OVER'] as const)
+      events.emit('error', new GroupError(code, code))
     const seen: string[] = []
     events.on('error', error => seen.push(error.code))
     assert.deepEqual(seen, ['CLAIM_REFUSED', 'LEASE_OVER'])

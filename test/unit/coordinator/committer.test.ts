@@ -7,7 +7,10 @@ function partition(number: number, commit: () => Promise<number | null>): Commit
   return { topic: 't', partition: number, commit }
 }
 
-function host(partitions: CommittablePartition[], mayCommit = () => true): CommitterHost & { committedOffsets: number[][]; failures: GroupError[] } {
+function host(
+  partitions: CommittablePartition[],
+  mayCommit = () => true,
+): CommitterHost & { committedOffsets: number[][]; failures: GroupError[] } {
   const committedOffsets: number[][] = []
   const failures: GroupError[] = []
   return {
@@ -22,7 +25,11 @@ function host(partitions: CommittablePartition[], mayCommit = () => true): Commi
 
 describe('committer', () => {
   it('commits all partitions together and tells only of those that changed', async () => {
-    const parts = host([partition(0, async () => 5), partition(1, async () => null), partition(2, async () => 9)])
+    const parts = host([
+      partition(0, async () => 5),
+      partition(1, async () => null),
+      partition(2, async () => 9),
+    ])
     await new Committer(1000, parts).commitAll()
     assert.deepEqual(parts.committedOffsets, [[5, 9]])
   })

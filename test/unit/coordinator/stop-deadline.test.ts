@@ -6,7 +6,10 @@ describe('stop deadline', () => {
   it('first aborts, then terminates, then ends every step, all before its time is over', async t => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const steps: string[] = []
-    const deadline = new StopDeadline(8000, { abortHandlers: () => steps.push('abort'), terminateThreads: () => steps.push('terminate') })
+    const deadline = new StopDeadline(8000, {
+      abortHandlers: () => steps.push('abort'),
+      terminateThreads: () => steps.push('terminate'),
+    })
     const stuck = deadline.bound(new Promise(() => {}), () => {}).then(() => steps.push('end'))
     t.mock.timers.tick(4999)
     assert.deepEqual(steps, [])

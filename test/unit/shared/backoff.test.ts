@@ -6,8 +6,14 @@ describe('backoff', () => {
   it('doubles up to its cap and spreads over the upper half', () => {
     const low = new Backoff({ initialMs: 100, maxMs: 500 }, () => 0)
     const high = new Backoff({ initialMs: 100, maxMs: 500 }, () => 1)
-    assert.deepEqual([1, 2, 3, 4, 5].map(() => low.nextDelayMs()), [50, 100, 200, 250, 250])
-    assert.deepEqual([1, 2, 3, 4, 5].map(() => high.nextDelayMs()), [100, 200, 400, 500, 500])
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map(() => low.nextDelayMs()),
+      [50, 100, 200, 250, 250],
+    )
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map(() => high.nextDelayMs()),
+      [100, 200, 400, 500, 500],
+    )
   })
 
   it('starts over after a reset', () => {

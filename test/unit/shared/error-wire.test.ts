@@ -8,14 +8,20 @@ import { ERROR_CODES, GroupError, isGroupError, type ErrorCode } from '#src/shar
 describe('errors as plain data', () => {
   it('survive with name, code, details, stack and causes', () => {
     const root = Object.assign(new TypeError('root'), { code: 'ENOENT' })
-    const error = new GroupError('HANDLER_FAILED', 'broke', { details: { topic: 't', partition: 3, offset: 9n }, cause: new Error('middle', { cause: root }) })
+    const error = new GroupError('HANDLER_FAILED', 'broke', {
+      details: { topic: 't', partition: 3, offset: 9n },
+      cause: new Error('middle', { cause: root }),
+    })
     const back = fromWire(structuredClone(toWire(error)))
     assert.ok(isGroupError(back, 'HANDLER_FAILED'))
     assert.deepEqual(back.details, error.details)
     assert.equal(back.stack, error.stack)
     const middle = back.cause as Error
     const deepest = middle.cause as Error & { code: string }
-    assert.deepEqual([middle.message, deepest.name, deepest.message, deepest.code], ['middle', 'TypeError', 'root', 'ENOENT'])
+    assert.deepEqual(
+      [middle.message, deepest.name, deepest.message, deepest.code],
+      ['middle', 'TypeError', 'root', 'ENOENT'],
+    )
   })
 
   it('can be made of anything that is thrown', () => {
@@ -23,7 +29,17 @@ describe('errors as plain data', () => {
     const circular = new Error('round')
     circular.cause = circular
     const unprintable = { toString: () => assert.fail('conversion') }
-    for (const thrown of ['text', undefined, null, 42, Object.freeze({ a: 1 }), hostile, circular, unprintable, Symbol('s')]) {
+    for (const thrown of [
+      'text',
+      undefined,
+      null,
+      42,
+      Object.freeze({ a: 1 }),
+      hostile,
+      circular,
+      unprintable,
+      Symbol('s'),
+    ]) {
       const back = fromWire(structuredClone(toWire(thrown)))
       assert.ok(back instanceof Error)
     }

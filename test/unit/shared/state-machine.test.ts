@@ -8,7 +8,9 @@ const TABLE = { open: ['half', 'shut'], half: ['open', 'shut'], shut: [] } as co
 describe('state machine', () => {
   it('moves along its table and tells each move', () => {
     const moves: string[] = []
-    const machine = new StateMachine<keyof typeof TABLE>('door', TABLE, 'open', move => moves.push(`${move.from}>${move.to}`))
+    const machine = new StateMachine<keyof typeof TABLE>('door', TABLE, 'open', move =>
+      moves.push(`${move.from}>${move.to}`),
+    )
     machine.moveTo('half', 'pushed')
     machine.moveTo('shut', 'pushed again')
     assert.deepEqual(moves, ['open>half', 'half>shut'])
@@ -20,7 +22,9 @@ describe('state machine', () => {
     machine.moveTo('shut', 'slammed')
     assert.throws(
       () => machine.moveTo('open', 'knocked'),
-      error => isGroupError(error, 'INTERNAL') && /door: no move shut>open \(knocked\); before: open>shut \(slammed\)/.test(error.message),
+      error =>
+        isGroupError(error, 'INTERNAL') &&
+        /door: no move shut>open \(knocked\); before: open>shut \(slammed\)/.test(error.message),
     )
     assert.equal(machine.state, 'shut')
   })

@@ -1,17 +1,36 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { chooseMove, type LaneObservation, type ThreadObservation } from '#src/coordinator/threads/lane-balance.js'
+import {
+  chooseMove,
+  type LaneObservation,
+  type ThreadObservation,
+} from '#src/coordinator/threads/lane-balance.js'
 
-const lane = (name: string, backlog: number, movable = true): LaneObservation<string> => ({ lane: name, backlog, handled: 10, movable })
-const thread = (busyShare: number, ...lanes: LaneObservation<string>[]): ThreadObservation<string> => ({ busyShare, lanes })
+const lane = (name: string, backlog: number, movable = true): LaneObservation<string> => ({
+  lane: name,
+  backlog,
+  handled: 10,
+  movable,
+})
+const thread = (busyShare: number, ...lanes: LaneObservation<string>[]): ThreadObservation<string> => ({
+  busyShare,
+  lanes,
+})
 
 describe('lane balance', () => {
   it('moves a lane from a thread that is behind to an idle one', () => {
-    assert.deepEqual(chooseMove([thread(1, lane('a', 5000), lane('b', 5000)), thread(0)]), { lane: 'a', from: 0, to: 1 })
+    assert.deepEqual(chooseMove([thread(1, lane('a', 5000), lane('b', 5000)), thread(0)]), {
+      lane: 'a',
+      from: 0,
+      to: 1,
+    })
   })
 
   it('moves the lane with the most waiting work', () => {
-    const move = chooseMove([thread(0), thread(1, lane('small', 100), lane('big', 9000), lane('middle', 4500))])
+    const move = chooseMove([
+      thread(0),
+      thread(1, lane('small', 100), lane('big', 9000), lane('middle', 4500)),
+    ])
     assert.equal(move?.lane, 'big')
   })
 

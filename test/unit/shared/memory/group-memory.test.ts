@@ -6,14 +6,19 @@ import { GroupMemory } from '#src/shared/memory/group-memory.js'
 describe('group memory', () => {
   it('holds a lease only while both clocks are below it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e12 }), fc.integer({ min: 1, max: 1e12 }), fc.integer({ min: 1, max: 1e6 }), (monoMs, wallMs, passed) => {
-        const memory = new GroupMemory()
-        const worker = new GroupMemory(memory.buffer)
-        memory.renewLease({ monoMs, wallMs })
-        assert.equal(worker.leaseHolds(monoMs - 1, wallMs - 1), true)
-        assert.equal(worker.leaseHolds(monoMs + passed, wallMs - 1), false)
-        assert.equal(worker.leaseHolds(monoMs - 1, wallMs + passed), false)
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1e12 }),
+        fc.integer({ min: 1, max: 1e12 }),
+        fc.integer({ min: 1, max: 1e6 }),
+        (monoMs, wallMs, passed) => {
+          const memory = new GroupMemory()
+          const worker = new GroupMemory(memory.buffer)
+          memory.renewLease({ monoMs, wallMs })
+          assert.equal(worker.leaseHolds(monoMs - 1, wallMs - 1), true)
+          assert.equal(worker.leaseHolds(monoMs + passed, wallMs - 1), false)
+          assert.equal(worker.leaseHolds(monoMs - 1, wallMs + passed), false)
+        },
+      ),
     )
   })
 
