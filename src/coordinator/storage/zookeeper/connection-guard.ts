@@ -45,6 +45,8 @@ export class ConnectionGuard {
   readonly #deliver: (frame: Buffer) => void
   readonly #onClosed: () => void
   #connectTimer: NodeJS.Timeout | undefined
+  #nextServer = 0
+  /** Since a server last answered a call or a ping. */
   #attempts = 0
   #lastFrameMs = 0
   #ended = false
@@ -98,9 +100,11 @@ export class ConnectionGuard {
   #scheduleConnect(connect: (server: ServerAddress) => void): void {
     if (this.#ended) return
     const delayMs = this.#attempts < this.#servers.length ? 0 : this.#backoff.nextDelayMs()
-    const server = this.#servers[this.#attempts % this.#servers.length]!
+    const server = this.#servers[this.#nextServer % this.#servers.length]!
+    this.#nextServer += 1
     this.#attempts += 1
     this.#connectTimer = setTimeout(() => {
+      this.#lastTrouble = `no answer from ${server.host}:${server.port}`
       connect(server)
       clearTimeout(this.#manager.connectTimeoutHandler ?? undefined) // ours covers the answer too, and ends with the socket
       this.#handshake.arm(this.#handshakeTimeoutMs)
@@ -120,6 +124,7 @@ export class ConnectionGuard {
         if (this.#ended || socket?.destroyed === true) return // what else came belongs to a connection that is given up
       }
     } catch (thrown) {
+      this.#logger.warn({ error: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
       this.drop(`answer could not be read: ${toError(thrown).message}`)
     }
   }
@@ -135,6 +140,7 @@ export class ConnectionGuard {
       this.drop(fault)
       return
     }
+    this.#lastTrouble = 'the server closed the connection'
     this.#deliver(frame)
     this.#handshake.clear()
     this.#watchSilence()

@@ -190,7 +190,8 @@ export class SessionConnection {
     const code = (error as { code?: unknown }).code
     if (typeof code !== 'number') return refused(call, 'nothing: the library refused the call', error)
     const answer = answerOf(this.#guard.unknownCode ?? code)
-    if (answer === 'CONNECTION_LOSS' || answer === 'SESSION_MOVED') return disconnected(call, `ZooKeeper: ${answer}`)
+    if (answer === 'CONNECTION_LOSS' || answer === 'SESSION_MOVED')
+      return disconnected(call, `ZooKeeper: ${answer}`)
     if (answer === 'SESSION_EXPIRED') return sessionExpired(call)
     return refused(call, answer, error)
   }

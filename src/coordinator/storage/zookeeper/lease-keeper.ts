@@ -55,13 +55,6 @@ export class LeaseKeeper {
     this.#over()
   }
 
-  /** Clears the timer without telling anybody: nothing is claimed any more. */
-  stop(): void {
-    this.hold()
-    this.#current = null
-    clearTimeout(this.#timer)
-  }
-
   #renew(candidate: Lease): void {
     const now = this.#clock()
     // A thawed process reads its socket before its timers run: the lease may be over without anybody having said so.
