@@ -57,7 +57,8 @@ export class ZooKeeperView {
 
   /** With everything below; nothing to do when there is no such node. */
   async remove(path: string): Promise<void> {
-    for (const child of await this.list(path)) await this.remove(path === '/' ? `/${child}` : `${path}/${child}`)
+    for (const child of await this.list(path))
+      await this.remove(path === '/' ? `/${child}` : `${path}/${child}`)
     await new Promise<void>((resolve, reject) => {
       this.#client.remove(path, -1, error => (isError(error) && !isNoNode(error) ? reject(error) : resolve()))
     })
