@@ -122,7 +122,8 @@ describe('opening a broker connection over TLS', () => {
 
   it('does not hang on a broker that expects it', async t => {
     const broker = await startFakeBroker(t, { tls: TLS_IDENTITY })
-    await rejection(open(t, broker), 'BROKERS_UNREACHABLE')
+    const error = await rejection(open(t, broker), 'BROKERS_UNREACHABLE')
+    assert.match(error.message, /closed by the broker before it answered; does it expect TLS/)
   })
 })
 
