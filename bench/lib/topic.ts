@@ -8,7 +8,7 @@ export interface TopicSize {
   readonly valueBytes: number
 }
 
-const BYTES_PER_REQUEST = 4_000_000
+const BYTES_PER_REQUEST = 900_000
 const REQUESTS_AT_ONCE = 4
 
 /** Creates a topic and fills it evenly with uncompressed records of random bytes. */
