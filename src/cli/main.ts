@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addDescribeCommand } from './describe.ts'
 import { failureLine } from './output.ts'
 import { addRunCommand } from './run.ts'
 
@@ -14,6 +15,7 @@ const program = new Command('kwg')
   .showHelpAfterError('(--help shows what is possible)')
 
 addRunCommand(program)
+addDescribeCommand(program)
 
 try {
   await program.parseAsync()
