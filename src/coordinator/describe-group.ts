@@ -1,6 +1,10 @@
-import type { ResolvedConnectionOptions } from '../options/resolve.ts'
+import {
+  resolveConnectionOptions,
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+} from '../options/resolve.ts'
 import { GroupError } from '../shared/errors.ts'
-import type { Logger } from '../shared/logger.ts'
+import { createDefaultLogger, type Logger } from '../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import { KafkaCluster } from './kafka/cluster.ts'
 import type { GroupStorageListener } from './storage/group-storage.ts'
@@ -20,6 +24,14 @@ export interface GroupRow extends TopicPartition {
   readonly lag: number | null
 }
 
+export interface DescribeGroupOptions extends ConnectionOptions {
+  /**
+   * Where trouble with the servers is told.
+   * @defaultValue pino at `warn`
+   */
+  logger?: Logger | undefined
+}
+
 /** A session that only reads has no claims, so nothing that happens to it matters to anybody. */
 const INDIFFERENT: GroupStorageListener = {
   leaseRenewed() {},
@@ -32,10 +44,14 @@ const INDIFFERENT: GroupStorageListener = {
 }
 
 /**
- * Reads a group, whatever program its members run, without touching it. GROUP_NOT_FOUND, OFFSET_CORRUPT,
+ * Reads a group, whatever program its members run, without touching it. CONFIG_INVALID, GROUP_NOT_FOUND, OFFSET_CORRUPT,
  * ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE.
  */
-export async function describeGroup(options: ResolvedConnectionOptions, logger: Logger): Promise<GroupRow[]> {
+export async function describeGroup({
+  logger = createDefaultLogger('warn'),
+  ...given
+}: DescribeGroupOptions): Promise<GroupRow[]> {
+  const options = resolveConnectionOptions(given)
   const { groupId, zookeeper, kafka } = options
   const storage = new ZooKeeperGroupStorage({
     ...zookeeper,
