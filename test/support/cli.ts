@@ -1,6 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { atEnd, type Owner } from './cleanup.ts'
+import { eventually } from './eventually.ts'
 import { inRepository } from './repository.ts'
 
 export interface CliResult {
@@ -8,6 +10,9 @@ export interface CliResult {
   readonly stdout: string
   readonly stderr: string
 }
+
+/** How much of the output a failure quotes. */
+const SHOWN = 2_000
 
 const MAIN = inRepository('dist/cli/main.js')
 
@@ -26,4 +31,50 @@ export async function kwg(...args: string[]): Promise<CliResult> {
 export function jsonLines(stdout: string): Record<string, unknown>[] {
   const lines = stdout.split('\n').filter(line => line !== '')
   return lines.map(line => JSON.parse(line) as Record<string, unknown>)
+}
+
+/** A `kwg` that goes on until it is told to stop. Killed when the test ends. */
+export class KwgProcess {
+  stdout = ''
+  stderr = ''
+  /** Exit code, or the signal it died of. */
+  readonly exited: Promise<number | NodeJS.Signals>
+  readonly #child: ChildProcess
+
+  constructor(owner: Owner, args: readonly string[], nodeArgs: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()))
+    this.#child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
+    this.exited = once(this.#child, 'close').then(
+      ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+    )
+    atEnd(owner, async () => {
+      this.#child.kill('SIGKILL')
+      await this.exited
+    })
+  }
+
+  signal(signal: 'SIGINT' | 'SIGTERM'): void {
+    this.#child.kill(signal)
+  }
+
+  /** As if whoever reads standard output had gone. */
+  closeStdout(): void {
+    this.#child.stdout!.destroy()
+  }
+
+  /** Waits until standard output shows this. */
+  async shows(pattern: RegExp): Promise<void> {
+    await eventually(
+      () => {
+        const { exitCode } = this.#child
+        if (exitCode !== null) throw new Error(`kwg ended with ${exitCode}: ${this.stderr}`)
+        return pattern.test(this.stdout)
+      },
+      {
+        deadlineMs: 30_000,
+        message: () => `${String(pattern)} in ${this.stdout.slice(-SHOWN)}\n${this.stderr.slice(-SHOWN)}`,
+      },
+    )
+  }
 }
