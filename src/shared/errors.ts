@@ -61,6 +61,10 @@ export const ERROR_CODES = {
     meaning: 'the connection to a broker ended or its answer did not come',
   },
   BROKER_REFUSED: { retryable: false, meaning: 'a broker answered with an error code' },
+  RESPONSE_CORRUPT: {
+    retryable: true,
+    meaning: 'an answer of a broker is damaged or not Kafka at all; the connection is closed',
+  },
   BROKER_UNSUPPORTED: { retryable: false, meaning: 'a broker does not speak a version this client knows' },
   TOPIC_NOT_FOUND: { retryable: false, meaning: 'a subscribed topic does not exist' },
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
