@@ -1,3 +1,4 @@
+import type { Offset } from '../../shared/types.ts'
 import { corruptBatch, oversizedBatch, unsupportedCodec } from './batch-errors.ts'
 import { OutputTooLarge } from './codecs/codec.ts'
 import type { Codecs } from './codecs/registry.ts'
@@ -10,15 +11,15 @@ export function decompress(
   bytes: Buffer,
   codecs: Codecs,
   codecId: number,
-  batch: { readonly baseOffset: number; readonly maxBatchBytes: number },
+  baseOffset: Offset,
+  maxBatchBytes: number,
 ): Buffer {
   const codec = codecs.get(codecId)
-  if (codec === undefined) throw unsupportedCodec(batch.baseOffset, codecId)
+  if (codec === undefined) throw unsupportedCodec(baseOffset, codecId)
   try {
-    return codec.decompress(bytes, batch.maxBatchBytes)
+    return codec.decompress(bytes, maxBatchBytes)
   } catch (error) {
-    if (error instanceof OutputTooLarge)
-      throw oversizedBatch(batch.baseOffset, error.bytes, batch.maxBatchBytes)
-    throw corruptBatch(batch.baseOffset, `its ${codec.name} data cannot be decompressed`, error)
+    if (error instanceof OutputTooLarge) throw oversizedBatch(baseOffset, error.bytes, maxBatchBytes)
+    throw corruptBatch(baseOffset, `its ${codec.name} data cannot be decompressed`, error)
   }
 }

@@ -35,18 +35,16 @@ export interface OldMessages {
   /** What the positions of the messages refer to. */
   readonly bytes: Buffer
   readonly messages: readonly OldMessage[]
-  readonly nextOffset: number
 }
 
 /** The message of the frame, or those it wraps. @throws BATCH_CORRUPT, BATCH_TOO_LARGE, CODEC_UNSUPPORTED */
 export function readOldMessages(records: Buffer, frame: BatchFrame, maxBatchBytes: number): OldMessages {
   const message = readMessage(records, frame)
-  const nextOffset = frame.baseOffset + 1
-  if (codecOf(records, frame) === NO_CODEC) return { bytes: records, messages: [message], nextOffset }
+  if (codecOf(records, frame) === NO_CODEC) return { bytes: records, messages: [message] }
   const bytes = unwrap(records, frame, message, maxBatchBytes)
-  const messages = readWrapped(bytes, frame, wrapperTime(records, frame), maxBatchBytes)
+  const messages = readWrapped(bytes, frame, wrapperTime(records, frame))
   checkOrder(messages, frame)
-  return { bytes, messages, nextOffset }
+  return { bytes, messages }
 }
 
 function readMessage(records: Buffer, frame: BatchFrame): OldMessage {
@@ -76,7 +74,8 @@ function unwrap(records: Buffer, frame: BatchFrame, wrapper: OldMessage, maxBatc
     records.subarray(wrapper.valueStart, wrapper.valueEnd),
     OLD_MESSAGE_CODECS[frame.magic as 0 | 1],
     codecOf(records, frame),
-    { baseOffset: frame.baseOffset, maxBatchBytes },
+    frame.baseOffset,
+    maxBatchBytes,
   )
 }
 
@@ -86,16 +85,11 @@ function wrapperTime(records: Buffer, frame: BatchFrame): number | null {
   return readInt64(records, frame.start + TIMESTAMP_AT)
 }
 
-function readWrapped(
-  bytes: Buffer,
-  wrapper: BatchFrame,
-  appendTime: number | null,
-  maxBatchBytes: number,
-): OldMessage[] {
+function readWrapped(bytes: Buffer, wrapper: BatchFrame, appendTime: number | null): OldMessage[] {
   const messages: OldMessage[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const frame = innerFrame(bytes, at, wrapper, maxBatchBytes)
-    const message = readMessage(bytes, frame)
+  for (let at = 0; at < bytes.length;) {
+    const frame = innerFrame(bytes, at, wrapper)
+    const message = namingWrapper(wrapper, () => readMessage(bytes, frame))
     messages.push(appendTime === null || frame.magic === 0 ? message : { ...message, timestamp: appendTime })
     at = frame.end
   }
@@ -103,12 +97,21 @@ function readWrapped(
   return messages
 }
 
-function innerFrame(bytes: Buffer, at: number, wrapper: BatchFrame, maxBatchBytes: number): BatchFrame {
-  const frame = readFrame(bytes, at, maxBatchBytes)
+function innerFrame(bytes: Buffer, at: number, wrapper: BatchFrame): BatchFrame {
+  const frame = namingWrapper(wrapper, () => readFrame(bytes, at, Infinity))
   if (!(frame instanceof BatchFrame)) throw corruptBatch(wrapper.baseOffset, 'a message in it is cut off')
   if (frame.magic > 1 || codecOf(bytes, frame) !== NO_CODEC)
     throw corruptBatch(wrapper.baseOffset, 'it wraps something else than plain messages')
   return frame
+}
+
+/** Offsets inside of a wrapper mean nothing to anybody: the error names the wrapper's, with the inner one as cause. */
+function namingWrapper<T>(wrapper: BatchFrame, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw corruptBatch(wrapper.baseOffset, 'a message in it is damaged', error)
+  }
 }
 
 /** In format 1 the wrapper has the offset of its last message, and the messages count from wherever they like. */

@@ -45,7 +45,10 @@ export function* zstdFrames(bytes: Buffer): Generator<ZstdFrame> {
   }
 }
 
-function readHeader(bytes: Buffer, start: number): { end: number; windowBytes: number; trailerBytes: number } {
+function readHeader(
+  bytes: Buffer,
+  start: number,
+): { end: number; windowBytes: number; trailerBytes: number } {
   const descriptor = bytes[start + DESCRIPTOR_AT]!
   const isSingleSegment = (descriptor & 0x20) !== 0
   const windowAt = start + DESCRIPTOR_AT + 1
@@ -73,7 +76,7 @@ function windowSize(descriptor: number): number {
 
 function readBlocks(bytes: Buffer, start: number): { end: number; outputBound: number } {
   let outputBound = 0
-  for (let at = start; at + BLOCK_HEADER_BYTES <= bytes.length; ) {
+  for (let at = start; at + BLOCK_HEADER_BYTES <= bytes.length;) {
     const header = bytes.readUIntLE(at, BLOCK_HEADER_BYTES)
     const type = (header >> 1) & 3
     const size = header >> 3
