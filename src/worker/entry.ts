@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isMainThread, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
-import { deferred } from '../shared/deferred.ts'
+import { deferred, type Deferred } from '../shared/deferred.ts'
 import { carryErrorsAcrossThreads } from '../shared/error-wire.ts'
 import { GroupError } from '../shared/errors.ts'
 import type { CoordinatorApi, WorkerApi, WorkerStart } from '../shared/protocol.ts'
@@ -18,7 +18,7 @@ export default async function runWorker(start: WorkerStart): Promise<void> {
   // One port per direction: Comlink may close a port when its last proxy is collected.
   const coordinator = Comlink.wrap<CoordinatorApi>(endpoint(coordinatorPort))
   const worker = new Worker({ ...parts, coordinator, post: message => messagePort.postMessage(message) })
-  const stopped = deferred<void>()
+  const stopped: Deferred<void> = deferred()
   Comlink.expose(callable(worker, stopped.resolve), endpoint(workerPort))
   await stopped.promise
   await nextTurn() // the answer to stop() leaves first
@@ -40,5 +40,5 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
 
 /** A port of Node is an EventTarget as Comlink needs it; only the types disagree. */
 function endpoint(port: MessagePort): Comlink.Endpoint {
-  return port as unknown as Comlink.Endpoint
+  return port
 }
