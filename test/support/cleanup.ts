@@ -1,6 +1,6 @@
 import { toError } from '#src/shared/errors.js'
 
-type Cleanup = () => Promise<unknown> | unknown
+type Cleanup = () => unknown
 
 /** A test context, or `{ after }` of node:test inside of a suite. */
 export interface Owner {

@@ -2,45 +2,38 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export interface EventuallyOptions {
   /** @defaultValue 10_000 */
-  readonly timeoutMs?: number
+  readonly deadlineMs?: number
   /** @defaultValue 20 */
   readonly intervalMs?: number
+  /** What was waited for, for the error: a function can tell how far it came. */
+  readonly message?: string | (() => string)
 }
+
+const DEFAULT_DEADLINE_MS = 10_000
+const DEFAULT_INTERVAL_MS = 20
+
+type Falsy = false | null | undefined
 
 /**
- * Calls `check` until it no longer throws, and returns what it returned. When the time is up it rejects with what
- * `check` threw last: assert inside, and the message is the assertion's.
+ * Asks until the answer is neither false nor missing, and returns it. Rejects when the deadline passes, and at once
+ * when `ask` throws.
  */
 export async function eventually<T>(
-  what: string,
-  check: () => Promise<T> | T,
+  ask: () => Promise<T | Falsy> | T | Falsy,
   options: EventuallyOptions = {},
 ): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 10_000
-  const end = performance.now() + timeoutMs
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS
+  const end = performance.now() + deadlineMs
   for (;;) {
-    try {
-      return await check()
-    } catch (error) {
-      if (performance.now() >= end)
-        throw new Error(`not within ${timeoutMs} ms: ${what}\n${lastWords(error)}`, { cause: error })
-    }
-    await delay(options.intervalMs ?? 20)
+    const answer = await ask()
+    if (answer !== false && answer !== null && answer !== undefined) return answer
+    if (performance.now() >= end)
+      throw new Error(`not within ${deadlineMs} ms: ${describe(options.message, ask)}`)
+    await delay(options.intervalMs ?? DEFAULT_INTERVAL_MS)
   }
 }
 
-/** `eventually` for a plain condition. */
-export async function until(
-  what: string,
-  condition: () => Promise<boolean> | boolean,
-  options: EventuallyOptions = {},
-): Promise<void> {
-  const check = async (): Promise<void> => {
-    if (!(await condition())) throw new Error('the condition is still false')
-  }
-  await eventually(what, check, options)
-}
-
-function lastWords(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function describe(message: EventuallyOptions['message'], ask: () => unknown): string {
+  if (message === undefined) return ask.toString()
+  return typeof message === 'string' ? message : message()
 }
