@@ -11,6 +11,9 @@ import { openSocket } from './socket-factory.ts'
 /** kafkajs's own connect timer judges before it looks at the socket; the opener has a patient one instead. */
 const NEVER_MS = 2 ** 31 - 1
 
+/** `details.reason` of the error when the other side ended the connection. */
+export const CLOSED_BY_BROKER = 'closed by the broker'
+
 export interface HardenedConnectionOptions {
   readonly host: string
   readonly port: number
@@ -94,7 +97,7 @@ export class HardenedConnection extends Connection {
 
   /** kafkajs calls it when the socket ended. Its own waits for the requests in flight. */
   override disconnect(): Promise<boolean> {
-    this.shut(this.#disconnected('the socket ended'))
+    this.shut(this.#disconnected(CLOSED_BY_BROKER))
     return Promise.resolve(true)
   }
 
@@ -127,17 +130,19 @@ export class HardenedConnection extends Connection {
   #disconnected(what: string, cause?: unknown): GroupError {
     if (isGroupError(cause, 'BROKER_DISCONNECTED')) return cause
     return new GroupError('BROKER_DISCONNECTED', `connection to ${this.#name}: ${what}`, {
-      details: { broker: this.#name },
+      details: { broker: this.#name, reason: what },
       cause,
     })
   }
 }
 
-/** A refused connection over several addresses has an empty message; the code tells. */
 function describe(error: Error & { code?: unknown }): string {
-  return typeof error.code === 'string' && !error.message.includes(error.code)
-    ? `${error.message} ${error.code}`
-    : error.message
+  if (error.name === 'KafkaJSConnectionClosedError') return CLOSED_BY_BROKER
+  const message = error.message.trim()
+  // a connection that was refused on several addresses has an empty message: the code tells
+  return typeof error.code === 'string' && !message.includes(error.code)
+    ? `${message} ${error.code}`
+    : message
 }
 
 /** kafkajs logs what it also throws: for us a detail. Its debug lines would cost an object per request. */

@@ -8,7 +8,7 @@ import {
   type HostPort,
 } from './broker-connection.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
-import { HardenedConnection } from './hardened-connection.ts'
+import { CLOSED_BY_BROKER, HardenedConnection } from './hardened-connection.ts'
 import { apis } from './kafkajs-internals.ts'
 import { startPatientTimeout } from './patient-timeout.ts'
 
@@ -99,8 +99,16 @@ function explained(
   if (endedBy === null && options.sasl !== null && isRefusedLogin(thrown)) {
     return refusedLogin(thrown, address, options.sasl.mechanism)
   }
-  const cause = endedBy ?? toError(thrown)
-  return unreachable(address, cause.message, cause)
+  return endedBy === null
+    ? unreachable(address, toError(thrown).message, thrown)
+    : unreachable(address, reasonOf(endedBy), endedBy)
+}
+
+function reasonOf(endedBy: GroupError): string {
+  const { reason } = endedBy.details
+  if (reason === CLOSED_BY_BROKER)
+    return `${CLOSED_BY_BROKER} before it answered; does it expect TLS or a login?`
+  return typeof reason === 'string' ? reason : endedBy.message
 }
 
 /** kafkajs has classes for both, but no way to import one that survives a second copy of it. */

@@ -1,0 +1,13 @@
+import type { KafkaConnectionOptions } from '#src/shared/kafka/connection-options.js'
+
+/** Connection settings of tests: everything off, and deadlines that a failing test can wait for. */
+export function connectionOptions(changes: Partial<KafkaConnectionOptions> = {}): KafkaConnectionOptions {
+  return {
+    clientId: 'test',
+    ssl: null,
+    sasl: null,
+    connectionTimeoutMs: 5000,
+    requestTimeoutMs: 5000,
+    ...changes,
+  }
+}
