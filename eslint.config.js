@@ -41,7 +41,7 @@ const owners = {
   snappy: ['src/worker/decode/codecs/**'],
   'lz4-napi': ['src/worker/decode/codecs/**'],
   fzstd: ['src/worker/decode/codecs/**'],
-  '@node-rs/crc32': ['src/worker/decode/**'],
+  '@node-rs/crc32': ['src/worker/decode/batch-header.ts', 'src/worker/decode/old-messages.ts'],
 }
 
 const ownedBy = path =>

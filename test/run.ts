@@ -9,7 +9,6 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { isGroupError } from '#src/shared/errors.js'
 import { startStack, type RunningStack } from '#src/stack/start-stack.js'
 import { inTurn, type TestEvent } from './support/test-streams.ts'
 import { stackEnvironment } from './support/stack.ts'
@@ -83,5 +82,5 @@ try {
   await runAll()
 } catch (error) {
   process.exitCode = 1
-  console.error(isGroupError(error, 'STACK_FAILED') ? error.message : error)
+  console.error(error instanceof Error ? error.message : error)
 }

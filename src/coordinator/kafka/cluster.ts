@@ -58,7 +58,7 @@ export class KafkaCluster {
    * them all, BROKER_REFUSED if the login fails, BROKER_UNSUPPORTED.
    */
   async connect(bootstrap: readonly HostPort[]): Promise<void> {
-    await this.#orClosed(this.#control.connect(bootstrap))
+    await this.#control.connect(bootstrap)
   }
 
   /**
@@ -121,9 +121,7 @@ export class KafkaCluster {
   }
 
   async #ask(topics: readonly string[]): Promise<ClusterMetadata> {
-    const metadata = await this.#orClosed(
-      this.#control.ask(connection => completeMetadata(connection, topics)),
-    )
+    const metadata = await this.#control.ask(connection => completeMetadata(connection, topics))
     this.#known.learn(metadata)
     this.#control.learn(metadata.brokers)
     return metadata
@@ -163,7 +161,7 @@ export class KafkaCluster {
     }
   }
 
-  /** Whatever a wait or a question rejects with after `close`, the reason is the closing. */
+  /** Whatever a wait rejects with after `close`, the reason is the closing. */
   async #orClosed<T>(work: Promise<T>): Promise<T> {
     try {
       return await work

@@ -76,16 +76,20 @@ export class ControlConnection {
   }
 
   async #reopen(): Promise<BrokerConnection> {
-    const connection = await openAny({
-      addresses: this.#candidates(),
-      open: (address, signal) =>
-        openBrokerConnection({ address, options: this.#options, logger: this.#logger, signal }),
-      timeoutMs: this.#options.connectionTimeoutMs,
-      signal: this.#stop.signal,
-    })
-    if (this.#stop.signal.aborted) connection.close() // closed in the turn in which the connection was made
-    this.#connection = connection
-    return connection
+    try {
+      this.#connection = await openAny({
+        addresses: this.#candidates(),
+        open: (address, signal) =>
+          openBrokerConnection({ address, options: this.#options, logger: this.#logger, signal }),
+        timeoutMs: this.#options.connectionTimeoutMs,
+        signal: this.#stop.signal,
+      })
+    } catch (error) {
+      this.#throwIfClosed() // then that is why it failed
+      throw error
+    }
+    if (this.#stop.signal.aborted) this.#connection.close() // closed in the turn in which it opened
+    return this.#connection
   }
 
   /** Each broker once: the cluster's own before the bootstrap ones, in an order that differs from member to member, the one that failed last. */

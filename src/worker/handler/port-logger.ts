@@ -9,7 +9,7 @@ export function createPortLogger(post: (message: WorkerMessage) => void): Logger
     (fields: object, message: string): void => {
       // pino also takes the message alone, and handlers are written for it.
       if (typeof fields === 'string') post({ type: 'log', level, fields: {}, message: fields })
-      else post({ type: 'log', level, fields: toLogFields(fields), message: String(message) })
+      else post({ type: 'log', level, fields: toLogFields(fields), message })
     }
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
 }

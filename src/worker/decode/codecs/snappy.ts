@@ -28,7 +28,7 @@ function decompressXerial(bytes: Buffer, maxBytes: number): Buffer {
 
 function xerialBlocks(bytes: Buffer): Buffer[] {
   const blocks: Buffer[] = []
-  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
+  for (let at = XERIAL_HEADER_BYTES; at < bytes.length;) {
     if (at + XERIAL_LENGTH_BYTES > bytes.length) throw new DamagedBytes('the last snappy block is cut off')
     const start = at + XERIAL_LENGTH_BYTES
     const length = bytes.readInt32BE(at)

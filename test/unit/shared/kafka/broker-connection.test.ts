@@ -6,7 +6,7 @@ import type { FetchRequest } from '#src/shared/kafka/fetch-request.js'
 import { openBrokerConnection } from '#src/shared/kafka/open-broker-connection.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { atEnd } from '../../../support/cleanup.ts'
-import { until } from '../../../support/eventually.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { startFakeBroker, type FakeRequest } from '../../../support/fake-broker.ts'
 import { rejection } from '../../../support/group-error.ts'
 import {
@@ -129,7 +129,7 @@ describe('a broker connection', () => {
     const connection = await connectTo(t, broker)
     const poll = connection.fetch({ ...FETCH, maxWaitMs: 60_000 })
     const later = connection.metadata([])
-    await until('both requests arrive', () => broker.requests.length === 3)
+    await eventually(() => broker.requests.length === 3, { message: 'both requests arrive' })
     connection.close()
     connection.close()
     assert.equal(connection.isConnected, false)
@@ -154,7 +154,7 @@ describe('a broker connection', () => {
     const broker = await startFakeBroker(t, { onRequest: request => held.push(request) })
     const connection = await connectTo(t, broker)
     const polls = [connection.fetch(FETCH), connection.fetch(FETCH)]
-    await until('both requests arrive', () => held.length === 2)
+    await eventually(() => held.length === 2, { message: 'both requests arrive' })
     for (const [index, request] of held.entries()) {
       request.answer(fetchAnswer({ partitions: [{ ...FETCHED, highWatermark: index }] }, request.apiVersion))
     }

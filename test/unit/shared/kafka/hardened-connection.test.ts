@@ -7,7 +7,7 @@ import { Encoder, type KafkajsExchange } from '#src/shared/kafka/kafkajs-interna
 import { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { atEnd } from '../../../support/cleanup.ts'
-import { until } from '../../../support/eventually.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { answerFrame, startFakeBroker, startServer, type FakeRequest } from '../../../support/fake-broker.ts'
 import { rejection } from '../../../support/group-error.ts'
 import { API } from '../../../support/kafka-answers.ts'
@@ -116,7 +116,7 @@ describe('a hardened connection', () => {
     const broker = await startFakeBroker(t)
     const connection = await connectTo(t, broker)
     const answer = connection.send(ECHO)
-    await until('the request arrives', () => broker.requests.length === 1)
+    await eventually(() => broker.requests.length === 1, { message: 'the request arrives' })
     connection.socket!.destroy()
     await rejection(answer, 'BROKER_DISCONNECTED')
   })
@@ -131,7 +131,7 @@ describe('a hardened connection', () => {
     const broker = await startFakeBroker(t)
     const connection = await connectTo(t, broker)
     const answers = [connection.send(ECHO), connection.send(ECHO)]
-    await until('the requests arrive', () => broker.requests.length === 2)
+    await eventually(() => broker.requests.length === 2, { message: 'the requests arrive' })
     const reason = new GroupError('BROKER_DISCONNECTED', 'enough')
     connection.shut(reason)
     connection.shut(new GroupError('INTERNAL', 'too late'))
