@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { Coordinator } from './coordinator/coordinator.ts'
 import { KafkaCluster } from './coordinator/kafka/cluster.ts'
 import type { GroupStorage } from './coordinator/storage/group-storage.ts'
+import { securityProtocolOf } from './coordinator/storage/zookeeper/broker-discovery.ts'
 import { ZooKeeperGroupStorage } from './coordinator/storage/zookeeper/zookeeper-group-storage.ts'
 import { ThreadPool } from './coordinator/threads/thread-pool.ts'
 import { GroupEvents } from './events.ts'
@@ -58,7 +59,11 @@ function createStorage(options: ResolvedOptions): GroupStorage {
   if (options.storage !== null) return options.storage
   if (options.zookeeper === null)
     throw new GroupError('INTERNAL', 'resolved options have neither a storage nor zookeeper')
-  return new ZooKeeperGroupStorage(options.zookeeper, options.logger)
+  return new ZooKeeperGroupStorage({
+    ...options.zookeeper,
+    logger: options.logger,
+    brokerProtocol: securityProtocolOf(options.kafka.connection),
+  })
 }
 
 function workerSettings(options: ResolvedOptions, url: string): Omit<WorkerSettings, 'threadId'> {

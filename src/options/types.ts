@@ -14,9 +14,7 @@ export type MissingTopics = 'fail' | 'wait'
 /** Whether records of aborted and of still open transactions are handled. */
 export type IsolationLevel = 'read_committed' | 'read_uncommitted'
 
-/**
- * Where ZooKeeper is and how long a session survives silence.
- */
+/** Where ZooKeeper is and how long a session survives silence. */
 export interface ZooKeeperOptions {
   /**
    * Servers as `host:port,host:port`, IPv6 addresses in brackets (`[::1]:2181`), optionally followed by the chroot
@@ -79,9 +77,7 @@ export interface TlsOptions {
 export type TlsMaterial = string | Uint8Array | (string | Uint8Array)[]
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 
-/**
- * How every thread of this member connects to the brokers.
- */
+/** How every thread of this member connects to the brokers. */
 export interface KafkaOptions {
   /**
    * Brokers to ask first, as `host:port`; the rest of the cluster is learned from them. Give it if ZooKeeper does not
@@ -150,8 +146,8 @@ export interface CommitOptions {
  */
 export interface ClaimOptions {
   /**
-   * Intervals that may pass before the refused claim is reported as CLAIM_REFUSED. Too low: a normal hand-over is
-   * reported as an error. Too high: a holder that never lets go is noticed late. Kafka's old consumer:
+   * How many times `claim.retryIntervalMs` may pass before a refused claim is reported as CLAIM_REFUSED. Too low: a
+   * normal hand-over is reported as an error. Too high: a holder that never lets go is noticed late. Kafka's old consumer:
    * `rebalance.max.retries`; the original: `ClaimPartitionRetry`.
    * @defaultValue 5
    */
@@ -164,9 +160,7 @@ export interface ClaimOptions {
   retryIntervalMs?: number | undefined
 }
 
-/**
- * How much is fetched ahead of the handlers, and what it may cost in memory.
- */
+/** How much is fetched ahead of the handlers, and what it may cost in memory. */
 export interface FetchOptions {
   /**
    * Bytes asked of a broker per partition and request; a single larger batch is still delivered whole. Too low: one
@@ -210,9 +204,7 @@ export interface FetchOptions {
   isolation?: IsolationLevel | undefined
 }
 
-/**
- * What `runGroup` takes. A key whose value is `undefined` counts as not given.
- */
+/** What `runGroup` takes. A key whose value is `undefined` counts as not given. */
 export interface RunGroupOptions {
   /**
    * Name of the group: members with the same one share the partitions. A legal ZooKeeper node name: no `/`, no
@@ -231,9 +223,7 @@ export interface RunGroupOptions {
    * @defaultValue a ZooKeeperGroupStorage on `zookeeper`
    */
   storage?: GroupStorage | undefined
-  /**
-   * How to reach the brokers. The original: `SaramaConfig`.
-   */
+  /** How to reach the brokers. The original: `SaramaConfig`. */
   kafka?: KafkaOptions | undefined
   /**
    * Name of this member, unique in the group; a legal ZooKeeper node name. A second live member under the same name is
@@ -255,15 +245,17 @@ export interface RunGroupOptions {
    */
   ordering?: 'partition' | undefined
   /**
-   * Where a partition without a stored offset starts when the group is new: `'latest'`, `'earliest'`, or `'none'`,
-   * which fails the partition. Also decides what happens when the stored offset is no longer in the log. Kafka:
+   * Where a partition without a stored offset starts when the group is new to its topic: `'latest'`, `'earliest'`, or
+   * `'none'`, which fails the partition. It also decides where to go on when the stored offset is no longer in the
+   * log. Partitions that are added to a topic later start at their first record whatever it says. Kafka:
    * `auto.offset.reset`; the original: `OffsetAutoReset`.
    * @defaultValue 'latest'
    */
   offsetReset?: OffsetReset | undefined
   /**
    * What to do at start about a topic that does not exist: `'fail'` rejects with TOPIC_NOT_FOUND naming it before
-   * anything is claimed, `'wait'` waits until every topic exists.
+   * anything is claimed, `'wait'` starts with those that exist and takes up the others, from their first record, when
+   * they appear.
    * @defaultValue 'fail'
    */
   missingTopics?: MissingTopics | undefined
@@ -274,8 +266,8 @@ export interface RunGroupOptions {
   /** How much is fetched ahead. */
   fetch?: FetchOptions | undefined
   /**
-   * Errors kept per topic for a reader that is slow to take them; when full, the oldest goes. Too low: errors are
-   * missed in a storm. Too high: memory. The original: `ErrorChannelBufferSize`.
+   * Errors kept for the first listener of `error`, which comes after the start; when full, the oldest goes. Too low:
+   * the cause of a storm of errors is missed. Too high: memory. The original: `ErrorChannelBufferSize`.
    * @defaultValue 1_024
    */
   errorBufferSize?: number | undefined

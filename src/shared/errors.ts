@@ -66,6 +66,7 @@ export const ERROR_CODES = {
     meaning: 'an answer of a broker is damaged or not Kafka at all; the connection is closed',
   },
   BROKER_UNSUPPORTED: { retryable: false, meaning: 'a broker does not speak a version this client knows' },
+  GROUP_NOT_FOUND: { retryable: false, meaning: 'nothing is stored for a group of this name' },
   TOPIC_NOT_FOUND: { retryable: false, meaning: 'a subscribed topic does not exist' },
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
   BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
