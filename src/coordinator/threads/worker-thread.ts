@@ -33,6 +33,7 @@ export class WorkerThread implements WorkerApi {
   readonly #ports: MessagePort[]
   readonly #kill = new AbortController()
   readonly #death: Promise<never>
+  #handledBefore = 0
 
   constructor(
     settings: WorkerSettings,
@@ -64,6 +65,15 @@ export class WorkerThread implements WorkerApi {
       throw error ?? diedError(this.threadId, undefined)
     })
     this.#death.catch(() => {}) // calls race with it; alone it is nobody's rejection
+  }
+
+  /** Records finished on this thread in lanes that it no longer runs. */
+  get handledBefore(): number {
+    return this.#handledBefore
+  }
+
+  creditHandled(count: number): void {
+    this.#handledBefore += count
   }
 
   loadHandler(): Promise<void> {
