@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { brokerKnows } from './broker-check.ts'
+import { exists } from './exists.ts'
 import { ephemeralNodes } from './four-letter-word.ts'
 import { javaFlags, propertiesText } from './java-flags.ts'
 import { HOST } from './ports.ts'
@@ -11,6 +12,7 @@ import type { ServerContext } from './zookeeper-server.ts'
 
 const MAX_HEAP_MB = 512
 const MAIN_CLASS = 'kafka.Kafka'
+const WRITTEN_AT_FIRST_START = 'meta.properties'
 const STALE_DEADLINE_MS = 30_000
 const STALE_INTERVAL_MS = 100
 
@@ -34,7 +36,7 @@ export async function kafkaBroker(
     command: java,
     args: [...javaFlags(directory, MAX_HEAP_MB), '-cp', classpath, MAIN_CLASS, configFile],
     logFile: join(directory, `broker-${id}.log`),
-    beforeStart: () => registrationGone(id, ports.zookeeper),
+    beforeStart: () => registrationGone(id, dataDirectory, ports.zookeeper),
     isReady: () => brokerKnows(`${HOST}:${ports.broker}`, [id]),
   }
 }
@@ -77,14 +79,17 @@ const TEST_SETTINGS = {
 
 /**
  * A broker that was killed stays registered until its session expires, and one of the same id is refused until then.
- * A ZooKeeper that does not answer knows of nothing yet.
+ * A broker without data was never registered, and need not wait for ZooKeeper to tell.
  */
-async function registrationGone(id: number, zookeeperPort: number): Promise<void> {
+async function registrationGone(id: number, dataDirectory: string, zookeeperPort: number): Promise<void> {
+  if (!(await exists(join(dataDirectory, WRITTEN_AT_FIRST_START)))) return
   const path = `/brokers/ids/${id}`
-  const gone = await waitFor(async () => !(await ephemeralNodes(HOST, zookeeperPort)).includes(path), {
-    deadlineMs: STALE_DEADLINE_MS,
-    intervalMs: STALE_INTERVAL_MS,
-  })
+  const isGone = async (): Promise<boolean> =>
+    (await ephemeralNodes(HOST, zookeeperPort))?.includes(path) === false
+  const gone = await waitFor(isGone, { deadlineMs: STALE_DEADLINE_MS, intervalMs: STALE_INTERVAL_MS })
   if (!gone)
-    throw stackError(`another broker ${id} is registered: ${path} in ZooKeeper does not go away`, { path })
+    throw stackError(
+      `broker ${id} cannot start: ZooKeeper does not answer, or another broker ${id} is registered in it`,
+      { path },
+    )
 }

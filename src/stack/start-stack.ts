@@ -107,19 +107,35 @@ async function assemble(
       kafkaBroker(context, id, { broker, zookeeper: ports.zookeeper }, options.brokerSettings ?? {}),
     ),
   )
+  const zookeeperProcess = new ServerProcess(zookeeper, supervisor)
   const brokerProcesses = brokers.map(spec => new ServerProcess(spec, supervisor))
-  const stop = (): Promise<void> => supervisor.end()
+  const isKept = options.directory !== undefined
+  const stopAll = async (): Promise<void> => {
+    try {
+      if (isKept) await stopInOrder(zookeeperProcess, brokerProcesses)
+    } finally {
+      await supervisor.end()
+    }
+  }
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopped ??= stopAll())
   return {
     zookeeper: `${HOST}:${ports.zookeeper}`,
     brokers: ports.brokers.map(port => `${HOST}:${port}`),
     directory,
     classpath: tools.classpath,
-    zookeeperProcess: new ServerProcess(zookeeper, supervisor),
+    zookeeperProcess,
     brokerProcess: id => brokerProcesses[id] ?? noBroker(id, brokerProcesses.length),
     stop,
     release: () => supervisor.release(),
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** What is kept is left in good order: a broker that stops writes to its logs' end and tells ZooKeeper. */
+async function stopInOrder(zookeeper: ServerProcess, brokers: readonly ServerProcess[]): Promise<void> {
+  await Promise.all(brokers.map(broker => broker.stop()))
+  await zookeeper.stop()
 }
 
 function noBroker(id: number, count: number): never {
