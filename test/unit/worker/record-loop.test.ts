@@ -48,7 +48,10 @@ describe('the record loop', () => {
   const loops: RecordLoop[] = []
   afterEach(() => loops.splice(0).forEach(loop => loop.stop()))
 
-  function loopWith(group: GroupMemory, ...lanes: ScriptedLane[]): { loop: RecordLoop; memory: WorkerMemory } {
+  function loopWith(
+    group: GroupMemory,
+    ...lanes: ScriptedLane[]
+  ): { loop: RecordLoop; memory: WorkerMemory } {
     const memory = new WorkerMemory()
     const loop = new RecordLoop(group, memory)
     loops.push(loop)

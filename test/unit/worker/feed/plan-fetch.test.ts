@@ -65,7 +65,6 @@ describe('the choice of a connection', () => {
   })
 
   it('keeps somebody waiting only while a request is under way', () => {
-    for (const wasPollEmpty of [true, false])
-      assert.notEqual(chooseLink({ ...idle, wasPollEmpty }), null)
+    for (const wasPollEmpty of [true, false]) assert.notEqual(chooseLink({ ...idle, wasPollEmpty }), null)
   })
 })

@@ -7,7 +7,10 @@ import { encodeBatch, type TestBatch } from '../../../support/record-batches.ts'
 const MAX_BATCH_BYTES = 2 ** 20
 
 function batch(offsets: readonly number[], more: Partial<TestBatch> = {}): Buffer {
-  return encodeBatch({ records: offsets.map(offset => ({ offset, value: Buffer.from(`v${offset}`) })), ...more })
+  return encodeBatch({
+    records: offsets.map(offset => ({ offset, value: Buffer.from(`v${offset}`) })),
+    ...more,
+  })
 }
 
 describe('the walk over the headers of fetched batches', () => {
@@ -31,7 +34,12 @@ describe('the walk over the headers of fetched batches', () => {
   it('says how much it takes to get a first batch that was cut', () => {
     const whole = batch([1, 2, 3])
     const scan = scanBatches(whole.subarray(0, whole.length - 1), MAX_BATCH_BYTES)
-    assert.deepEqual(scan, { completeBytes: 0, nextOffset: null, neededBytes: whole.length, isDamaged: false })
+    assert.deepEqual(scan, {
+      completeBytes: 0,
+      nextOffset: null,
+      neededBytes: whole.length,
+      isDamaged: false,
+    })
   })
 
   it('finds nothing in nothing', () => {

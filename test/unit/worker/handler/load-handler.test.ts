@@ -42,7 +42,10 @@ describe('loading a handler module', () => {
 
   it('takes what defineHandler made', () => {
     const setup = (): void => {}
-    const handler = readHandlerExports({ default: defineHandler({ handle() {}, setup, decode: 'json' }) }, 'x')
+    const handler = readHandlerExports(
+      { default: defineHandler({ handle() {}, setup, decode: 'json' }) },
+      'x',
+    )
     assert.equal(handler.setup, setup)
     assert.equal(handler.decode, 'json')
   })
@@ -78,7 +81,10 @@ describe('refusing a handler module', () => {
   })
 
   it('says when the syntax error may be in a module that it imports', async () => {
-    assert.match(await refusal('imports-syntax-error.mjs'), /imports-syntax-error\.mjs or a module it imports/)
+    assert.match(
+      await refusal('imports-syntax-error.mjs'),
+      /imports-syntax-error\.mjs or a module it imports/,
+    )
   })
 
   it('tells what it threw while it was loaded, also when that is a missing import', async () => {
@@ -104,7 +110,10 @@ describe('refusing a handler module', () => {
   it('names an unknown decoder and those there are', async () => {
     const known = "'buffer', 'string', 'json', 'msgpack' or a function"
     assert.equal(await refusal('bad-decode.mjs'), `exports 'decode' as 'yaml'; it must be one of ${known}`)
-    assert.equal(await refusal('bad-decode-type.mjs'), `exports 'decode' as a number; it must be one of ${known}`)
+    assert.equal(
+      await refusal('bad-decode-type.mjs'),
+      `exports 'decode' as a number; it must be one of ${known}`,
+    )
   })
 
   it('names a hook that is not a function', async () => {
@@ -117,7 +126,10 @@ describe('refusing a handler module', () => {
   })
 
   it('does not ignore exports that later versions will run', async () => {
-    assert.match(await refusal('handle-batch.mjs'), /^exports 'handleBatch', which is not available in this version/)
+    assert.match(
+      await refusal('handle-batch.mjs'),
+      /^exports 'handleBatch', which is not available in this version/,
+    )
     assert.match(await refusal('retry.mjs'), /^exports 'retry', which is not available in this version/)
   })
 })
