@@ -4,7 +4,6 @@ import type { WorkerThread, WorkerThreadListener } from '#src/coordinator/thread
 import { DEFAULTS } from '#src/options/defaults.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { fromWire, type ErrorWire } from '#src/shared/error-wire.js'
-import type { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
@@ -91,12 +90,12 @@ export class WorkerRig {
   }
 
   /** Errors of lanes that stopped for good. */
-  get failures(): GroupError[] {
+  get failures(): Error[] {
     return this.#errors('lane-failed')
   }
 
   /** Errors of lanes that try on. */
-  get troubles(): GroupError[] {
+  get troubles(): Error[] {
     return this.#errors('lane-troubled')
   }
 
@@ -141,9 +140,9 @@ export class WorkerRig {
     this.updateLeaders().catch(() => {}) // as in the coordinator: the thread asks again; a stopping rig has no leaders
   }
 
-  #errors(type: 'lane-failed' | 'lane-troubled'): GroupError[] {
+  #errors(type: 'lane-failed' | 'lane-troubled'): Error[] {
     return this.messages.flatMap(message =>
-      message.type === type ? [fromWire((message as { error: ErrorWire }).error) as GroupError] : [],
+      message.type === type ? [fromWire((message as { error: ErrorWire }).error)] : [],
     )
   }
 }
