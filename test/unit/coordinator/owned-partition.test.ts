@@ -99,7 +99,7 @@ describe('an owned partition', () => {
   it('never lets an older commit land after a newer one', async () => {
     const partition = create()
     await partition.acquire()
-    const slow = deferred<void>()
+    const slow = deferred<undefined>()
     const landed: number[] = []
     commit = async offset => {
       if (landed.length === 0) await slow.promise
@@ -110,7 +110,7 @@ describe('an owned partition', () => {
     await Promise.resolve()
     finish(110)
     const second = partition.commit()
-    slow.resolve()
+    slow.resolve(undefined)
     await Promise.all([first, second])
     assert.deepEqual(
       landed,
@@ -122,13 +122,13 @@ describe('an owned partition', () => {
   it('drains before it releases, with everything finished by then', async () => {
     const partition = create()
     await partition.acquire()
-    const drained = deferred<void>()
+    const drained = deferred<undefined>()
     thread.drained = drained.promise
     const released = partition.release('test')
     await Promise.resolve()
     finish(120)
     assert.equal(log.includes('release 120'), false)
-    drained.resolve()
+    drained.resolve(undefined)
     await released
     assert.deepEqual(log, ['claimed', 'release 120', 'ended: test'])
     assert.equal(partition.state, 'released')
@@ -137,14 +137,14 @@ describe('an owned partition', () => {
   it('hands the same memory to the next thread only after the first one has drained', async () => {
     const partition = create()
     await partition.acquire()
-    const drained = deferred<void>()
+    const drained = deferred<undefined>()
     thread.drained = drained.promise
     const moved = partition.moveTo(asThread(other))
     await new Promise(resolve => setImmediate(resolve))
     assert.deepEqual(other.calls, [])
     assert.equal(partition.state, 'moving')
     finish(130)
-    drained.resolve()
+    drained.resolve(undefined)
     await moved
     assert.equal(other.lanes[0]!.memory, thread.lanes[0]!.memory)
     assert.equal(LaneMemory.attach(other.lanes[0]!.memory).floor, 130)
@@ -154,11 +154,11 @@ describe('an owned partition', () => {
   it('finishes a move before a release that was asked for meanwhile', async () => {
     const partition = create()
     await partition.acquire()
-    const drained = deferred<void>()
+    const drained = deferred<undefined>()
     thread.drained = drained.promise
     const moved = partition.moveTo(asThread(other))
     const released = partition.release('test')
-    drained.resolve()
+    drained.resolve(undefined)
     await Promise.all([moved, released])
     assert.deepEqual(other.calls, ['start', 'drain'])
     assert.equal(partition.state, 'released')
