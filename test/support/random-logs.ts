@@ -60,17 +60,33 @@ interface StepRecord {
 }
 
 const bytes = fc.uint8Array({ maxLength: 20 }).map(array => Buffer.from(array))
-const keyBytes = fc.oneof(bytes, fc.constant(Buffer.from([0, 0, 0, 0])), fc.constant(Buffer.from([0, 0, 0, 1])))
+const keyBytes = fc.oneof(
+  bytes,
+  fc.constant(Buffer.from([0, 0, 0, 0])),
+  fc.constant(Buffer.from([0, 0, 0, 1])),
+)
 
 const stepRecord: fc.Arbitrary<StepRecord> = fc.record({
   timestamp: fc.oneof(fc.integer({ min: -1, max: 2 ** 45 }), fc.constant(1_700_000_000_000)),
   key: fc.option(keyBytes),
   value: fc.option(bytes),
-  headers: fc.array(fc.tuple(fc.constantFrom('a', 'b', '', '__proto__', 'ü'), fc.option(bytes)), { maxLength: 3 }),
+  headers: fc.array(fc.tuple(fc.constantFrom('a', 'b', '', '__proto__', 'ü'), fc.option(bytes)), {
+    maxLength: 3,
+  }),
 })
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom('data', 'transactional', 'transactional', 'transactional', 'abort', 'commit', 'empty', 'message', 'wrapper'),
+  kind: fc.constantFrom(
+    'data',
+    'transactional',
+    'transactional',
+    'transactional',
+    'abort',
+    'commit',
+    'empty',
+    'message',
+    'wrapper',
+  ),
   producer: fc.integer({ min: 1, max: 3 }),
   codec: fc.constantFrom(...CODECS),
   gaps: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 })), { minLength: 8, maxLength: 8 }),
@@ -98,7 +114,8 @@ class LogWriter {
   /** No transaction stays open: what is fetched ends below the first open one. */
   write(steps: readonly Step[], endings: readonly boolean[]): RandomLog {
     for (const each of steps) this.#add(each)
-    for (const producer of [...this.#open.keys()]) this.#end(producer, endings[producer - 1] ? 'abort' : 'commit')
+    for (const producer of [...this.#open.keys()])
+      this.#end(producer, endings[producer - 1] ? 'abort' : 'commit')
     return this.#log
   }
 
@@ -153,20 +170,23 @@ class LogWriter {
   }
 }
 
-function encodeStep(each: Step, records: readonly LogRecord[], baseOffset: number, lastOffset: number): Buffer {
+function encodeStep(
+  each: Step,
+  records: readonly LogRecord[],
+  baseOffset: number,
+  lastOffset: number,
+): Buffer {
   const codec = each.codec
-  switch (each.kind) {
-    case 'message':
-      return Buffer.concat(records.map(record => encodeMessage({ ...record, magic: 1 })))
-    case 'wrapper':
-      return encodeWrapper({
-        magic: 1,
-        codec: codec === 'none' || codec === 'zstd' ? 'gzip' : codec,
-        messages: records.map(record => ({ ...record, magic: 1 })),
-      })
-    case 'transactional':
-      return encodeBatch({ records, baseOffset, lastOffset, codec, transactionOf: BigInt(each.producer) })
-    default:
-      return encodeBatch({ records, baseOffset, lastOffset, codec })
-  }
+  if (each.kind === 'message')
+    return Buffer.concat(records.map(record => encodeMessage({ ...record, magic: 1 })))
+  if (each.kind === 'wrapper')
+    return encodeWrapper({
+      magic: 1,
+      codec: codec === 'none' || codec === 'zstd' ? 'gzip' : codec,
+      messages: records.map(record => ({ ...record, magic: 1 })),
+    })
+  const batch = { records, baseOffset, lastOffset, codec }
+  return encodeBatch(
+    each.kind === 'transactional' ? { ...batch, transactionOf: BigInt(each.producer) } : batch,
+  )
 }

@@ -86,7 +86,9 @@ describe('a damaged old message', () => {
       ],
       offset: 5,
     }),
-    'that wraps a damaged one': wrapping(flip(encodeMessage({ magic: 1, offset: 0, key: Buffer.from('k') }), -1)),
+    'that wraps a damaged one': wrapping(
+      flip(encodeMessage({ magic: 1, offset: 0, key: Buffer.from('k') }), -1),
+    ),
     'that wraps a part of one': wrapping(encodeMessage({ magic: 1, offset: 0 }).subarray(0, -1)),
     'that wraps a wrapper': wrapping(encodeWrapper({ magic: 1, codec: 'gzip', messages: [message(0)] })),
   }

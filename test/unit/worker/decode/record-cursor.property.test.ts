@@ -3,7 +3,13 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { GroupError } from '#src/shared/errors.js'
 import type { LaneRecord } from '#src/worker/record.js'
-import { anyLog, fetchFrom, visibleFrom, type LogRecord, type RandomLog } from '../../../support/random-logs.ts'
+import {
+  anyLog,
+  fetchFrom,
+  visibleFrom,
+  type LogRecord,
+  type RandomLog,
+} from '../../../support/random-logs.ts'
 import { cursorOver, readToError } from '../../../support/read-records.ts'
 import { reseal, resealMessage } from '../../../support/record-batches.ts'
 
@@ -39,7 +45,10 @@ describe('a random log', () => {
           assert.ok(cursor.nextOffset >= next)
           next = cursor.nextOffset
         }
-        assert.deepEqual(seen, visibleFrom(log, first, true).map(({ offset }) => offset))
+        assert.deepEqual(
+          seen,
+          visibleFrom(log, first, true).map(({ offset }) => offset),
+        )
       }),
     )
   })
@@ -80,18 +89,22 @@ describe('a random log with damaged bytes', () => {
 
   it('gives records or a clear error, never a crash or a hang, even when the CRCs were made right again', () => {
     fc.assert(
-      fc.property(logAndPlace, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), (random, hits) => {
-        const [log, place] = random
-        const batch = log.batches[Math.floor(place * log.batches.length)]!.bytes
-        for (const [at, mask] of hits) damage(batch, 17 + (at % (batch.length - 17)), mask)
-        if (batch[16] === 2) reseal(batch)
-        else resealMessage(batch)
-        const { bytes, aborted } = fetchFrom(log, 0)
-        const { cursor, records, error } = readToError(bytes, { aborted, maxBatchBytes: MAX_BATCH_BYTES })
-        if (error !== null) assertClear(error)
-        for (const record of records) readFields(record)
-        assertAscending(records, cursor.nextOffset)
-      }),
+      fc.property(
+        logAndPlace,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (random, hits) => {
+          const [log, place] = random
+          const batch = log.batches[Math.floor(place * log.batches.length)]!.bytes
+          for (const [at, mask] of hits) damage(batch, 17 + (at % (batch.length - 17)), mask)
+          if (batch[16] === 2) reseal(batch)
+          else resealMessage(batch)
+          const { bytes, aborted } = fetchFrom(log, 0)
+          const { cursor, records, error } = readToError(bytes, { aborted, maxBatchBytes: MAX_BATCH_BYTES })
+          if (error !== null) assertClear(error)
+          for (const record of records) readFields(record)
+          assertAscending(records, cursor.nextOffset)
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -114,7 +127,11 @@ function offsetAt(log: RandomLog, place: number): number {
 
 function asRead(record: LaneRecord<Buffer>): object {
   const headers = Object.entries(record.headers).map(([name, value]) => [name, [value].flat()])
-  return { ...picked(record), offset: Number(record.offset), headers: new Map(headers as [string, Buffer[]][]) }
+  return {
+    ...picked(record),
+    offset: Number(record.offset),
+    headers: new Map(headers as [string, Buffer[]][]),
+  }
 }
 
 function asWritten(record: LogRecord): object {
@@ -124,7 +141,15 @@ function asWritten(record: LogRecord): object {
   return { ...picked(record as Required<LogRecord>), offset: record.offset, headers }
 }
 
-function picked({ timestamp, key, value }: { timestamp: number; key: Buffer | null; value: Buffer | null }): object {
+function picked({
+  timestamp,
+  key,
+  value,
+}: {
+  timestamp: number
+  key: Buffer | null
+  value: Buffer | null
+}): object {
   return { timestamp, key: key?.toString('hex') ?? null, value: value?.toString('hex') ?? null }
 }
 
@@ -157,4 +182,3 @@ function assertAscending(records: readonly LaneRecord[], nextOffset: number): vo
   }
   assert.ok(nextOffset > last)
 }
-

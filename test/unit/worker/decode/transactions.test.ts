@@ -34,11 +34,7 @@ describe('aborted transactions', () => {
 
   it('do not hide the committed one of the same producer that follows', () => {
     // The list names the transaction's first offset, and the marker may be the first batch that reaches it.
-    const bytes = Buffer.concat([
-      encodeMarker(20, 1n, 'abort'),
-      data(21, 1n),
-      encodeMarker(22, 1n, 'commit'),
-    ])
+    const bytes = Buffer.concat([encodeMarker(20, 1n, 'abort'), data(21, 1n), encodeMarker(22, 1n, 'commit')])
     assert.deepEqual(readOffsets(bytes, { from: 20, aborted: aborted([1n, 20]) }), [21])
   })
 

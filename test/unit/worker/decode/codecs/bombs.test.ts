@@ -26,7 +26,9 @@ describe('small data that decompresses to very much', () => {
   }
 
   it('is refused without allocating it: zstd in JavaScript', () => {
-    const blocks = Array.from({ length: 1000 }, () => Buffer.concat([zstdBlock('rle', false, 100_000), Buffer.from([0])]))
+    const blocks = Array.from({ length: 1000 }, () =>
+      Buffer.concat([zstdBlock('rle', false, 100_000), Buffer.from([0])]),
+    )
     const frame = Buffer.concat([ZSTD_HEAD, ...blocks, zstdBlock('raw', true, 0)])
     assertAllocatesLittle(() => zstdInJavaScript.decompress(frame, ALLOWED), OutputTooLarge)
   })

@@ -34,7 +34,10 @@ for (const { title, codec, writtenAs } of cases) {
   describe(title, () => {
     it('gives back what was compressed, at exactly the allowed size', () => {
       for (const bytes of plain)
-        assert.ok(codec.decompress(compress(bytes, writtenAs), bytes.length).equals(bytes), `${bytes.length} bytes`)
+        assert.ok(
+          codec.decompress(compress(bytes, writtenAs), bytes.length).equals(bytes),
+          `${bytes.length} bytes`,
+        )
     })
 
     it('refuses what would be one byte larger than allowed', () => {
