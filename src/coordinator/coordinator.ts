@@ -135,7 +135,9 @@ export class Coordinator {
       this.#alarm.start()
       this.#missingTopics.start(missing)
     } catch (error) {
-      const fatal = toGroupError(error, 'starting the group')
+      // A stop ends threads and connections under the start: what then fails is the stop's doing.
+      const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
+      const fatal = toGroupError(reason, 'starting the group')
       await this.fail(fatal)
       throw fatal
     }
@@ -280,7 +282,7 @@ export class Coordinator {
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
     const { storage, cluster } = this.#parts
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
-    this.#stopSignal.abort(new GroupError('NOT_RUNNING', 'the group is stopping'))
+    this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const deadline = new StopDeadline(timeoutMs, {
       abortHandlers: () => this.#abortHandlers(),
       terminateThreads: () => this.#terminateThreads(timeoutMs),

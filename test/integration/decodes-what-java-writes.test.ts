@@ -113,7 +113,8 @@ describe('handlers see what the Java consumer sees', () => {
 /** One partition and one producer per codec. */
 function* strangeRecords(topic: string): Generator<JavaStep> {
   for (const [partition, codec] of CODECS.entries()) {
-    yield { step: 'open', producer: codec, config: { ...ONE_BATCH, 'compression.type': codec } }
+    const config = { ...ONE_BATCH, 'batch.size': '1000000', 'compression.type': codec }
+    yield { step: 'open', producer: codec, config }
     for (const shape of SHAPES) yield { step: 'send', producer: codec, topic, partition, ...shape }
     yield { step: 'flush', producer: codec }
   }
