@@ -10,6 +10,17 @@ import { stackError } from './stack-error.ts'
 import { waitFor } from './wait-for.ts'
 import type { ServerContext } from './zookeeper-server.ts'
 
+export interface BrokerPorts {
+  readonly broker: number
+  readonly zookeeper: number
+}
+
+export interface BrokerExtras {
+  /** More of server.properties. */
+  readonly settings: Readonly<Record<string, string>> | undefined
+  readonly javaFlags: readonly string[] | undefined
+}
+
 const MAX_HEAP_MB = 512
 const MAIN_CLASS = 'kafka.Kafka'
 const WRITTEN_AT_FIRST_START = 'meta.properties'
@@ -20,21 +31,28 @@ const STALE_INTERVAL_MS = 100
 export async function kafkaBroker(
   context: ServerContext,
   id: number,
-  ports: { readonly broker: number; readonly zookeeper: number },
-  settings: Readonly<Record<string, string>>,
+  ports: BrokerPorts,
+  extra: BrokerExtras,
 ): Promise<ServerSpec> {
-  const { java, classpath, directory } = context
+  const { java, classpath, directory, archive } = context
   const name = `broker ${id}`
   const dataDirectory = join(directory, `broker-${id}`)
   const configFile = join(directory, `broker-${id}.properties`)
   await mkdir(dataDirectory, { recursive: true })
-  const properties = { ...configuration(dataDirectory, id, ports), ...TEST_SETTINGS, ...settings }
+  const properties = { ...configuration(dataDirectory, id, ports), ...TEST_SETTINGS, ...extra.settings }
   await writeFile(configFile, propertiesText(properties))
   return {
     name,
     port: ports.broker,
-    command: java,
-    args: [...javaFlags(directory, MAX_HEAP_MB), '-cp', classpath, MAIN_CLASS, configFile],
+    command: java.path,
+    args: [
+      ...javaFlags(directory, MAX_HEAP_MB, archive),
+      ...(extra.javaFlags ?? []),
+      '-cp',
+      classpath,
+      MAIN_CLASS,
+      configFile,
+    ],
     logFile: join(directory, `broker-${id}.log`),
     beforeStart: () => registrationGone(id, dataDirectory, ports.zookeeper),
     isReady: () => brokerKnows(`${HOST}:${ports.broker}`, [id]),
@@ -44,7 +62,7 @@ export async function kafkaBroker(
 function configuration(
   dataDirectory: string,
   id: number,
-  ports: { readonly broker: number; readonly zookeeper: number },
+  ports: BrokerPorts,
 ): Record<string, string | number> {
   return {
     'broker.id': id,
