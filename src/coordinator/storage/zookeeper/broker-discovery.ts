@@ -1,4 +1,5 @@
 import { GroupError } from '../../../shared/errors.ts'
+import type { KafkaConnectionOptions } from '../../../shared/kafka/connection-options.ts'
 import type { BrokerAddress } from '../../../shared/types.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { preview } from './formats.ts'
@@ -6,6 +7,13 @@ import { brokerIdsPath } from './paths.ts'
 
 /** `security.protocol` of Kafka: which of a broker's listeners this member can talk to. */
 export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+
+/** The protocol that follows from how a member connects. */
+export function securityProtocolOf({ ssl, sasl }: KafkaConnectionOptions): SecurityProtocol {
+  const isEncrypted = ssl !== null && ssl !== false
+  if (sasl === null) return isEncrypted ? 'SSL' : 'PLAINTEXT'
+  return isEncrypted ? 'SASL_SSL' : 'SASL_PLAINTEXT'
+}
 
 /** What a broker registers, versions 1 to 5; `host` and `port` are null and -1 where no listener is PLAINTEXT. */
 interface BrokerRegistration {

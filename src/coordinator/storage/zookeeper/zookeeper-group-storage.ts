@@ -18,6 +18,7 @@ import { ClaimInspector } from './claim-inspector.ts'
 import { ClaimWriter } from './claim-writer.ts'
 import { Claims } from './claims.ts'
 import type { ZooKeeperClient } from './client.ts'
+import { readGroup, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
@@ -102,6 +103,12 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   async readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
     return readOffsets(this.#session.clientFor('read', paths.offsets), paths, topics)
+  }
+
+  /** Reads a group as `kwg describe` shows it, without joining; null if there is none. OFFSET_CORRUPT. */
+  async readGroup(groupId: string): Promise<StoredGroup | null> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return readGroup(this.#session.clientFor('read', paths.group), paths)
   }
 
   async join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
