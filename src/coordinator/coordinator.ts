@@ -2,7 +2,7 @@ import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
 import { GroupError, toError } from '../shared/errors.ts'
-import { GroupMemory } from '../shared/memory/group-memory.ts'
+import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import { Committer } from './committer.ts'
@@ -135,7 +135,9 @@ export class Coordinator {
       this.#alarm.start()
       this.#missingTopics.start(missing)
     } catch (error) {
-      const fatal = toGroupError(error, 'starting the group')
+      // A stop ends threads and connections under the start: what then fails is the stop's doing.
+      const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
+      const fatal = toGroupError(reason, 'starting the group')
       await this.fail(fatal)
       throw fatal
     }
@@ -280,7 +282,7 @@ export class Coordinator {
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
     const { storage, cluster } = this.#parts
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
-    this.#stopSignal.abort(new GroupError('NOT_RUNNING', 'the group is stopping'))
+    this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const deadline = new StopDeadline(timeoutMs, {
       abortHandlers: () => this.#abortHandlers(),
       terminateThreads: () => this.#terminateThreads(timeoutMs),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Group } from '#src/index.js'
+import { eventually } from '../support/eventually.js'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.js'
 import { Ledger, countByRecord, firstDisorder } from '../support/ledger.js'
 import { handled, runMember } from '../support/running-group.js'
@@ -9,6 +11,11 @@ import { readOffsets } from '../support/zookeeper.js'
 const RECORDS = 200_000
 const PARTITIONS = 8
 const MORE = 1000
+
+/** Every partition has been fetched from and has nothing left: a record too many would have been handled by now. */
+async function caughtUp(group: Group): Promise<void> {
+  await eventually(() => group.status().partitions.every(({ lag }) => lag === 0))
+}
 
 describe('every record once and in order', () => {
   it('handles 200,000 keyed records over 8 partitions exactly once and in partition order, commits the end offsets, and goes on from there', async t => {
@@ -25,6 +32,7 @@ describe('every record once and in order', () => {
         zookeeper: stack.zookeeper,
       })
       await handled(group, expected)
+      await caughtUp(group)
       await group.stop()
       return ledger
     }

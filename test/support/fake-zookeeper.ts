@@ -41,7 +41,7 @@ export function handshake(timeoutMs: number, sessionId = SESSION_ID): Buffer {
 }
 
 /** An answer with its length prefix. */
-export function reply(xid: number, error: number, body = Buffer.alloc(0)): Buffer {
+export function reply(xid: number, error: number, body: Buffer = Buffer.alloc(0)): Buffer {
   const bytes = Buffer.alloc(20 + body.length)
   bytes.writeInt32BE(16 + body.length, 0)
   bytes.writeInt32BE(xid, 4)
@@ -86,7 +86,7 @@ export class FakeConnection {
   readonly socket: Socket
   readonly requests: FakeRequest[] = []
   handshake: Buffer | null = null
-  #received = Buffer.alloc(0)
+  #received: Buffer = Buffer.alloc(0)
 
   constructor(socket: Socket) {
     this.socket = socket

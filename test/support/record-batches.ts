@@ -183,8 +183,11 @@ export function compress(bytes: Buffer, codec: TestCodec): Buffer {
 
 /** snappy-java's framing, in blocks small enough that tests have several. */
 function xerial(bytes: Buffer): Buffer {
-  const blocks: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
-  for (let at = 0; at < bytes.length; at += 512) blocks.push(sizedInt32(snappySync(bytes.subarray(at, at + 512))))
+  const blocks: Buffer[] = [
+    Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]),
+  ]
+  for (let at = 0; at < bytes.length; at += 512)
+    blocks.push(sizedInt32(snappySync(bytes.subarray(at, at + 512))))
   return Buffer.concat(blocks)
 }
 

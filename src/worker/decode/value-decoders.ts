@@ -1,8 +1,11 @@
 import { Unpackr } from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
 
-/** Copies of binary data, or one small field would keep a whole fetched batch in memory after detach(). */
-const unpackr = new Unpackr({ copyBuffers: true })
+/**
+ * Maps become plain objects. Binary data is copied, or one small field of a value that somebody keeps would hold on to
+ * everything that was fetched with it.
+ */
+const unpackr = new Unpackr({ useRecords: false, copyBuffers: true })
 
 const asBuffer: ValueDecoder = bytes => bytes
 

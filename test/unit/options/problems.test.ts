@@ -49,6 +49,11 @@ const reports: [name: string, given: object, report: RegExp][] = [
     /zookeeper\.sessionTimeoutMs: got 50, expected an integer of milliseconds from 1000/,
   ],
   [
+    'an ill-typed value inside of one form of a value',
+    { zookeeper: { servers: 'h:1', sessionTimeoutMs: '6000' } },
+    /: zookeeper\.sessionTimeoutMs: got "6000", expected an integer/,
+  ],
+  [
     'a time no timer can keep',
     { stopTimeoutMs: 2 ** 31 },
     /stopTimeoutMs: got 2147483648, expected .* to 2147483647/,
