@@ -1,8 +1,11 @@
 import { Unpackr } from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
 
-/** Copies of binary data, or one small field would keep a whole fetched batch in memory after detach(). */
-const unpackr = new Unpackr({ copyBuffers: true })
+/**
+ * Maps become objects, as handlers expect of a decoder beside JSON. Copies of binary data, or one small field would
+ * keep a whole fetched batch in memory after detach().
+ */
+const unpackr = new Unpackr({ copyBuffers: true, mapsAsObjects: true })
 
 const asBuffer: ValueDecoder = bytes => bytes
 
