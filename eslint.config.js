@@ -28,8 +28,11 @@ const zones = [
 
 /** The library on the left is imported only by the files on the right. */
 const owners = {
-  kafkajs: ['src/shared/kafka/**'],
-  'node-zookeeper-client': ['src/coordinator/storage/zookeeper/client.ts'],
+  kafkajs: ['src/shared/kafka/**', 'src/stack/broker-check.ts'],
+  'node-zookeeper-client': [
+    'src/coordinator/storage/zookeeper/client.ts',
+    'src/coordinator/storage/zookeeper/connection.ts',
+  ],
   piscina: ['src/coordinator/threads/thread-pool.ts', 'src/worker/entry.ts'],
   comlink: ['src/coordinator/threads/**', 'src/worker/entry.ts', 'src/shared/error-wire.ts'],
   zod: ['src/options/**'],

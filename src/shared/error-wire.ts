@@ -83,10 +83,7 @@ export function carryErrorsAcrossThreads(): void {
     throw new GroupError('INTERNAL', "comlink has no 'throw' transfer handler to replace")
   Comlink.transferHandlers.set('throw', {
     canHandle: (value): value is { value: unknown } => original.canHandle(value),
-    serialize: ({ value }: { value: unknown }): [ThrownWire, []] => [
-      { thrown: toWire(value) },
-      [],
-    ],
+    serialize: ({ value }: { value: unknown }): [ThrownWire, []] => [{ thrown: toWire(value) }, []],
     deserialize: ({ thrown }: ThrownWire): never => {
       throw fromWire(thrown)
     },

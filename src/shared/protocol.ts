@@ -1,7 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { LogLevel } from './logger.ts'
 import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
-import type { ApiVersions } from './kafka/api-versions.ts'
 import type { BrokerAddress, Offset, TopicPartition } from './types.ts'
 
 /**
@@ -53,7 +52,6 @@ export interface LaneStart extends LaneId {
 /** Who leads the partitions, as far as the coordinator knows; replaces what the worker knew. */
 export interface LeaderView {
   readonly brokers: readonly BrokerAddress[]
-  readonly versions: ApiVersions
   /** topic → leader node id by partition number; -1 = none at the moment. */
   readonly leaders: Readonly<Record<string, readonly number[]>>
 }

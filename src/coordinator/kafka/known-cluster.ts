@@ -1,0 +1,49 @@
+import type { ClusterMetadata, PartitionMetadata } from '../../shared/kafka/metadata.ts'
+import { ERROR_CODE } from '../../shared/kafka/error-codes.ts'
+import type { LeaderView } from '../../shared/protocol.ts'
+import type { BrokerAddress, TopicPartition } from '../../shared/types.ts'
+
+const NO_LEADER = -1
+
+/** What the last metadata answers told: brokers, and who leads which partition. */
+export class KnownCluster {
+  #brokers: readonly BrokerAddress[] = []
+  readonly #partitions = new Map<string, readonly PartitionMetadata[]>()
+
+  get brokers(): readonly BrokerAddress[] {
+    return this.#brokers
+  }
+
+  /**
+   * A topic that has an error at the moment keeps the leaders it had: whoever fetches from them gets the error as
+   * well, and asks again. Without leaders nobody would.
+   */
+  learn(metadata: ClusterMetadata): void {
+    this.#brokers = metadata.brokers
+    for (const { topic, errorCode, partitions } of metadata.topics) {
+      if (errorCode === ERROR_CODE.none) this.#partitions.set(topic, partitions)
+    }
+  }
+
+  leaderOf({ topic, partition }: TopicPartition): BrokerAddress | null {
+    const leader = this.#partitions.get(topic)?.find(of => of.partition === partition)?.leader ?? NO_LEADER
+    return this.#brokers.find(broker => broker.nodeId === leader) ?? null
+  }
+
+  leaderView(topics: readonly string[]): LeaderView {
+    return {
+      brokers: this.#brokers,
+      leaders: Object.fromEntries(
+        topics.map(topic => [topic, leadersByPartition(this.#partitions.get(topic) ?? [])]),
+      ),
+    }
+  }
+}
+
+/** Indexed by partition number, without holes. */
+function leadersByPartition(partitions: readonly PartitionMetadata[]): number[] {
+  const length = Math.max(0, ...partitions.map(of => of.partition + 1))
+  const leaders = new Array<number>(length).fill(NO_LEADER)
+  for (const { partition, leader } of partitions) leaders[partition] = leader
+  return leaders
+}

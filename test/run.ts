@@ -1,0 +1,86 @@
+// npm test [-- <part of a file's path> … --test-name-pattern <text>]: unit tests, then the integration tests against one
+// shared stack, and one summary of both. Nothing is left running, however this ends: see src/stack/supervisor.ts.
+import { readdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { startStack, type RunningStack } from '#src/stack/start-stack.js'
+import { inTurn, type TestEvent } from './support/test-streams.ts'
+import { stackEnvironment } from './support/stack.ts'
+
+const SOURCES = fileURLToPath(new URL('../../test', import.meta.url))
+const COMPILED = fileURLToPath(new URL('.', import.meta.url))
+const FILE_DEADLINE_MS = 10 * 60_000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'test-name-pattern': { type: 'string', multiple: true } },
+})
+const interrupted = new AbortController()
+
+/** Compiled files of the sources that are there now; compiled ones of deleted sources are left alone. */
+async function testFiles(folder: string): Promise<string[]> {
+  const paths = await readdir(join(SOURCES, folder), { recursive: true })
+  return paths
+    .filter(path => path.endsWith('.test.ts'))
+    .map(path => join(folder, path))
+    .filter(path => positionals.length === 0 || positionals.some(part => path.includes(part)))
+    .sort()
+    .map(path => join(COMPILED, path.replace(/\.ts$/, '.js')))
+}
+
+function runFiles(files: string[], concurrency: number): AsyncIterable<TestEvent> {
+  return run({
+    files,
+    concurrency,
+    timeout: FILE_DEADLINE_MS,
+    signal: interrupted.signal,
+    testNamePatterns: values['test-name-pattern'],
+  })
+}
+
+/** Each integration test has the machine to itself: several measure time, and the servers need the cores. */
+async function runIntegration(
+  files: string[],
+  stack: Promise<RunningStack>,
+): Promise<AsyncIterable<TestEvent>> {
+  Object.assign(process.env, stackEnvironment(await stack))
+  return runFiles(files, 1)
+}
+
+async function runAll(): Promise<void> {
+  const unit = await testFiles('unit')
+  const integration = await testFiles('integration')
+  if (unit.length + integration.length === 0)
+    throw new Error(`no test file matches ${positionals.join(', ')}`)
+  const stack = integration.length > 0 ? startStack({ onProgress: text => console.log(text) }) : undefined
+  stack?.catch(() => {}) // awaited below; until then the unit tests run
+  const runs = [async () => runFiles(unit, availableParallelism())]
+  if (stack !== undefined) runs.push(() => runIntegration(integration, stack))
+  try {
+    await pipeline(Readable.from(inTurn(runs, onEvent)), new spec(), process.stdout, { end: false })
+  } finally {
+    await (await stack)?.stop()
+  }
+}
+
+function onEvent({ type, data }: TestEvent): void {
+  if (type === 'test:fail' && data.todo === undefined) process.exitCode = 1
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    process.exitCode = 1
+    interrupted.abort()
+  })
+try {
+  await runAll()
+} catch (error) {
+  process.exitCode = 1
+  console.error(error instanceof Error ? error.message : error)
+}

@@ -1,0 +1,140 @@
+import zookeeper from 'node-zookeeper-client'
+import { atEnd, type Owner } from './cleanup.ts'
+import { sharedStack } from './stack.ts'
+
+/** A node as it really is in ZooKeeper. The ids are hexadecimal. */
+export interface ZooKeeperNode {
+  readonly text: string
+  readonly data: Buffer
+  readonly version: number
+  /** The session that made it; all zeros for a persistent node. */
+  readonly ephemeralOwner: string
+  readonly czxid: string
+  readonly mzxid: string
+}
+
+const SESSION_TIMEOUT_MS = 30_000
+
+/** Reads what is really in ZooKeeper, for assertions, and writes as somebody else would, for faults. */
+export class ZooKeeperView {
+  readonly #client: zookeeper.Client
+
+  /** `address` is `host:port`, with or without a chroot. */
+  static async connect(address: string): Promise<ZooKeeperView> {
+    const client = zookeeper.createClient(address, { sessionTimeout: SESSION_TIMEOUT_MS, retries: 3 })
+    const connected = new Promise<void>(resolve => client.once('connected', () => resolve()))
+    client.connect()
+    await connected
+    return new ZooKeeperView(client)
+  }
+
+  private constructor(client: zookeeper.Client) {
+    this.#client = client
+  }
+
+  /** Undefined when there is no such node. */
+  async read(path: string): Promise<ZooKeeperNode | undefined> {
+    return unlessMissing(
+      new Promise((resolve, reject) => {
+        this.#client.getData(path, (error, data, stat) => {
+          if (error === null) resolve(toNode(data, stat))
+          else reject(failure(error))
+        })
+      }),
+    )
+  }
+
+  /** Names of the children, sorted; none when there is no such node. */
+  async list(path: string): Promise<string[]> {
+    const children = await unlessMissing(
+      new Promise<string[]>((resolve, reject) => {
+        this.#client.getChildren(path, (error, names) => {
+          if (error === null) resolve(names)
+          else reject(failure(error))
+        })
+      }),
+    )
+    return (children ?? []).sort()
+  }
+
+  /** Creates the node and its parents, or replaces its data whatever the version. */
+  async write(path: string, text: string): Promise<void> {
+    await this.#run(done => this.#client.mkdirp(path, done))
+    await this.#run(done => this.#client.setData(path, Buffer.from(text), done))
+  }
+
+  /** With everything below; nothing to do when there is no such node. */
+  async remove(path: string): Promise<void> {
+    for (const child of await this.list(path)) await this.remove(`${path}/${child}`)
+    await unlessMissing(this.#run(done => this.#client.remove(path, done)))
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#client.once('disconnected', () => resolve())
+      this.#client.close()
+    })
+  }
+
+  #run(call: (done: (error: Error | zookeeper.Exception | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      call(error => {
+        if (error === null) resolve()
+        else reject(failure(error))
+      })
+    })
+  }
+}
+
+/** Connected to the shared ZooKeeper, or to `address`, until the test is over. */
+export async function openZooKeeper(owner: Owner, address = sharedStack().zookeeper): Promise<ZooKeeperView> {
+  const view = await ZooKeeperView.connect(address)
+  atEnd(owner, () => view.close())
+  return view
+}
+
+/** What a group has committed in the classic layout, by partition; -1 where nothing is stored. */
+export async function readOffsets(
+  groupId: string,
+  topic: string,
+  address = sharedStack().zookeeper,
+): Promise<number[]> {
+  const view = await ZooKeeperView.connect(address)
+  try {
+    const path = `/consumers/${groupId}/offsets/${topic}`
+    const partitions = (await view.list(path)).map(Number)
+    const offsets = new Array<number>(Math.max(-1, ...partitions) + 1).fill(-1)
+    for (const partition of partitions)
+      offsets[partition] = Number((await view.read(`${path}/${partition}`))?.text ?? -1)
+    return offsets
+  } finally {
+    await view.close()
+  }
+}
+
+/** The client's exceptions are errors, which its types do not say. */
+function failure(error: Error | zookeeper.Exception): Error {
+  return error instanceof Error ? error : new Error(error.toString(), { cause: error })
+}
+
+async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result
+  } catch (error) {
+    if (error instanceof zookeeper.Exception && error.getCode() === zookeeper.Exception.NO_NODE)
+      return undefined
+    throw error
+  }
+}
+
+function toNode(data: Buffer | undefined, stat: zookeeper.Stat): ZooKeeperNode {
+  const bytes = data ?? Buffer.alloc(0)
+  return {
+    text: bytes.toString('utf8'),
+    data: bytes,
+    version: stat.version,
+    ephemeralOwner: stat.ephemeralOwner.toString('hex'),
+    czxid: stat.czxid.toString('hex'),
+    mzxid: stat.mzxid.toString('hex'),
+  }
+}
