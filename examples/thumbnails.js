@@ -3,7 +3,7 @@
 // load, so the pixels come from a random generator seeded by the upload's id: the same upload gives the same result.
 import { defineHandler } from 'kafka-worker-group'
 
-const PHOTO = { width: 320, height: 240 }
+const PHOTO = { width: 160, height: 120 }
 const THUMBNAIL = { width: 9, height: 8 }
 
 export default defineHandler({

@@ -85,7 +85,7 @@ export class GroupEvents {
   }
 
   #listenersOf<E extends GroupEventName>(event: E): Set<GroupEventListener<E>> {
-    const existing = this.#listeners[event] as Set<GroupEventListener<E>> | undefined
+    const existing = this.#listeners[event]
     if (existing !== undefined) return existing
     const created = new Set<GroupEventListener<E>>()
     Object.assign(this.#listeners, { [event]: created })

@@ -88,7 +88,10 @@ export class Group implements AsyncDisposable {
       },
       partitions,
       workers: this.#coordinator.threads.map(thread =>
-        this.#report.worker(thread, owned.filter(partition => partition.thread === thread).length),
+        this.#report.worker(
+          thread,
+          owned.filter(partition => partition.thread === thread),
+        ),
       ),
       handled: this.#coordinator.partitions.handled,
       lag: partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0),

@@ -50,5 +50,6 @@ export type {
   OffsetReset,
   ResolvedOptions,
   RunGroupOptions,
+  TlsOptions,
   ZooKeeperOptions,
 } from './options/types.ts'

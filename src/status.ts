@@ -54,5 +54,7 @@ export interface WorkerStatus {
   /** Since when the thread is inside one slice or handler; null when idle. */
   readonly runningForMs: number | null
   readonly partitions: number
+  /** Records finished on this thread since it started. */
+  readonly handled: number
   readonly restarts: number
 }

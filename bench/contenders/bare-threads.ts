@@ -11,7 +11,7 @@ export interface BareThreadsInput {
 }
 
 if (isMainThread) {
-  const input = contenderInput<BareThreadsInput>()
+  const input = contenderInput() as BareThreadsInput
   const workers = Array.from(
     { length: input.threads },
     () => new Worker(new URL(import.meta.url), { workerData: input, argv: [JSON.stringify(input)] }),

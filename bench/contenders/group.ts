@@ -20,7 +20,7 @@ export interface Timing {
 
 const LOOK_EVERY_MS = 2
 
-const input = contenderInput<GroupInput>()
+const input = contenderInput() as GroupInput
 const group = await runGroup(new URL(`../handlers/${input.handler}`, import.meta.url), {
   groupId: input.groupId,
   topics: [input.topic],

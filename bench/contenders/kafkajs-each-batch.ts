@@ -10,7 +10,7 @@ export interface KafkaJsInput {
   readonly records: number
 }
 
-const input = contenderInput<KafkaJsInput>()
+const input = contenderInput() as KafkaJsInput
 const kafka = new kafkajs.Kafka({
   clientId: 'bench-kafkajs',
   brokers: [...input.brokers],

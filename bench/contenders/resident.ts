@@ -26,7 +26,7 @@ export interface ResidentResult {
   readonly handled: number
 }
 
-const input = contenderInput<ResidentInput>()
+const input = contenderInput() as ResidentInput
 const group = await runGroup(new URL(`../handlers/${input.handler}`, import.meta.url), {
   groupId: input.groupId,
   topics: [input.topic],

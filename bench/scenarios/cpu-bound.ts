@@ -2,8 +2,6 @@ import { runContender } from '../lib/contender.js'
 import type { Scenario } from '../lib/scenario.js'
 import { median, spread } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
-import type { BareThreadsInput } from '../contenders/bare-threads.js'
-import type { GroupInput, Timing } from '../contenders/group.js'
 import { perSecond, rate } from './throughput.js'
 
 const SIZE = { topic: 'cpu-bound', partitions: 8, records: 80_000, valueBytes: 100 }
@@ -18,7 +16,7 @@ export const cpuBound: Scenario = async ({ stack, rounds, say }) => {
     const common = { threads: THREADS, records: SIZE.records }
     bare.push(
       rate(
-        await runContender<BareThreadsInput, Timing>('bare-threads.js', {
+        await runContender('bare-threads.js', {
           ...common,
           valueBytes: SIZE.valueBytes,
         }),
@@ -26,7 +24,7 @@ export const cpuBound: Scenario = async ({ stack, rounds, say }) => {
     )
     ours.push(
       rate(
-        await runContender<GroupInput, Timing>('group.js', {
+        await runContender('group.js', {
           ...common,
           topic: SIZE.topic,
           groupId: `cpu-${round}`,

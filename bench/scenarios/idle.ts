@@ -1,7 +1,6 @@
 import { runContender } from '../lib/contender.js'
 import type { Scenario } from '../lib/scenario.js'
 import { createFilledTopic } from '../lib/topic.js'
-import type { ResidentInput, ResidentResult } from '../contenders/resident.js'
 
 const SIZE = { topic: 'idle', partitions: 64, records: 64, valueBytes: 100 }
 const MAX_SHARE = 0.02
@@ -9,7 +8,7 @@ const MAX_SHARE = 0.02
 /** CPU of the whole process while 64 partitions have nothing to give. */
 export const idle: Scenario = async ({ stack, say }) => {
   await createFilledTopic(stack.brokers, SIZE)
-  const result = await runContender<ResidentInput, ResidentResult>('resident.js', {
+  const result = await runContender('resident.js', {
     zookeeper: stack.zookeeper,
     topic: SIZE.topic,
     groupId: 'idle',

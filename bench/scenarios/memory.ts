@@ -2,7 +2,6 @@ import { runContender } from '../lib/contender.js'
 import type { Scenario } from '../lib/scenario.js'
 import { median } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
-import type { ResidentInput, ResidentResult } from '../contenders/resident.js'
 
 const SIZE = { topic: 'memory', partitions: 8, records: 1_048_576, valueBytes: 1024 }
 const MAX_MB = 300
@@ -11,7 +10,7 @@ const MINUTES = 5
 /** Resident memory while 1 GB waits behind a slow handler: below the bound, and flat from the first minute to the last. */
 export const memory: Scenario = async ({ stack, say }) => {
   await createFilledTopic(stack.brokers, SIZE)
-  const result = await runContender<ResidentInput, ResidentResult>('resident.js', {
+  const result = await runContender('resident.js', {
     zookeeper: stack.zookeeper,
     topic: SIZE.topic,
     groupId: 'memory',

@@ -2,8 +2,7 @@ import { runContender } from '../lib/contender.js'
 import type { Scenario } from '../lib/scenario.js'
 import { median, spread } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
-import type { GroupInput, Timing } from '../contenders/group.js'
-import type { KafkaJsInput } from '../contenders/kafkajs-each-batch.js'
+import type { Timing } from '../contenders/group.js'
 
 const SIZE = { topic: 'throughput', partitions: 8, records: 2_000_000, valueBytes: 100 }
 
@@ -14,12 +13,12 @@ export const throughput: Scenario = async ({ stack, rounds, say }) => {
   const theirs: number[] = []
   for (let round = 1; round <= rounds; round++) {
     const common = { topic: SIZE.topic, records: SIZE.records, groupId: `throughput-${round}` }
-    const kafkajs = await runContender<KafkaJsInput, Timing>('kafkajs-each-batch.js', {
+    const kafkajs = await runContender('kafkajs-each-batch.js', {
       ...common,
       groupId: `kafkajs-${round}`,
       brokers: stack.brokers,
     })
-    const group = await runContender<GroupInput, Timing>('group.js', {
+    const group = await runContender('group.js', {
       ...common,
       zookeeper: stack.zookeeper,
       handler: 'no-op.js',

@@ -8,7 +8,7 @@ const REFRESH_MS = 500
 
 /** One line on the terminal that tells how the group is doing, drawn over itself. Log lines scroll above it. */
 export class LiveLine {
-  readonly #draw = createLogUpdate(process.stdout, { showCursor: true })
+  readonly #draw = createLogUpdate(sizedTerminal(process.stdout), { showCursor: true })
   readonly #throughput = new Throughput()
   #timer: NodeJS.Timeout | undefined
   #text = ''
@@ -53,6 +53,17 @@ export function liveText(status: GroupStatus, recordsPerSecond: number): string 
     `threads ${busy.length === 0 ? '-' : busy.join(' ')}`,
   ]
   return status.state === 'running' ? parts.join('   ') : [status.state, ...parts].join('   ')
+}
+
+/** Some terminals (of containers, of `script`) say that they are 0 by 0: nothing would be drawn there. */
+function sizedTerminal(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return new Proxy(stream, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name)
+      const isUnknown = value === 0 && (name === 'columns' || name === 'rows')
+      return isUnknown ? undefined : value
+    },
+  })
 }
 
 function whole(value: number): string {

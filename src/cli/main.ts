@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addDescribeCommand } from './describe.ts'
+import { addDevCommand } from './dev.ts'
 import { failureLine } from './output.ts'
 import { addRunCommand } from './run.ts'
 
@@ -16,6 +17,7 @@ const program = new Command('kwg')
 
 addRunCommand(program)
 addDescribeCommand(program)
+addDevCommand(program)
 
 try {
   await program.parseAsync()

@@ -48,15 +48,19 @@ export class LeaderKeeper {
     await this.#refreshing
   }
 
+  #isStopped(): boolean {
+    return this.#stopSignal.signal.aborted
+  }
+
   async #refreshUntilDone(): Promise<void> {
     const backoff = new Backoff(RETRY)
-    while (!this.#stopSignal.signal.aborted) {
+    while (!this.#isStopped()) {
       try {
         await backoff.wait(this.#stopSignal.signal)
         await this.refresh()
         return
       } catch (error) {
-        if (this.#stopSignal.signal.aborted) return // the wait was cut, or connections are being closed
+        if (this.#isStopped()) return // the wait was cut, or connections are being closed
         this.#logger.warn({ err: toError(error) }, 'leaders could not be refreshed; trying again')
       }
     }

@@ -64,6 +64,8 @@ export class OwnedPartition implements TopicPartition {
   #memory: LaneMemory | null = null
   /** The thread whose lane may run; null before the start and once drained. */
   #thread: WorkerThread | null = null
+  /** Records of this claim that other threads had finished when the present one was given the lane. */
+  #handledElsewhere = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
 
@@ -88,6 +90,11 @@ export class OwnedPartition implements TopicPartition {
 
   get thread(): WorkerThread | null {
     return this.#thread
+  }
+
+  /** Records that the present thread has finished of this claim. */
+  get handledOnThread(): number {
+    return ((this.#memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
   }
 
   get committed(): Offset | null {
@@ -232,6 +239,8 @@ export class OwnedPartition implements TopicPartition {
     const id = this.laneId
     if (thread === null || id === null) return
     await ignoreDeath(thread.drainLane(id))
+    thread.creditHandled(this.handledOnThread)
+    this.#handledElsewhere = this.#memory?.handled ?? 0
     this.#thread = null
   }
 

@@ -37,7 +37,7 @@ export class StatusReport {
     }
   }
 
-  worker(thread: WorkerThread, partitions: number): WorkerStatus {
+  worker(thread: WorkerThread, partitions: readonly OwnedPartition[]): WorkerStatus {
     const reading = thread.memory.read()
     const nowMs = monotonicMs()
     const last = this.#busy.get(thread) ?? { atMs: this.#startedAtMs, busyMs: 0 }
@@ -47,7 +47,8 @@ export class StatusReport {
       busyShare: Math.min(1, (reading.busyMs - last.busyMs) / Math.max(1, nowMs - last.atMs)),
       loopDelayMs: reading.loopDelayMs,
       runningForMs: reading.running ? Math.max(0, nowMs - reading.runningSinceMs) : null,
-      partitions,
+      partitions: partitions.length,
+      handled: partitions.reduce((sum, partition) => sum + partition.handledOnThread, thread.handledBefore),
       restarts: 0,
     }
   }

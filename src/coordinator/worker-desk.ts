@@ -48,7 +48,7 @@ export class WorkerDesk implements WorkerThreadListener {
 
   /** The reset policy, told as an error event and never silent. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. */
   async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
-    const { options, cluster, report, restartAt } = this.#parts
+    const { options, cluster } = this.#parts
     const policy = options.offsetReset
     if (policy === 'none')
       throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
@@ -56,10 +56,10 @@ export class WorkerDesk implements WorkerThreadListener {
     const [target] = await cluster.listOffsets([lane], policy, isReadCommitted)
     const next = target!.offset
     const error = outOfRangeError(lane, position, `going on at ${next} (offsetReset '${policy}')`)
-    report(error)
+    this.#parts.report(error)
     if (next >= position) return next
     const partition = this.#find(lane)
-    if (partition !== undefined) restartAt(partition, next)
+    if (partition !== undefined) this.#parts.restartAt(partition, next)
     throw error
   }
 

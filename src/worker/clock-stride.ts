@@ -20,7 +20,9 @@ export class ClockStride {
 
   /** The last stride ended at `nowMs`, having taken `records`: how many the next one may. */
   next(nowMs: number, records: number): number {
-    const fitting = Math.floor((MAX_UNWATCHED_MS * records) / Math.max(nowMs - this.#startedAtMs, Number.EPSILON))
+    const fitting = Math.floor(
+      (MAX_UNWATCHED_MS * records) / Math.max(nowMs - this.#startedAtMs, Number.EPSILON),
+    )
     this.#stride = Math.max(1, Math.min(fitting, this.#stride * 2, MAX_STRIDE))
     this.#startedAtMs = nowMs
     return this.#stride

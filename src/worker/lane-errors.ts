@@ -19,14 +19,22 @@ export function handlerFailed(
   const stays = 'the partition stops there and its offset stays'
   if (isGroupError(thrown) && OF_THE_RECORD.has(thrown.code))
     return new GroupError(thrown.code, `${thrown.message}; ${stays}`, { details, cause: thrown.cause })
-  return new GroupError('HANDLER_FAILED', `the handler failed on ${where}: ${toError(thrown).message}; ${stays}`, {
-    details,
-    cause: thrown,
-  })
+  return new GroupError(
+    'HANDLER_FAILED',
+    `the handler failed on ${where}: ${toError(thrown).message}; ${stays}`,
+    {
+      details,
+      cause: thrown,
+    },
+  )
 }
 
 /** What came next in a partition cannot be read: adds where to what is wrong. */
-export function feedFailed({ topic, partition }: TopicPartition, offset: Offset, thrown: unknown): GroupError {
+export function feedFailed(
+  { topic, partition }: TopicPartition,
+  offset: Offset,
+  thrown: unknown,
+): GroupError {
   const where = partitionName({ topic, partition })
   if (!isGroupError(thrown))
     return new GroupError('INTERNAL', `${where} at offset ${offset}: ${toError(thrown).message}`, {
@@ -42,8 +50,13 @@ export function feedFailed({ topic, partition }: TopicPartition, offset: Offset,
 
 export function hookFailed(hook: string, partition: TopicPartition | null, thrown: unknown): GroupError {
   const where = partition === null ? '' : ` for ${partitionName(partition)}`
-  return new GroupError('HANDLER_HOOK_FAILED', `'${hook}' of the handler module failed${where}: ${toError(thrown).message}`, {
-    details: partition === null ? { hook } : { hook, topic: partition.topic, partition: partition.partition },
-    cause: thrown,
-  })
+  return new GroupError(
+    'HANDLER_HOOK_FAILED',
+    `'${hook}' of the handler module failed${where}: ${toError(thrown).message}`,
+    {
+      details:
+        partition === null ? { hook } : { hook, topic: partition.topic, partition: partition.partition },
+      cause: thrown,
+    },
+  )
 }

@@ -114,7 +114,7 @@ export class RecordLoop {
   #runTurn(startedAtMs: number): boolean {
     const untilMs = startedAtMs + TURN_MS
     let nowMs = startedAtMs
-    for (let passed = 0; passed < this.#lanes.length && nowMs < untilMs; ) {
+    for (let passed = 0; passed < this.#lanes.length && nowMs < untilMs;) {
       this.#next = (this.#next + 1) % this.#lanes.length
       const lane = this.#lanes[this.#next]!
       if (!lane.canTake) {

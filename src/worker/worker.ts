@@ -77,7 +77,10 @@ export class Worker implements WorkerApi {
     if (this.#stopped !== null)
       throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
     if (this.#handler === null || this.#lanes.has(name))
-      throw new GroupError('INTERNAL', `lane ${name} cannot start: ${this.#handler === null ? 'no handler is loaded' : 'it runs'}`)
+      throw new GroupError(
+        'INTERNAL',
+        `lane ${name} cannot start: ${this.#handler === null ? 'no handler is loaded' : 'it runs'}`,
+      )
     const lane = new Lane(start, new LaneContext(this.#context, start.epoch), this.#laneHost(this.#handler))
     this.#lanes.set(name, lane)
     this.#loop.add(lane)
@@ -116,10 +119,14 @@ export class Worker implements WorkerApi {
       await handler.setup?.(this.#context)
     } catch (thrown) {
       const { handlerUrl, threadId } = this.#parts.settings
-      throw new GroupError('HANDLER_SETUP_FAILED', `'setup' of ${handlerUrl} failed: ${toError(thrown).message}`, {
-        details: { handlerUrl, threadId },
-        cause: thrown,
-      })
+      throw new GroupError(
+        'HANDLER_SETUP_FAILED',
+        `'setup' of ${handlerUrl} failed: ${toError(thrown).message}`,
+        {
+          details: { handlerUrl, threadId },
+          cause: thrown,
+        },
+      )
     }
     this.#handler = handler
   }
@@ -132,7 +139,10 @@ export class Worker implements WorkerApi {
       await this.#handler?.teardown?.(this.#context)
     } catch (thrown) {
       // Every record is finished by now, so nothing but the user's own cleaning up is affected.
-      this.#logger.error({ err: hookFailed('teardown', null, thrown) }, 'teardown of the handler module failed')
+      this.#logger.error(
+        { err: hookFailed('teardown', null, thrown) },
+        'teardown of the handler module failed',
+      )
     }
   }
 

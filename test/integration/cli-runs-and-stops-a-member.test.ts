@@ -14,7 +14,11 @@ import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 const QUIET = inRepository('test/fixtures/handlers/quiet.js')
-const TERMINAL = ['--import', 'data:text/javascript,process.stdout.isTTY=true;process.stdout.columns=100']
+/** Makes `kwg` believe that it writes to a terminal of this size. */
+function terminal(columns: number, rows: number): string[] {
+  const script = `Object.assign(process.stdout, { isTTY: true, columns: ${columns}, rows: ${rows} })`
+  return ['--import', `data:text/javascript,${encodeURIComponent(script)}`]
+}
 
 interface Run {
   readonly group: string
@@ -93,13 +97,18 @@ describe('kwg run', () => {
     assert.ok(logs.length > 0 && logs.every(line => line['name'] === 'kafka-worker-group'))
   })
 
-  it('draws a live line on a terminal', async t => {
-    const { flags } = await newRun(t, 50)
-    const member = new KwgProcess(t, ['run', QUIET, ...flags], TERMINAL)
-    await member.shows(/50 records {3}[\d,]+\/s {3}lag 0 {3}2 partitions {3}threads \d+% \d+%/)
-    member.signal('SIGTERM')
-    assert.equal(await member.exited, 0)
-  })
+  for (const [name, size] of [
+    ['on a terminal', terminal(100, 24)],
+    ['also on a terminal that does not know its size', terminal(0, 0)],
+  ] as const) {
+    it(`draws a live line ${name}`, async t => {
+      const { flags } = await newRun(t, 50)
+      const member = new KwgProcess(t, ['run', QUIET, ...flags], size)
+      await member.shows(/50 records {3}[\d,]+\/s {3}lag 0 {3}2 partitions {3}threads \d+% \d+%/)
+      member.signal('SIGTERM')
+      assert.equal(await member.exited, 0)
+    })
+  }
 
   it('ends at once with 130 at a second signal', async t => {
     const { flags } = await newRun(t, 1)

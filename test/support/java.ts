@@ -105,7 +105,10 @@ async function runJava(
   const directory = await mkdtemp(join(tmpdir(), 'kwg-java-'))
   try {
     const flags = [...javaFlags(directory, MAX_HEAP_MB), '-cp', `${classes}:${classpath}`]
-    const child = spawn(java, [...flags, program, ...args], { timeout: DEADLINE_MS, killSignal: 'SIGKILL' })
+    const child = spawn(java.path, [...flags, program, ...args], {
+      timeout: DEADLINE_MS,
+      killSignal: 'SIGKILL',
+    })
     const exit = once(child, 'exit')
     child.stdin.on('error', () => {}) // it ended before it had read all: its exit code and its words tell why
     Readable.from(input()).pipe(child.stdin)

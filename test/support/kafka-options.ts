@@ -1,3 +1,4 @@
+import type { HostPort } from '#src/shared/kafka/broker-connection.js'
 import type { KafkaConnectionOptions } from '#src/shared/kafka/connection-options.js'
 
 /** Connection settings of tests: everything off, and deadlines that a failing test can wait for. */
@@ -10,4 +11,10 @@ export function connectionOptions(changes: Partial<KafkaConnectionOptions> = {})
     requestTimeoutMs: 5000,
     ...changes,
   }
+}
+
+/** `host:port` in parts. */
+export function hostPort(address: string): HostPort {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { atEnd, type Owner } from './cleanup.ts'
 
 /** One handled record, as the handler of `test/fixtures/handlers/ledger.js` wrote it when it started. */
 export interface LedgerEntry {
@@ -18,6 +18,8 @@ export interface LedgerHandler {
   readonly sleepMs?: number
   /** `<partition>:<offset>:<ms>`: the record that blocks its thread, and for how long. */
   readonly block?: string
+  /** The partition whose first record stays in hand until it is aborted, without blocking its thread. */
+  readonly stuck?: number
 }
 
 const HANDLER = new URL('../../../test/fixtures/handlers/ledger.js', import.meta.url)
@@ -26,10 +28,10 @@ const HANDLER = new URL('../../../test/fixtures/handlers/ledger.js', import.meta
 export class Ledger {
   readonly file: string
 
-  constructor(t: TestContext) {
+  constructor(t: Owner) {
     const directory = mkdtempSync(join(tmpdir(), 'kwg-ledger-'))
     this.file = join(directory, 'ledger.txt')
-    t.after(() => rmSync(directory, { recursive: true, force: true }))
+    atEnd(t, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** URL of a handler module that writes into this ledger. */

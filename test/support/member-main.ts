@@ -21,7 +21,7 @@ const EVENTS: GroupEventName[] = [
 function tell(event: string, payload: unknown): void {
   const plain = JSON.stringify({ event, atMs: Date.now(), payload }, (_, value: unknown) => {
     if (typeof value === 'bigint') return value.toString()
-    return value instanceof Error ? { ...value, message: value.message } : value
+    return value instanceof Error ? { ...(value as object), message: value.message } : value
   })
   process.stdout.write(`${plain}\n`)
 }

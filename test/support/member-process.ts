@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { TestContext } from 'node:test'
 import type { RunGroupOptions } from '#src/index.js'
+import { atEnd, type Owner } from './cleanup.ts'
 
 export interface MemberEvent {
   readonly event: string
@@ -21,7 +21,7 @@ export class MemberProcess {
   readonly #child: ChildProcess
   readonly #waiters = new Set<() => void>()
 
-  constructor(t: TestContext, handler: URL, options: RunGroupOptions) {
+  constructor(t: Owner, handler: URL, options: RunGroupOptions) {
     this.#child = spawn(process.execPath, [MAIN], {
       env: { ...process.env, KWG_MEMBER: JSON.stringify({ handler: handler.href, options }) },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,7 +36,7 @@ export class MemberProcess {
     this.exited = once(this.#child, 'exit').then(
       ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
     )
-    t.after(async () => {
+    atEnd(t, async () => {
       this.#child.kill('SIGKILL')
       await this.exited
     })

@@ -1,17 +1,17 @@
-import type { TestContext } from 'node:test'
 import { runGroup, type Group, type RunGroupOptions } from '#src/index.js'
 import { silentLogger } from '#src/shared/logger.js'
+import { atEnd, type Owner } from './cleanup.js'
 import { eventually } from './eventually.js'
 
 /** A member in this process; stopped when the test ends. */
-export async function runMember(t: TestContext, handler: URL, options: RunGroupOptions): Promise<Group> {
+export async function runMember(t: Owner, handler: URL, options: RunGroupOptions): Promise<Group> {
   const group = await runGroup(handler, {
     logger: silentLogger,
     threads: 2,
     offsetReset: 'earliest',
     ...options,
   })
-  t.after(() => group.stop())
+  atEnd(t, () => group.stop())
   return group
 }
 

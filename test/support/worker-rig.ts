@@ -4,7 +4,6 @@ import type { WorkerThread, WorkerThreadListener } from '#src/coordinator/thread
 import { DEFAULTS } from '#src/options/defaults.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { fromWire, type ErrorWire } from '#src/shared/error-wire.js'
-import type { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
@@ -33,6 +32,23 @@ export interface LaneOptions {
   readonly paused?: boolean
 }
 
+/** The defaults of the options, as a thread gets them. */
+export function rigSettings(handler: URL, threads = 1): Omit<WorkerSettings, 'threadId'> {
+  const { fetch } = DEFAULTS
+  return {
+    groupId: 'rig',
+    memberId: 'rig',
+    handlerUrl: handler.href,
+    connection: connectionOptions(),
+    maxBufferedBytes: fetch.maxBufferedBytes / threads,
+    maxBytesPerPartition: fetch.maxBytesPerPartition,
+    maxWaitMs: fetch.maxWaitMs,
+    minBytes: fetch.minBytes,
+    maxBatchBytes: fetch.maxBatchBytes,
+    readCommitted: true,
+  }
+}
+
 const LONG_LEASE_MS = 3_600_000
 
 /** Real worker threads and real brokers, with the test in the coordinator's place. */
@@ -47,23 +63,10 @@ export class WorkerRig {
   #stopped: Promise<void> | null = null
 
   private constructor(options: RigOptions, cluster: KafkaCluster) {
-    const { fetch } = DEFAULTS
     const threads = options.threads ?? 1
     this.#topic = options.topic
     this.#cluster = cluster
-    const settings = {
-      groupId: 'rig',
-      memberId: 'rig',
-      handlerUrl: options.handler.href,
-      connection: connectionOptions(),
-      maxBufferedBytes: fetch.maxBufferedBytes / threads,
-      maxBytesPerPartition: fetch.maxBytesPerPartition,
-      maxWaitMs: fetch.maxWaitMs,
-      minBytes: fetch.minBytes,
-      maxBatchBytes: fetch.maxBatchBytes,
-      readCommitted: true,
-      ...options.settings,
-    }
+    const settings = { ...rigSettings(options.handler, threads), ...options.settings }
     const listener: WorkerThreadListener = {
       message: (_thread, message) => this.#hear(message),
       resolveOutOfRange: (lane, position) =>
@@ -91,12 +94,12 @@ export class WorkerRig {
   }
 
   /** Errors of lanes that stopped for good. */
-  get failures(): GroupError[] {
+  get failures(): Error[] {
     return this.#errors('lane-failed')
   }
 
   /** Errors of lanes that try on. */
-  get troubles(): GroupError[] {
+  get troubles(): Error[] {
     return this.#errors('lane-troubled')
   }
 
@@ -141,9 +144,9 @@ export class WorkerRig {
     this.updateLeaders().catch(() => {}) // as in the coordinator: the thread asks again; a stopping rig has no leaders
   }
 
-  #errors(type: 'lane-failed' | 'lane-troubled'): GroupError[] {
+  #errors(type: 'lane-failed' | 'lane-troubled'): Error[] {
     return this.messages.flatMap(message =>
-      message.type === type ? [fromWire((message as { error: ErrorWire }).error) as GroupError] : [],
+      message.type === type ? [fromWire((message as { error: ErrorWire }).error)] : [],
     )
   }
 }

@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { GroupError, toError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
@@ -16,6 +16,13 @@ import type {
 /** Starts the endless task of one thread; the promise settles when the thread is done or dead. */
 export type RunTask = (start: WorkerStart, transfer: MessagePort[], signal: AbortSignal) => Promise<void>
 
+/** An interface as the other side of a port sees it: every answer takes its time. */
+type Asynchronous<Api> = {
+  [Name in keyof Api]: Api[Name] extends (...given: infer Given) => infer Answer
+    ? (...given: Given) => Promise<Awaited<Answer>>
+    : never
+}
+
 export interface WorkerThreadListener extends CoordinatorApi {
   message(thread: WorkerThread, message: WorkerMessage): void
 }
@@ -24,7 +31,7 @@ export interface WorkerThreadListener extends CoordinatorApi {
  * The coordinator's end of one worker thread. A call that Comlink has in flight when a thread dies stays pending
  * for ever, so every call races with the thread's end.
  */
-export class WorkerThread implements WorkerApi {
+export class WorkerThread implements Asynchronous<WorkerApi> {
   readonly threadId: number
   readonly memory = new WorkerMemory()
   /** Settles with null when the thread ended after `stop`, else with what ended it. Never rejects. */
@@ -33,6 +40,7 @@ export class WorkerThread implements WorkerApi {
   readonly #ports: MessagePort[]
   readonly #kill = new AbortController()
   readonly #death: Promise<never>
+  #handledBefore = 0
 
   constructor(
     settings: WorkerSettings,
@@ -45,8 +53,8 @@ export class WorkerThread implements WorkerApi {
     const answers = new MessageChannel()
     const messages = new MessageChannel()
     this.#ports = [calls.port1, answers.port1, messages.port1]
-    this.#remote = Comlink.wrap<WorkerApi>(calls.port1 as unknown as Comlink.Endpoint)
-    Comlink.expose(callableBy(listener), answers.port1 as unknown as Comlink.Endpoint)
+    this.#remote = Comlink.wrap<WorkerApi>(calls.port1)
+    Comlink.expose(callableBy(listener), answers.port1)
     messages.port1.on('message', (message: WorkerMessage) => {
       listener.message(this, message)
     })
@@ -59,11 +67,25 @@ export class WorkerThread implements WorkerApi {
       settings,
     }
     const transfer = [calls.port2, answers.port2, messages.port2]
-    this.ended = this.#watch(run(start, transfer, this.#kill.signal))
+    this.ended = this.#watch(run(start, transfer, this.#kill.signal), () => {
+      // What the thread said last lies in the port's queue when its task settles: `teardown` may log.
+      for (let last = receiveMessageOnPort(messages.port1); last !== undefined; last = receiveMessageOnPort(messages.port1)) {
+        listener.message(this, last.message as WorkerMessage)
+      }
+    })
     this.#death = this.ended.then(error => {
       throw error ?? diedError(this.threadId, undefined)
     })
     this.#death.catch(() => {}) // calls race with it; alone it is nobody's rejection
+  }
+
+  /** Records finished on this thread in lanes that it no longer runs. */
+  get handledBefore(): number {
+    return this.#handledBefore
+  }
+
+  creditHandled(count: number): void {
+    this.#handledBefore += count
   }
 
   loadHandler(): Promise<void> {
@@ -106,13 +128,14 @@ export class WorkerThread implements WorkerApi {
     return Promise.race([call, this.#death])
   }
 
-  async #watch(task: Promise<void>): Promise<GroupError | null> {
+  async #watch(task: Promise<void>, hearTheRest: () => void): Promise<GroupError | null> {
     try {
       await task
       return null
     } catch (error) {
       return diedError(this.threadId, error)
     } finally {
+      hearTheRest()
       for (const port of this.#ports) port.close()
     }
   }

@@ -50,7 +50,7 @@ export class HardenedConnection extends Connection {
       socketFactory: openSocket,
       connectionTimeout: NEVER_MS,
       ssl: options.ssl,
-      sasl: saslOf(options),
+      sasl: saslOf(options, () => this.#ended.promise),
     })
     this.#name = `${host}:${port}`
     this.#queue = new HardenedRequestQueue({

@@ -4,17 +4,22 @@ import type { KafkaConnectionOptions } from './connection-options.ts'
 import { startPatientTimeout } from './patient-timeout.ts'
 
 /**
- * The sasl settings for one connection: a copy, because kafkajs writes into what it is given, and with a deadline on
- * the token provider, because kafkajs calls it in the middle of a request and would wait for ever.
+ * The sasl settings for one connection: a copy, because kafkajs writes into what it is given. The token provider gets
+ * a deadline, and is not waited for once the connection has `ended`: kafkajs calls it in the middle of a request and
+ * would wait for ever.
  */
-export function saslOf(options: KafkaConnectionOptions): object | null {
+export function saslOf(options: KafkaConnectionOptions, ended: () => Promise<GroupError>): object | null {
   const { sasl, requestTimeoutMs } = options
   if (sasl?.mechanism !== 'oauthbearer') return sasl === null ? null : { ...sasl }
   const provide = sasl.oauthBearerProvider
-  return { ...sasl, oauthBearerProvider: () => within(requestTimeoutMs, provide) }
+  return { ...sasl, oauthBearerProvider: () => within(requestTimeoutMs, provide, ended()) }
 }
 
-async function within<T>(timeoutMs: number, provide: () => Promise<T>): Promise<T> {
+async function within<T>(
+  timeoutMs: number,
+  provide: () => Promise<T>,
+  ended: Promise<GroupError>,
+): Promise<T> {
   const late = deferred<never>()
   const cancel = startPatientTimeout(timeoutMs, () =>
     late.reject(
@@ -22,7 +27,7 @@ async function within<T>(timeoutMs: number, provide: () => Promise<T>): Promise<
     ),
   )
   try {
-    return await Promise.race([provide(), late.promise])
+    return await Promise.race([provide(), late.promise, ended.then(reason => Promise.reject(reason))])
   } finally {
     cancel()
   }

@@ -2,10 +2,10 @@ import { Unpackr } from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
 
 /**
- * Maps become objects, as handlers expect of a decoder beside JSON. Copies of binary data, or one small field would
- * keep a whole fetched batch in memory after detach().
+ * Maps become plain objects. Binary data is copied, or one small field of a value that somebody keeps would hold on to
+ * everything that was fetched with it.
  */
-const unpackr = new Unpackr({ copyBuffers: true, mapsAsObjects: true })
+const unpackr = new Unpackr({ useRecords: false, copyBuffers: true })
 
 const asBuffer: ValueDecoder = bytes => bytes
 

@@ -40,7 +40,8 @@ export class FetchLink {
   async #connected(): Promise<BrokerConnection> {
     if (this.#connection?.isConnected === true) return this.#connection // brokers end idle connections: that is no error
     const connection = await this.#open(this.#closing.signal)
-    if (this.#closing.signal.aborted) connection.close() // closed while it opened; the fetch on it then rejects
+    if (this.#closing.signal.aborted)
+      connection.close() // closed while it opened; the fetch on it then rejects
     else this.#connection = connection
     return connection
   }

@@ -29,11 +29,14 @@ export function readHandlerExports(imported: object, path: string): LoadedHandle
     if (find(name, sources, invalid) !== undefined)
       throw invalid(`exports '${name}', which is not available in this version; remove it`)
   }
-  const handle = typeof main === 'function' ? main : isObjectLike(main) ? (main as Exports)['handle'] : undefined
+  const handle =
+    typeof main === 'function' ? main : isObjectLike(main) ? (main as Exports)['handle'] : undefined
   if (typeof handle !== 'function') throw invalid(`has no usable handler: ${describeExports(module)}`)
 
   const found = Object.fromEntries(
-    OPTIONAL.map(name => [name, find(name, sources, invalid)] as const).filter(([, value]) => value !== undefined),
+    OPTIONAL.map(name => [name, find(name, sources, invalid)] as const).filter(
+      ([, value]) => value !== undefined,
+    ),
   )
   for (const name of HOOKS) {
     if (found[name] !== undefined && typeof found[name] !== 'function')
@@ -44,7 +47,10 @@ export function readHandlerExports(imported: object, path: string): LoadedHandle
 }
 
 export function moduleInvalid(path: string, problem: string, cause?: unknown): GroupError {
-  return new GroupError('HANDLER_MODULE_INVALID', `handler module ${path} ${problem}`, { details: { path }, cause })
+  return new GroupError('HANDLER_MODULE_INVALID', `handler module ${path} ${problem}`, {
+    details: { path },
+    cause,
+  })
 }
 
 /** CommonJS that a compiler made of ESM: the default import is the whole module, with its own `default` inside. */

@@ -9,6 +9,7 @@ const worker = {
   loopDelayMs: 1,
   runningForMs: null,
   partitions: 1,
+  handled: 0,
   restarts: 0,
 }
 const partition = { topic: 't', partition: 0, epoch: 5n } as GroupStatus['partitions'][number]

@@ -58,7 +58,7 @@ describe('errors as plain data', () => {
        })`,
       { eval: true, workerData: port2, transferList: [port2] },
     )
-    const remote = Comlink.wrap<{ fail(code: string): void }>(port1 as unknown as Comlink.Endpoint)
+    const remote = Comlink.wrap<{ fail(code: string): void }>(port1)
     for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
       const error = await remote.fail(code).then(
         () => assert.fail('it should have thrown'),

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { GroupError } from '../../../shared/errors.ts'
 
 export interface ServerAddress {
@@ -9,9 +10,9 @@ const DEFAULT_PORT = 2181
 
 /** `host:port`, `host`, `[ipv6]:port` or a bare IPv6 address. The client library cuts IPv6 addresses at their first colon. */
 export function parseServer(text: string): ServerAddress {
-  const bracketed = /^\[([0-9a-fA-F:.%\w]+)\](?::(\d+))?$/.exec(text)
-  if (bracketed !== null) return address(text, bracketed[1]!, bracketed[2])
-  if (text.split(':').length > 2) return address(text, text, undefined)
+  const bracketed = /^\[([^[\]]+)\](?::(\d+))?$/.exec(text)
+  if (bracketed !== null && isIPv6(bracketed[1]!)) return address(text, bracketed[1]!, bracketed[2])
+  if (isIPv6(text)) return address(text, text, undefined)
   const plain = /^([^:[\]/\s]+)(?::(\d+))?$/.exec(text)
   if (plain === null) throw malformed(text)
   return address(text, plain[1]!, plain[2])

@@ -16,15 +16,19 @@ const TIME_LIMIT_MS = 10_000
 const context = createContext({ task: undefined as (() => Buffer) | undefined })
 const runTask = new Script('task()')
 
-export const zstdInJavaScript: Codec = {
-  name: 'zstd',
-  decompress: (bytes, maxBytes) => withTimeLimit(() => decompressFrames(bytes, maxBytes)),
+export const zstdInJavaScript = zstdWithin(TIME_LIMIT_MS)
+
+export function zstdWithin(timeLimitMs: number): Codec {
+  return {
+    name: 'zstd',
+    decompress: (bytes, maxBytes) => withTimeLimit(timeLimitMs, () => decompressFrames(bytes, maxBytes)),
+  }
 }
 
-function withTimeLimit(task: () => Buffer): Buffer {
+function withTimeLimit(timeLimitMs: number, task: () => Buffer): Buffer {
   context.task = task
   try {
-    return runTask.runInContext(context, { timeout: TIME_LIMIT_MS }) as Buffer
+    return runTask.runInContext(context, { timeout: timeLimitMs }) as Buffer
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
     throw new DamagedBytes('the Zstandard data keeps the decoder busy without end', { cause: error })

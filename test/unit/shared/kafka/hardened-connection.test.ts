@@ -172,10 +172,10 @@ describe('a hardened connection', () => {
 describe('an idle hardened connection', () => {
   it('sets no timer but the one deadline, however many long polls go by', async t => {
     const broker = await startFakeBroker(t, { onRequest: request => request.answer(PAYLOAD) })
+    const intervals = t.mock.method(globalThis, 'setInterval')
     const connection = await connectTo(t, broker)
     await connection.send(ECHO) // kafkajs's millisecond loop starts with the first answer
     const timeouts = t.mock.method(globalThis, 'setTimeout')
-    const intervals = t.mock.method(globalThis, 'setInterval')
     for (let poll = 0; poll < 20; poll += 1) await connection.send(ECHO)
     assert.deepEqual([timeouts.mock.callCount(), intervals.mock.callCount()], [0, 0])
   })

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { cursorOver, readOffsets, readRecords, readToError, recordAt } from '../../../support/read-records.ts'
-import { CODECS, encodeBatch, encodeMarker, encodeMessage, type TestRecord } from '../../../support/record-batches.ts'
+import {
+  CODECS,
+  encodeBatch,
+  encodeMarker,
+  encodeMessage,
+  type TestRecord,
+} from '../../../support/record-batches.ts'
 
 describe('a record cursor', () => {
   it('answers false at once when nothing was fetched, and asks for nothing', () => {
@@ -105,7 +111,9 @@ describe('a record cursor', () => {
 
 describe('the next offset of a record cursor', () => {
   it('is one behind the current record within a batch, and behind the batch at its last record', () => {
-    const cursor = cursorOver(encodeBatch({ records: [{ offset: 5 }, { offset: 8 }], lastOffset: 20 }), { from: 2 })
+    const cursor = cursorOver(encodeBatch({ records: [{ offset: 5 }, { offset: 8 }], lastOffset: 20 }), {
+      from: 2,
+    })
     assert.equal(cursor.nextOffset, 2)
     cursor.next()
     assert.equal(cursor.nextOffset, 6)
@@ -134,13 +142,19 @@ describe('the next offset of a record cursor', () => {
   })
 
   it('never goes back, whatever offsets a batch has', () => {
-    const bytes = Buffer.concat([encodeBatch({ records: offsets(10, 15) }), encodeBatch({ records: offsets(0, 3) })])
+    const bytes = Buffer.concat([
+      encodeBatch({ records: offsets(10, 15) }),
+      encodeBatch({ records: offsets(0, 3) }),
+    ])
     assert.deepEqual(readOffsets(bytes), offsetsOf(10, 15))
     assert.equal(endOf(bytes, 0), 15)
   })
 
   it('stays at the last good record when the next one is damaged', () => {
-    const bytes = Buffer.concat([encodeBatch({ records: offsets(0, 3) }), encodeBatch({ records: offsets(3, 6) })])
+    const bytes = Buffer.concat([
+      encodeBatch({ records: offsets(0, 3) }),
+      encodeBatch({ records: offsets(3, 6) }),
+    ])
     bytes.writeUInt8(bytes.at(-1)! ^ 1, bytes.length - 1)
     const { cursor, records, error } = readToError(bytes)
     assert.equal(records.length, 3)
@@ -233,7 +247,11 @@ function timestamps(bytes: Buffer): number[] {
   return readRecords(bytes).map(({ timestamp }) => timestamp)
 }
 
-function endOf(bytes: Buffer, from: number, aborted: { producerId: bigint; firstOffset: number }[] = []): number {
+function endOf(
+  bytes: Buffer,
+  from: number,
+  aborted: { producerId: bigint; firstOffset: number }[] = [],
+): number {
   const cursor = cursorOver(bytes, { from, aborted })
   while (cursor.next());
   return cursor.nextOffset
