@@ -16,7 +16,7 @@ async function openFirst(
   addresses: readonly HostPort[],
   timeoutMs = 5000,
 ): Promise<BrokerConnection> {
-  const options = connectionOptions({ connectionTimeoutMs: timeoutMs })
+  const options = connectionOptions({ connectionTimeoutMs: timeoutMs, requestTimeoutMs: timeoutMs })
   const connection = await openAny({
     addresses,
     open: (address, signal) => openBrokerConnection({ address, options, logger: silentLogger, signal }),
