@@ -9,7 +9,7 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { isGroupError } from '#src/shared/errors.js'
+import { prepareClassArchive } from '#src/stack/prepare-class-archive.js'
 import { startStack, type RunningStack } from '#src/stack/start-stack.js'
 import { inTurn, type TestEvent } from './support/test-streams.ts'
 import { stackEnvironment } from './support/stack.ts'
@@ -54,12 +54,19 @@ async function runIntegration(
   return runFiles(files, 1)
 }
 
+/** Integration tests start many stacks beside this one, so the archive is worth its seconds. */
+async function sharedStackForRun(): Promise<RunningStack> {
+  const onProgress = (text: string): void => console.log(text)
+  await prepareClassArchive(onProgress)
+  return startStack({ onProgress })
+}
+
 async function runAll(): Promise<void> {
   const unit = await testFiles('unit')
   const integration = await testFiles('integration')
   if (unit.length + integration.length === 0)
     throw new Error(`no test file matches ${positionals.join(', ')}`)
-  const stack = integration.length > 0 ? startStack({ onProgress: text => console.log(text) }) : undefined
+  const stack = integration.length > 0 ? sharedStackForRun() : undefined
   stack?.catch(() => {}) // awaited below; until then the unit tests run
   const runs = [async () => runFiles(unit, availableParallelism())]
   if (stack !== undefined) runs.push(() => runIntegration(integration, stack))
@@ -83,5 +90,5 @@ try {
   await runAll()
 } catch (error) {
   process.exitCode = 1
-  console.error(isGroupError(error, 'STACK_FAILED') ? error.message : error)
+  console.error(error instanceof Error ? error.message : error)
 }

@@ -1,53 +1,288 @@
 import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { Logger } from '../shared/logger.ts'
-import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
+import type { KafkaConnectionOptions, SaslOptions } from '../shared/kafka/connection-options.ts'
 
-// Helper fills in the docs of each field: meaning, too low / too high, the Kafka or ZooKeeper setting, @defaultValue.
-
+/**
+ * Where a partition without a stored offset starts: behind its last record, at its first one, or not at all
+ * (the partition fails with OFFSET_MISSING).
+ */
 export type OffsetReset = 'latest' | 'earliest' | 'none'
+
+/** What to do at start about a subscribed topic that does not exist. */
 export type MissingTopics = 'fail' | 'wait'
+
+/** Whether records of aborted and of still open transactions are handled. */
 export type IsolationLevel = 'read_committed' | 'read_uncommitted'
 
+/** Where ZooKeeper is and how long a session survives silence. */
 export interface ZooKeeperOptions {
+  /**
+   * Servers as `host:port,host:port`, IPv6 addresses in brackets (`[::1]:2181`), optionally followed by the chroot
+   * (`host:port/kafka`). Name every server of the ensemble: with one of three, that one's restart is an outage.
+   * Kafka: `zookeeper.connect`.
+   */
   servers: string
+  /**
+   * Node below which everything is read and written, such as `/kafka`; it is created if missing. Absolute, without
+   * empty, `.` or `..` parts and without a trailing slash. Kafka: the path part of `zookeeper.connect`.
+   * @defaultValue the path part of `servers`, else none
+   */
   chroot?: string | undefined
+  /**
+   * How long ZooKeeper keeps this member's claims after it was last heard of; the server clamps it to 2 to 20 of its
+   * ticks. Too low: a pause of the machine or a short loss of the network costs the member its claims. Too high:
+   * after a crash its partitions stand still that long. ZooKeeper: session timeout; Kafka:
+   * `zookeeper.session.timeout.ms`.
+   * @defaultValue 6_000
+   */
   sessionTimeoutMs?: number | undefined
+  /**
+   * How long to try for a first session before the start fails with ZOOKEEPER_UNREACHABLE. Too low: a start fails
+   * while the ensemble elects a leader. Too high: a wrong address is reported late. Kafka:
+   * `zookeeper.connection.timeout.ms`.
+   * @defaultValue 10_000
+   */
+  connectTimeoutMs?: number | undefined
 }
 
+/**
+ * TLS settings of Node's `tls.connect`, as far as they are plain data: they are sent to every worker thread, and
+ * functions do not cross threads. Certificates and keys are the PEM text or bytes, not file names.
+ */
+export interface TlsOptions {
+  /** Certificates of the authorities to trust. Too few: brokers are refused. @defaultValue those of Node.js */
+  ca?: TlsMaterial | undefined
+  /** This client's certificate chain, if brokers ask for one. @defaultValue none */
+  cert?: TlsMaterial | undefined
+  /** The private key of `cert`. Never logged. @defaultValue none */
+  key?: TlsMaterial | undefined
+  /** Certificate and key as PKCS#12, instead of `cert` and `key`. Never logged. @defaultValue none */
+  pfx?: TlsMaterial | undefined
+  /** Opens `key` or `pfx`. Never logged. @defaultValue none */
+  passphrase?: string | undefined
+  /** Certificate revocation lists. @defaultValue none */
+  crl?: TlsMaterial | undefined
+  /** Name expected in the broker's certificate. @defaultValue the broker's host */
+  servername?: string | undefined
+  /** False accepts any certificate, and with it anybody who answers: for experiments only. @defaultValue true */
+  rejectUnauthorized?: boolean | undefined
+  /** Cipher suites, in OpenSSL's notation. @defaultValue those of Node.js */
+  ciphers?: string | undefined
+  /** Oldest protocol version accepted. @defaultValue that of Node.js */
+  minVersion?: TlsVersion | undefined
+  /** Newest protocol version used. @defaultValue that of Node.js */
+  maxVersion?: TlsVersion | undefined
+}
+
+export type TlsMaterial = string | Uint8Array | (string | Uint8Array)[]
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+
+/** How every thread of this member connects to the brokers. */
 export interface KafkaOptions {
+  /**
+   * Brokers to ask first, as `host:port`; the rest of the cluster is learned from them. Give it if ZooKeeper does not
+   * list the brokers (Kafka 4, or a storage of another kind) or lists addresses that cannot be reached from here.
+   * Kafka: `bootstrap.servers`.
+   * @defaultValue those listed by ZooKeeper under `/brokers/ids`
+   */
   brokers?: string[] | undefined
+  /**
+   * Name of this client in the brokers' logs, metrics and quotas. Kafka: `client.id`.
+   * @defaultValue 'kafka-worker-group'
+   */
   clientId?: string | undefined
-  ssl?: KafkaConnectionOptions['ssl'] | undefined
-  sasl?: KafkaConnectionOptions['sasl'] | undefined
+  /**
+   * `true` for TLS with Node's defaults, or TLS settings. With brokers from ZooKeeper it also decides which of a
+   * broker's listeners is used. Kafka: `security.protocol` SSL or SASL_SSL.
+   * @defaultValue no TLS
+   */
+  ssl?: boolean | TlsOptions | null | undefined
+  /**
+   * `{ mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', username, password }` or
+   * `{ mechanism: 'oauthbearer', oauthBearerProvider }`, a function that resolves to `{ value: token }` and is called
+   * on the main thread. Never logged. Kafka: `sasl.mechanism`, `sasl.jaas.config`.
+   * @defaultValue no authentication
+   */
+  sasl?: SaslOptions | null | undefined
+  /**
+   * How long opening a connection to one broker may take; at start also how long to try before
+   * BROKERS_UNREACHABLE. Too low: a busy broker or a far network counts as gone. Too high: partitions wait that long
+   * for a broker that is down. Kafka: `socket.connection.setup.timeout.ms`.
+   * @defaultValue 10_000
+   */
   connectionTimeoutMs?: number | undefined
+  /**
+   * How long an answer of a broker may take before its connection is given up; more than `fetch.maxWaitMs`. Too low:
+   * answers of a loaded broker are thrown away and asked for again. Too high: a broker that hangs is noticed late.
+   * Kafka: `request.timeout.ms`.
+   * @defaultValue 30_000
+   */
   requestTimeoutMs?: number | undefined
 }
 
+/**
+ * When finished work is written to the group's storage. What was finished and not yet committed is handled again
+ * after a crash, never after a clean stop.
+ */
+export interface CommitOptions {
+  /**
+   * Time between two commits; partitions without progress are left out. Too low: writes load ZooKeeper for nothing.
+   * Too high: more records are handled twice after a crash. Kafka: `auto.commit.interval.ms`; the original:
+   * `OffsetAutoCommitInterval`.
+   * @defaultValue 10_000
+   */
+  intervalMs?: number | undefined
+  /**
+   * False: offsets are committed only by `group.commit()` and when a partition is released or the group stops.
+   * Kafka: `enable.auto.commit`; the original: `OffsetAutoCommitEnable`.
+   * @defaultValue true
+   */
+  auto?: boolean | undefined
+}
+
+/**
+ * When a partition that somebody else holds is reported. Claiming itself goes on, and succeeds the instant the holder
+ * lets go.
+ */
+export interface ClaimOptions {
+  /**
+   * How many times `claim.retryIntervalMs` may pass before a refused claim is reported as CLAIM_REFUSED. Too low: a
+   * normal hand-over is reported as an error. Too high: a holder that never lets go is noticed late. Kafka's old consumer:
+   * `rebalance.max.retries`; the original: `ClaimPartitionRetry`.
+   * @defaultValue 5
+   */
+  retries?: number | undefined
+  /**
+   * Length of one such interval. Too low, too high: as `claim.retries`. Kafka's old consumer: `rebalance.backoff.ms`;
+   * the original: `ClaimPartitionRetryInterval`.
+   * @defaultValue 3_000
+   */
+  retryIntervalMs?: number | undefined
+}
+
+/** How much is fetched ahead of the handlers, and what it may cost in memory. */
+export interface FetchOptions {
+  /**
+   * Bytes asked of a broker per partition and request; a single larger batch is still delivered whole. Too low: one
+   * round trip for few records. Too high: one answer takes much of `fetch.maxBufferedBytes`, so that fewer partitions
+   * are fetched ahead. Kafka: `max.partition.fetch.bytes`.
+   * @defaultValue 1_048_576
+   */
+  maxBytesPerPartition?: number | undefined
+  /**
+   * How long a broker may hold a request while there is less than `fetch.minBytes` to send. Too low: an idle member
+   * asks all the time. Too high: stopping and moving a partition can wait that long for an open request. Kafka:
+   * `fetch.max.wait.ms`.
+   * @defaultValue 500
+   */
+  maxWaitMs?: number | undefined
+  /**
+   * Bytes a broker should have before it answers, within `fetch.maxWaitMs`. Too low: many small answers where a
+   * little latency would not matter. Too high: every record waits up to `fetch.maxWaitMs`. Kafka: `fetch.min.bytes`.
+   * @defaultValue 1
+   */
+  minBytes?: number | undefined
+  /**
+   * Bytes fetched and not yet handled, for the whole member; each thread has an even share, each partition a part of
+   * it. Too low: threads wait for the network. Too high: memory, and more fetched for nothing when partitions move.
+   * At least `fetch.maxBytesPerPartition`. Kafka's Java consumer has no such bound.
+   * @defaultValue 67_108_864
+   */
+  maxBufferedBytes?: number | undefined
+  /**
+   * Largest size of one record batch once decompressed; a larger one stops its partition with BATCH_TOO_LARGE. Too
+   * low: legitimate batches stop their partition. Too high: one small, highly compressed batch may take that much
+   * memory. Kafka has no such setting; compare `message.max.bytes` and `max.request.size` of the producers.
+   * @defaultValue 67_108_864
+   */
+  maxBatchBytes?: number | undefined
+  /**
+   * `'read_committed'` leaves out records of aborted transactions and waits for open ones to end;
+   * `'read_uncommitted'` handles everything. Kafka: `isolation.level`.
+   * @defaultValue 'read_committed'
+   */
+  isolation?: IsolationLevel | undefined
+}
+
+/** What `runGroup` takes. A key whose value is `undefined` counts as not given. */
 export interface RunGroupOptions {
+  /**
+   * Name of the group: members with the same one share the partitions. A legal ZooKeeper node name: no `/`, no
+   * control characters. Kafka: `group.id`; the original: `GroupID`.
+   */
   groupId: string
-  topics: string[]
+  /** Topics to consume, at least one, each once. The original: `TopicList`. */
+  topics: readonly string[]
+  /**
+   * ZooKeeper, where the group keeps its members, claims and offsets: `'host:port,host:port/chroot'`, or an object.
+   * Exactly one of `zookeeper` and `storage` is required. The original: `ZkList`, `Chroot`, `ZkSessionTimeout`.
+   */
   zookeeper?: string | ZooKeeperOptions | undefined
+  /**
+   * Another place for members, claims and offsets: any implementation of `GroupStorage`. Instead of `zookeeper`.
+   * @defaultValue a ZooKeeperGroupStorage on `zookeeper`
+   */
   storage?: GroupStorage | undefined
+  /** How to reach the brokers. The original: `SaramaConfig`. */
   kafka?: KafkaOptions | undefined
+  /**
+   * Name of this member, unique in the group; a legal ZooKeeper node name. A second live member under the same name is
+   * refused with MEMBER_ID_TAKEN. Give a stable one to find the member in logs across restarts. Kafka's old consumer:
+   * `consumer.id`; the original: `ConsumerID`.
+   * @defaultValue `<hostname>-<ms since 1970>-<8 letters>`
+   */
   memberId?: string | undefined
+  /**
+   * Worker threads that run the handler; also this member's weight when partitions are assigned. Too low: cores stay
+   * idle. Too high: threads compete for cores, and each costs memory for its own copy of the handler module. More
+   * threads than partitions have nothing to do.
+   * @defaultValue os.availableParallelism()
+   */
   threads?: number | undefined
+  /**
+   * Which records keep their order: `'partition'` handles the records of a partition one at a time, in offset order.
+   * @defaultValue 'partition'
+   */
   ordering?: 'partition' | undefined
+  /**
+   * Where a partition without a stored offset starts when the group is new to its topic: `'latest'`, `'earliest'`, or
+   * `'none'`, which fails the partition. It also decides where to go on when the stored offset is no longer in the
+   * log. Partitions that are added to a topic later start at their first record whatever it says. Kafka:
+   * `auto.offset.reset`; the original: `OffsetAutoReset`.
+   * @defaultValue 'latest'
+   */
   offsetReset?: OffsetReset | undefined
+  /**
+   * What to do at start about a topic that does not exist: `'fail'` rejects with TOPIC_NOT_FOUND naming it before
+   * anything is claimed, `'wait'` starts with those that exist and takes up the others, from their first record, when
+   * they appear.
+   * @defaultValue 'fail'
+   */
   missingTopics?: MissingTopics | undefined
-  commit?: { intervalMs?: number | undefined; auto?: boolean | undefined } | undefined
-  claim?: { retries?: number | undefined; retryIntervalMs?: number | undefined } | undefined
-  fetch?:
-    | {
-        maxBytesPerPartition?: number | undefined
-        maxWaitMs?: number | undefined
-        minBytes?: number | undefined
-        maxBufferedBytes?: number | undefined
-        maxBatchBytes?: number | undefined
-        isolation?: IsolationLevel | undefined
-      }
-    | undefined
+  /** When finished work is committed. */
+  commit?: CommitOptions | undefined
+  /** When a refused claim is reported. */
+  claim?: ClaimOptions | undefined
+  /** How much is fetched ahead. */
+  fetch?: FetchOptions | undefined
+  /**
+   * Errors kept for the first listener of `error`, which comes after the start; when full, the oldest goes. Too low:
+   * the cause of a storm of errors is missed. Too high: memory. The original: `ErrorChannelBufferSize`.
+   * @defaultValue 1_024
+   */
   errorBufferSize?: number | undefined
+  /**
+   * How long `stop()` may take to finish the records in hand, commit and leave; then handlers are cut. Too low: a slow
+   * record is cut and handled again elsewhere. Too high: a handler that hangs delays every deployment. Keep it below
+   * the time your supervisor grants between SIGTERM and SIGKILL.
+   * @defaultValue 30_000
+   */
   stopTimeoutMs?: number | undefined
+  /**
+   * Where log lines go: an object with pino's `debug`, `info`, `warn` and `error`. Record payloads are never logged.
+   * The original: `SetLogger`.
+   * @defaultValue pino at `info`, JSON lines on standard error
+   */
   logger?: Logger | undefined
 }
 
@@ -63,8 +298,8 @@ export interface ResolvedOptions {
   readonly ordering: 'partition'
   readonly offsetReset: OffsetReset
   readonly missingTopics: MissingTopics
-  readonly commit: { readonly intervalMs: number; readonly auto: boolean }
-  readonly claim: { readonly retries: number; readonly retryIntervalMs: number }
+  readonly commit: ResolvedCommitOptions
+  readonly claim: ResolvedClaimOptions
   readonly fetch: ResolvedFetchOptions
   readonly errorBufferSize: number
   readonly stopTimeoutMs: number
@@ -72,7 +307,7 @@ export interface ResolvedOptions {
 }
 
 export interface ResolvedZooKeeperOptions {
-  /** `host:port`, at least one. */
+  /** `host:port`, at least one; IPv6 addresses in brackets. */
   readonly servers: readonly string[]
   /** '' or `/a/b`, without a trailing slash. */
   readonly chroot: string
@@ -81,9 +316,19 @@ export interface ResolvedZooKeeperOptions {
 }
 
 export interface ResolvedKafkaOptions {
-  /** Null: read them from ZooKeeper. */
+  /** Null: read them from ZooKeeper. IPv6 hosts without brackets. */
   readonly brokers: readonly { readonly host: string; readonly port: number }[] | null
   readonly connection: KafkaConnectionOptions
+}
+
+export interface ResolvedCommitOptions {
+  readonly intervalMs: number
+  readonly auto: boolean
+}
+
+export interface ResolvedClaimOptions {
+  readonly retries: number
+  readonly retryIntervalMs: number
 }
 
 export interface ResolvedFetchOptions {

@@ -66,6 +66,7 @@ export const ERROR_CODES = {
     meaning: 'an answer of a broker is damaged or not Kafka at all; the connection is closed',
   },
   BROKER_UNSUPPORTED: { retryable: false, meaning: 'a broker does not speak a version this client knows' },
+  GROUP_NOT_FOUND: { retryable: false, meaning: 'nothing is stored for a group of this name' },
   TOPIC_NOT_FOUND: { retryable: false, meaning: 'a subscribed topic does not exist' },
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
   BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
@@ -77,6 +78,10 @@ export const ERROR_CODES = {
   WORKER_DIED: { retryable: false, meaning: 'a worker thread ended without being asked to' },
   STOP_TIMEOUT: { retryable: false, meaning: 'stop() reached its deadline; handlers were cut' },
   NOT_RUNNING: { retryable: false, meaning: 'the call needs a running group' },
+  EVENT_LOOP_BLOCKED: {
+    retryable: true,
+    meaning: 'the thread of the coordinator was blocked for so long that the session is in danger',
+  },
   STACK_FAILED: { retryable: false, meaning: 'the development stack could not be started' },
   INTERNAL: { retryable: false, meaning: 'a defect of this package; please report it' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>

@@ -1,6 +1,8 @@
 import { connect } from 'node:net'
 
 const ANSWER_DEADLINE_MS = 2_000
+/** Heads the list of ephemeral nodes, also when there are none. */
+const DUMP_PART = 'Sessions with Ephemerals'
 
 /**
  * Sends one of ZooKeeper's administration commands (`srvr`, `dump`, …) and returns the answer; an empty one when the
@@ -18,8 +20,9 @@ export function fourLetterWord(host: string, port: number, word: string): Promis
   })
 }
 
-/** Paths of all ephemeral nodes, from the answer to `dump`. */
-export async function ephemeralNodes(host: string, port: number): Promise<string[]> {
+/** Paths of all ephemeral nodes, from the answer to `dump`; undefined when the server does not answer. */
+export async function ephemeralNodes(host: string, port: number): Promise<string[] | undefined> {
   const dump = await fourLetterWord(host, port, 'dump')
+  if (!dump.includes(DUMP_PART)) return undefined
   return dump.split('\n').flatMap(line => (line.startsWith('\t/') ? [line.trim()] : []))
 }

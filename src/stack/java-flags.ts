@@ -5,9 +5,12 @@ const LOG_CONFIGURATION = pathToFileURL(
   fileURLToPath(new URL('../../stack/log4j.properties', import.meta.url)),
 )
 
-/** Flags for a JVM that is up fast, stays small, and leaves files in `directory` only. */
-export function javaFlags(directory: string, maxHeapMb: number): string[] {
+/** Flags for a JVM that is up fast, stays small, and leaves files in `directory` only. For `archive` see class-archive.ts. */
+export function javaFlags(directory: string, maxHeapMb: number, archive?: string): string[] {
   return [
+    ...(archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`]),
+    '-Xlog:cds=off', // a JVM that cannot use an archive goes on without it
+    '-Xlog:cds+dynamic=off',
     `-Xms32m`,
     `-Xmx${maxHeapMb}m`,
     '-XX:+UseSerialGC',

@@ -4,8 +4,14 @@ import { stackError } from './stack-error.ts'
 
 const OLDEST_JAVA = 17
 
-/** Path of a usable `java`: that of JAVA_HOME, else the one on the PATH. STACK_FAILED when missing or too old. */
-export async function findJava(): Promise<string> {
+export interface Java {
+  readonly path: string
+  /** All that `java -version` prints: what one build leaves in a cache is of no use to another. */
+  readonly build: string
+}
+
+/** A usable `java`: that of JAVA_HOME, else the one on the PATH. STACK_FAILED when missing or too old. */
+export async function findJava(): Promise<Java> {
   const home = process.env.JAVA_HOME
   const java = home === undefined || home === '' ? 'java' : join(home, 'bin', 'java')
   const { found, exitCode, output } = await runTool(java, ['-version'])
@@ -19,7 +25,7 @@ export async function findJava(): Promise<string> {
       java,
       version,
     })
-  return java
+  return { path: java, build: output }
 }
 
 /** `17` of `openjdk version "17.0.15" …`, `8` of `java version "1.8.0_292"`. */

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { brokerKnows } from './broker-check.ts'
+import { exists } from './exists.ts'
 import { ephemeralNodes } from './four-letter-word.ts'
 import { javaFlags, propertiesText } from './java-flags.ts'
 import { HOST } from './ports.ts'
@@ -9,8 +10,20 @@ import { stackError } from './stack-error.ts'
 import { waitFor } from './wait-for.ts'
 import type { ServerContext } from './zookeeper-server.ts'
 
+export interface BrokerPorts {
+  readonly broker: number
+  readonly zookeeper: number
+}
+
+export interface BrokerExtras {
+  /** More of server.properties. */
+  readonly settings: Readonly<Record<string, string>> | undefined
+  readonly javaFlags: readonly string[] | undefined
+}
+
 const MAX_HEAP_MB = 512
 const MAIN_CLASS = 'kafka.Kafka'
+const WRITTEN_AT_FIRST_START = 'meta.properties'
 const STALE_DEADLINE_MS = 30_000
 const STALE_INTERVAL_MS = 100
 
@@ -18,23 +31,30 @@ const STALE_INTERVAL_MS = 100
 export async function kafkaBroker(
   context: ServerContext,
   id: number,
-  ports: { readonly broker: number; readonly zookeeper: number },
-  settings: Readonly<Record<string, string>>,
+  ports: BrokerPorts,
+  extra: BrokerExtras,
 ): Promise<ServerSpec> {
-  const { java, classpath, directory } = context
+  const { java, classpath, directory, archive } = context
   const name = `broker ${id}`
   const dataDirectory = join(directory, `broker-${id}`)
   const configFile = join(directory, `broker-${id}.properties`)
   await mkdir(dataDirectory, { recursive: true })
-  const properties = { ...configuration(dataDirectory, id, ports), ...TEST_SETTINGS, ...settings }
+  const properties = { ...configuration(dataDirectory, id, ports), ...TEST_SETTINGS, ...extra.settings }
   await writeFile(configFile, propertiesText(properties))
   return {
     name,
     port: ports.broker,
-    command: java,
-    args: [...javaFlags(directory, MAX_HEAP_MB), '-cp', classpath, MAIN_CLASS, configFile],
+    command: java.path,
+    args: [
+      ...javaFlags(directory, MAX_HEAP_MB, archive),
+      ...(extra.javaFlags ?? []),
+      '-cp',
+      classpath,
+      MAIN_CLASS,
+      configFile,
+    ],
     logFile: join(directory, `broker-${id}.log`),
-    beforeStart: () => registrationGone(id, ports.zookeeper),
+    beforeStart: () => registrationGone(id, dataDirectory, ports.zookeeper),
     isReady: () => brokerKnows(`${HOST}:${ports.broker}`, [id]),
   }
 }
@@ -42,7 +62,7 @@ export async function kafkaBroker(
 function configuration(
   dataDirectory: string,
   id: number,
-  ports: { readonly broker: number; readonly zookeeper: number },
+  ports: BrokerPorts,
 ): Record<string, string | number> {
   return {
     'broker.id': id,
@@ -77,14 +97,17 @@ const TEST_SETTINGS = {
 
 /**
  * A broker that was killed stays registered until its session expires, and one of the same id is refused until then.
- * A ZooKeeper that does not answer knows of nothing yet.
+ * A broker without data was never registered, and need not wait for ZooKeeper to tell.
  */
-async function registrationGone(id: number, zookeeperPort: number): Promise<void> {
+async function registrationGone(id: number, dataDirectory: string, zookeeperPort: number): Promise<void> {
+  if (!(await exists(join(dataDirectory, WRITTEN_AT_FIRST_START)))) return
   const path = `/brokers/ids/${id}`
-  const gone = await waitFor(async () => !(await ephemeralNodes(HOST, zookeeperPort)).includes(path), {
-    deadlineMs: STALE_DEADLINE_MS,
-    intervalMs: STALE_INTERVAL_MS,
-  })
+  const isGone = async (): Promise<boolean> =>
+    (await ephemeralNodes(HOST, zookeeperPort))?.includes(path) === false
+  const gone = await waitFor(isGone, { deadlineMs: STALE_DEADLINE_MS, intervalMs: STALE_INTERVAL_MS })
   if (!gone)
-    throw stackError(`another broker ${id} is registered: ${path} in ZooKeeper does not go away`, { path })
+    throw stackError(
+      `broker ${id} cannot start: ZooKeeper does not answer, or another broker ${id} is registered in it`,
+      { path },
+    )
 }

@@ -32,7 +32,7 @@ export interface ServerSpec {
 const READY_DEADLINE_MS = 60_000
 const READY_INTERVAL_MS = 50
 const STOP_DEADLINE_MS = 15_000
-const LOG_TAIL_LINES = 20
+const LOG_TAIL_LINES = 60
 
 /** One Java server of the stack: started again and again on the same port and data, and ill-treated in between. */
 export class ServerProcess {
@@ -126,7 +126,7 @@ export class ServerProcess {
     const log = await readTail(this.#spec.logFile, this.#logStart)
     if (log.includes('Address already in use')) return portTaken(this.port, this.name)
     const details = { server: this.name, port: this.port, logFile: this.#spec.logFile, log }
-    return stackError(`${this.name} ${what}; its log ends with: ${log.split('\n').at(-1) ?? ''}`, details)
+    return stackError(`${this.name} ${what}; the last error in its log: ${lastMessage(log)}`, details)
   }
 
   #onExit(): void {
@@ -139,6 +139,11 @@ export class ServerProcess {
 async function readTail(path: string, start: number): Promise<string> {
   const bytes = await readFile(path).catch(() => Buffer.alloc(0)) // no log: it failed before it could write one
   return bytes.subarray(start).toString('utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
+}
+
+/** The last line that is not part of a stack trace. */
+function lastMessage(log: string): string {
+  return log.split('\n').findLast(line => /^\S/.test(line)) ?? 'none'
 }
 
 async function sizeOf(path: string): Promise<number> {

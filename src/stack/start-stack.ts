@@ -2,14 +2,18 @@ import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { resolveClasspath } from './artifacts.ts'
 import { brokerKnows } from './broker-check.ts'
+import { classArchivePath } from './class-archive.ts'
+import { exists } from './exists.ts'
 import { findJava } from './java.ts'
 import { kafkaBroker } from './kafka-broker.ts'
-import { claimPort, HOST } from './ports.ts'
-import { ServerProcess } from './server-process.ts'
+import { claimPort } from './ports.ts'
+import { RunningStack } from './running-stack.ts'
 import { stackError } from './stack-error.ts'
 import { Supervisor } from './supervisor-client.ts'
 import { waitFor } from './wait-for.ts'
-import { zookeeperServer } from './zookeeper-server.ts'
+import { zookeeperServer, type ServerContext } from './zookeeper-server.ts'
+
+export type { RunningStack } from './running-stack.ts'
 
 export interface StackOptions {
   /** How many brokers, with ids from 0. @defaultValue 1 */
@@ -26,24 +30,10 @@ export interface StackOptions {
   readonly zookeeperSettings?: Readonly<Record<string, string>>
   /** More of server.properties, for every broker. */
   readonly brokerSettings?: Readonly<Record<string, string>>
+  /** More flags for the brokers' Java. */
+  readonly brokerJavaFlags?: readonly string[]
   /** One line for whoever waits. */
   readonly onProgress?: (text: string) => void
-}
-
-/** Real ZooKeeper and Kafka as processes of this machine. They end when this process ends, however it ends. */
-export interface RunningStack extends AsyncDisposable {
-  /** `host:port` */
-  readonly zookeeper: string
-  /** `host:port` by broker id. */
-  readonly brokers: readonly string[]
-  readonly directory: string
-  readonly classpath: string
-  readonly zookeeperProcess: ServerProcess
-  brokerProcess(id: number): ServerProcess
-  /** Ends every server and removes a temporary directory. The same promise when called twice. */
-  stop(): Promise<void>
-  /** Leaves the servers running on their own, and this process free to end; a temporary directory stays too. */
-  release(): Promise<void>
 }
 
 const DEFAULT_TICK_TIME_MS = 200
@@ -62,7 +52,9 @@ export async function startStack(options: StackOptions = {}): Promise<RunningSta
   if (directory !== undefined) await mkdir(directory, { recursive: true })
   const supervisor = await Supervisor.start(directory)
   try {
-    const stack = await assemble(supervisor, options, ports, { java, classpath })
+    const archivePath = classArchivePath(java, classpath)
+    const archive = (await exists(archivePath)) ? archivePath : undefined
+    const stack = await assemble(supervisor, options, ports, { java, classpath, archive })
     await startServers(stack)
     return stack
   } catch (error) {
@@ -91,39 +83,25 @@ async function assemble(
   supervisor: Supervisor,
   options: StackOptions,
   ports: Ports,
-  tools: { readonly java: string; readonly classpath: string },
+  tools: Omit<ServerContext, 'directory'>,
 ): Promise<RunningStack> {
   const { directory } = supervisor
   const context = { ...tools, directory }
+  const { zookeeperSettings, brokerSettings, brokerJavaFlags } = options
   const tickTimeMs = options.tickTimeMs ?? DEFAULT_TICK_TIME_MS
-  const zookeeper = await zookeeperServer(
-    context,
-    ports.zookeeper,
-    tickTimeMs,
-    options.zookeeperSettings ?? {},
-  )
+  const zookeeper = await zookeeperServer(context, ports.zookeeper, tickTimeMs, zookeeperSettings ?? {})
+  const extras = { settings: brokerSettings, javaFlags: brokerJavaFlags }
   const brokers = await Promise.all(
     ports.brokers.map((broker, id) =>
-      kafkaBroker(context, id, { broker, zookeeper: ports.zookeeper }, options.brokerSettings ?? {}),
+      kafkaBroker(context, id, { broker, zookeeper: ports.zookeeper }, extras),
     ),
   )
-  const brokerProcesses = brokers.map(spec => new ServerProcess(spec, supervisor))
-  const stop = (): Promise<void> => supervisor.end()
-  return {
-    zookeeper: `${HOST}:${ports.zookeeper}`,
-    brokers: ports.brokers.map(port => `${HOST}:${port}`),
-    directory,
-    classpath: tools.classpath,
-    zookeeperProcess: new ServerProcess(zookeeper, supervisor),
-    brokerProcess: id => brokerProcesses[id] ?? noBroker(id, brokerProcesses.length),
-    stop,
-    release: () => supervisor.release(),
-    [Symbol.asyncDispose]: stop,
-  }
-}
-
-function noBroker(id: number, count: number): never {
-  throw stackError(`there is no broker ${id}: this stack has ${count}, with ids from 0`, { id, count })
+  return new RunningStack(
+    supervisor,
+    { zookeeper, brokers },
+    tools.classpath,
+    options.directory !== undefined,
+  )
 }
 
 /** All at once: a broker is busy starting its machine while ZooKeeper starts, and then waits for it. */

@@ -1,15 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fourLetterWord } from './four-letter-word.ts'
+import type { Java } from './java.ts'
 import { javaFlags, propertiesText } from './java-flags.ts'
 import { HOST } from './ports.ts'
 import type { ServerSpec } from './server-process.ts'
 
 /** What every server of a stack is made from. */
 export interface ServerContext {
-  readonly java: string
+  readonly java: Java
   readonly classpath: string
   readonly directory: string
+  /** See class-archive.ts. */
+  readonly archive: string | undefined
 }
 
 const MAX_HEAP_MB = 128
@@ -22,7 +25,7 @@ export async function zookeeperServer(
   tickTimeMs: number,
   settings: Readonly<Record<string, string>>,
 ): Promise<ServerSpec> {
-  const { java, classpath, directory } = context
+  const { java, classpath, directory, archive } = context
   const dataDirectory = join(directory, 'zookeeper')
   const configFile = join(directory, 'zookeeper.properties')
   await mkdir(dataDirectory, { recursive: true })
@@ -34,8 +37,8 @@ export async function zookeeperServer(
   return {
     name: 'ZooKeeper',
     port,
-    command: java,
-    args: [...javaFlags(directory, MAX_HEAP_MB), ...fast, '-cp', classpath, MAIN_CLASS, configFile],
+    command: java.path,
+    args: [...javaFlags(directory, MAX_HEAP_MB, archive), ...fast, '-cp', classpath, MAIN_CLASS, configFile],
     logFile: join(directory, 'zookeeper.log'),
     beforeStart: async () => {},
     isReady: async () => (await fourLetterWord(HOST, port, 'srvr')).includes('Mode: standalone'),

@@ -7,12 +7,15 @@ export interface SharedStack {
   readonly zookeeper: string
   readonly brokers: readonly string[]
   readonly classpath: string
+  /** Configuration, data and logs of the servers. */
+  readonly directory: string
 }
 
 const VARIABLES = {
   zookeeper: 'KWG_TEST_ZOOKEEPER',
   brokers: 'KWG_TEST_BROKERS',
   classpath: 'KWG_TEST_CLASSPATH',
+  directory: 'KWG_TEST_DIRECTORY',
 } as const
 
 /** Addresses of the stack that test/run.ts started. */
@@ -21,6 +24,7 @@ export function sharedStack(): SharedStack {
     zookeeper: variable(VARIABLES.zookeeper),
     brokers: variable(VARIABLES.brokers).split(','),
     classpath: variable(VARIABLES.classpath),
+    directory: variable(VARIABLES.directory),
   }
 }
 
@@ -30,6 +34,7 @@ export function stackEnvironment(stack: SharedStack): Record<string, string> {
     [VARIABLES.zookeeper]: stack.zookeeper,
     [VARIABLES.brokers]: stack.brokers.join(','),
     [VARIABLES.classpath]: stack.classpath,
+    [VARIABLES.directory]: stack.directory,
   }
 }
 

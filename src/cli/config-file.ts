@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises'
+import { GroupError, toError } from '../shared/errors.ts'
+
+/**
+ * The options of a configuration file: a JSON object with the same names as in `RunGroupOptions`. What is in it is
+ * checked together with the flags, by the same resolver.
+ */
+export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  const content = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw fileError(path, `cannot be read: ${toError(cause).message}`, cause)
+  })
+  const parsed = parse(path, content)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw fileError(path, 'is not a JSON object')
+  }
+  return parsed as Record<string, unknown>
+}
+
+function parse(path: string, content: string): unknown {
+  try {
+    return JSON.parse(content)
+  } catch (cause) {
+    // The parser's own message quotes the text around the fault, which may hold a password.
+    throw fileError(path, `is not valid JSON${position(toError(cause).message)}`)
+  }
+}
+
+function position(message: string): string {
+  const found = /position \d+( \(line \d+ column \d+\))?/.exec(message)
+  return found === null ? '' : ` (at ${found[0]})`
+}
+
+function fileError(path: string, fault: string, cause?: unknown): GroupError {
+  return new GroupError('CONFIG_INVALID', `the configuration file ${path} ${fault}`, {
+    details: { path },
+    cause,
+  })
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { addDescribeCommand } from './describe.ts'
+import { addDevCommand } from './dev.ts'
+import { failureLine } from './output.ts'
+import { addRunCommand } from './run.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+const program = new Command('kwg')
+  .description('Kafka consumer groups over ZooKeeper, with handlers on worker threads')
+  .version(version)
+  .showHelpAfterError('(--help shows what is possible)')
+
+addRunCommand(program)
+addDescribeCommand(program)
+addDevCommand(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${failureLine(error)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,402 @@
+import type { GroupEvents } from '../events.ts'
+import type { ResolvedOptions } from '../options/types.ts'
+import { monotonicMs, wallMs } from '../shared/clock.ts'
+import { GroupError, toError } from '../shared/errors.ts'
+import type { GroupMemory } from '../shared/memory/group-memory.ts'
+import type { StateMachine } from '../shared/state-machine.ts'
+import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import { Committer } from './committer.ts'
+import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { createGroupState, type GroupState } from './group-state.ts'
+import type { KafkaCluster } from './kafka/cluster.ts'
+import { LaneBalancer } from './lane-balancer.ts'
+import { LeaderKeeper } from './leader-keeper.ts'
+import type { OwnedPartition } from './owned-partition.ts'
+import { PartitionSet } from './partition-set.ts'
+import { Pauses } from './pauses.ts'
+import { SessionKeeper } from './session-keeper.ts'
+import { StartOffsets } from './start-offsets.ts'
+import { StopDeadline } from './stop-deadline.ts'
+import type { GroupStorage } from './storage/group-storage.ts'
+import { place } from './threads/placement.ts'
+import type { ThreadPool } from './threads/thread-pool.ts'
+import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
+import { MissingTopics, findTopics, missingTopicsError } from './topics.ts'
+import { WorkerDesk } from './worker-desk.ts'
+
+/** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
+export interface CoordinatorParts {
+  readonly options: ResolvedOptions
+  readonly events: GroupEvents
+  readonly storage: GroupStorage
+  readonly cluster: KafkaCluster
+  readonly memory: GroupMemory
+  readonly createPool: (listener: WorkerThreadListener) => ThreadPool
+}
+
+/**
+ * Drives the group: start, join, claims, stop. Runs on the user's thread, executes none of the user's code there and
+ * decodes no record; its cost is per partition and tick.
+ */
+export class Coordinator {
+  readonly #parts: CoordinatorParts
+  readonly #state: StateMachine<GroupState>
+  readonly #pool: ThreadPool
+  readonly #pauses = new Pauses()
+  readonly #partitions: PartitionSet
+  readonly #starts: StartOffsets
+  readonly #leaders: LeaderKeeper
+  readonly #session: SessionKeeper
+  readonly #committer: Committer
+  readonly #balancer: LaneBalancer
+  readonly #alarm: EventLoopAlarm
+  readonly #missingTopics: MissingTopics
+  /** Aborts whatever the start or a rejoin waits for, once stopping. */
+  readonly #stopSignal = new AbortController()
+  /** Partitions this member should own: with one member, all of its topics'. */
+  #wanted: readonly TopicPartition[] = []
+  #stopped: Promise<void> | null = null
+  #finish: { resolve: () => void; reject: (error: Error) => void } = { resolve() {}, reject() {} }
+  /** Resolves when stopped, rejects with the error that the group failed with. */
+  readonly finished = new Promise<void>((resolve, reject) => {
+    this.#finish = { resolve, reject }
+  })
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
+    const { options, events, storage, cluster } = parts
+    const readCommitted = options.fetch.isolation === 'read_committed'
+    this.finished.catch(() => {}) // the group tells its failure as an error event too; a program need not wait for `finished`
+    this.#state = createGroupState(move => {
+      options.logger.info({ ...move }, 'group state')
+      events.emit('group:state', move)
+    })
+    this.#starts = new StartOffsets(
+      { groupId: options.groupId, offsetReset: options.offsetReset, readCommitted },
+      storage,
+      cluster,
+    )
+    this.#partitions = this.#createPartitions()
+    this.#leaders = new LeaderKeeper(cluster, options.topics, () => this.#pool.threads, options.logger)
+    const desk = new WorkerDesk({
+      options,
+      cluster,
+      partitions: this.#partitions,
+      leadersStale: reason => this.#leaders.refreshSoon(reason),
+      report: error => this.#report(error),
+      restartAt: (partition, offset) => void this.#restartAt(partition, offset),
+    })
+    this.#pool = parts.createPool(desk)
+    for (const thread of this.#pool.threads) void this.#watchThread(thread)
+    this.#session = this.#createSession()
+    this.#committer = this.#createCommitter()
+    this.#balancer = new LaneBalancer(this.#pool.threads, () => this.#partitions.all, options.logger)
+    this.#alarm = new EventLoopAlarm(
+      () => storage.sessionTimeoutMs / 6,
+      (delayMs, limitMs) => this.#report(loopBlockedError(delayMs, limitMs)),
+    )
+    this.#missingTopics = new MissingTopics(
+      cluster,
+      partitions => this.#topicsAppeared(partitions),
+      error => this.#report(toGroupError(error, 'looking for missing topics')),
+    )
+  }
+
+  get state(): GroupState {
+    return this.#state.state
+  }
+
+  get threads(): readonly WorkerThread[] {
+    return this.#pool.threads
+  }
+
+  get partitions(): PartitionSet {
+    return this.#partitions
+  }
+
+  get leaseRemainingMs(): number {
+    return this.#session.leaseRemainingMs
+  }
+
+  /** Resolves once joined and the first claims are made; rejects, with everything undone, if that cannot be. */
+  async start(): Promise<void> {
+    try {
+      const missing = await this.#check()
+      this.#state.moveTo('joining', 'everything checked')
+      await this.#session.join(this.#stopSignal.signal)
+      await this.#starts.pinMissing(this.#wanted)
+      this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
+      await this.#partitions.acquire(this.#wanted)
+      this.#throwIfStopping()
+      if (this.#state.is('joining')) this.#state.moveTo('running', 'first claims made')
+      this.#emitRebalanced()
+      if (this.#parts.options.commit.auto) this.#committer.start()
+      this.#balancer.start()
+      this.#alarm.start()
+      this.#missingTopics.start(missing)
+    } catch (error) {
+      // A stop ends threads and connections under the start: what then fails is the stop's doing.
+      const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
+      const fatal = toGroupError(reason, 'starting the group')
+      await this.fail(fatal)
+      throw fatal
+    }
+  }
+
+  /** Drain, commit, release, leave. The same promise when called twice. Ends within the deadline, whatever handlers do. */
+  stop(timeoutMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(timeoutMs, null)
+    return this.#stopped
+  }
+
+  /** Like stop, but the group ends as failed with this error. The first cause wins. */
+  fail(error: GroupError): Promise<void> {
+    this.#stopped ??= this.#stop(this.#parts.options.stopTimeoutMs, error)
+    return this.#stopped
+  }
+
+  /** Commits what is finished now. */
+  async commit(): Promise<void> {
+    if (!this.#state.is('running', 'suspended', 'rejoining'))
+      throw new GroupError('NOT_RUNNING', `commit() needs a running group; this one is ${this.state}`)
+    await this.#committer.commitAll()
+  }
+
+  setPaused(paused: boolean, topic?: string, partition?: number): void {
+    this.#pauses.set(paused, topic, partition)
+    for (const one of this.#partitions.all) {
+      one
+        .setPaused(this.#pauses.isPaused(one))
+        .catch((error: unknown) => this.#report(toGroupError(error, `pausing ${partitionName(one)}`)))
+    }
+  }
+
+  /** Everything that can be wrong is found here, before anything is written. Answers the topics that do not exist yet. */
+  async #check(): Promise<readonly string[]> {
+    const { options, storage, cluster } = this.#parts
+    await this.#pool.loadHandlers()
+    this.#throwIfStopping()
+    await storage.open(this.#session)
+    this.#throwIfStopping()
+    const brokers = options.kafka.brokers ?? (await storage.listBrokers())
+    if (brokers.length === 0) throw noBrokersError()
+    await cluster.connect(brokers)
+    this.#throwIfStopping()
+    const { partitions, missing } = await findTopics(cluster, options.topics)
+    if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
+    for (const topic of missing) this.#starts.topicAppearedLater(topic)
+    this.#wanted = partitions
+    await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
+    await this.#leaders.refresh()
+    this.#throwIfStopping()
+    return missing
+  }
+
+  #createPartitions(): PartitionSet {
+    const { options, events, storage } = this.#parts
+    const host = {
+      storage,
+      resolveStart: this.#starts.resolveStart.bind(this.#starts),
+      chooseThread: (partition: TopicPartition) => this.#chooseThread(partition),
+      isPaused: (partition: TopicPartition) => this.#pauses.isPaused(partition),
+      claimed: (one: OwnedPartition) =>
+        events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0)),
+      released: (one: OwnedPartition, reason: string) =>
+        events.emit('partition:released', { ...partitionEvent(one, one.committed ?? 0), reason }),
+      failed: (_: OwnedPartition, error: GroupError) => this.#report(error),
+      claimRefused: (one: OwnedPartition, holder: string) => this.#report(refusedError(one, holder)),
+      acquireFailed: (one: OwnedPartition, error: unknown) => this.#session.acquireFailed(one, error),
+    }
+    return new PartitionSet(host, options.claim.retries * options.claim.retryIntervalMs, options.logger)
+  }
+
+  #createSession(): SessionKeeper {
+    const { options, storage, memory, events } = this.#parts
+    const subscription = Object.fromEntries(options.topics.map(topic => [topic, options.threads]))
+    return new SessionKeeper({
+      groupId: options.groupId,
+      member: { memberId: options.memberId, subscription },
+      storage,
+      memory,
+      events,
+      state: this.#state,
+      partitions: this.#partitions,
+      wanted: () => this.#wanted,
+      stopSignal: this.#stopSignal.signal,
+      logger: options.logger,
+      report: error => this.#report(error),
+      fail: error => void this.fail(error),
+    })
+  }
+
+  #createCommitter(): Committer {
+    const { options, memory, events } = this.#parts
+    return new Committer(options.commit.intervalMs, {
+      partitions: () => this.#partitions.all,
+      mayCommit: () => memory.leaseHolds(monotonicMs(), wallMs()),
+      committed: offsets =>
+        events.emit('offsets:committed', {
+          offsets: offsets.map(one => ({ ...one, offset: BigInt(one.offset) })),
+        }),
+      commitFailed: error => this.#report(error),
+    })
+  }
+
+  /** The thread with the least to do: partitions placed there count, and what is known to wait in them. */
+  #chooseThread(partition: TopicPartition): WorkerThread {
+    const owned = this.#partitions.all
+    const loads = this.#pool.threads.map(thread => {
+      const there = owned.filter(one => one.thread === thread)
+      return { count: there.length, weight: there.length }
+    })
+    const index = place([{ item: partition, weight: 1 }], loads).get(partition) ?? 0
+    return this.#pool.threads[index]!
+  }
+
+  async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#wanted = [...this.#wanted, ...partitions]
+    await this.#leaders.refresh()
+    await this.#starts.pinMissing(partitions)
+    if (this.#stopped !== null) return // stopping began meanwhile: nothing new is claimed
+    await this.#partitions.acquire(partitions)
+    this.#emitRebalanced()
+  }
+
+  /** Gives a partition up at another position and claims it again: within one epoch a floor never moves back. */
+  async #restartAt(partition: OwnedPartition, offset: Offset): Promise<void> {
+    try {
+      await partition.release(`restarting at offset ${offset}`, offset)
+      this.#partitions.forget(partition)
+      if (this.#stopped === null)
+        await this.#partitions.acquire([{ topic: partition.topic, partition: partition.partition }])
+    } catch (error) {
+      this.#report(toGroupError(error, `restarting ${partitionName(partition)}`))
+    }
+  }
+
+  async #watchThread(thread: WorkerThread): Promise<void> {
+    const death = await thread.ended
+    if (death !== null && this.#stopped === null) await this.fail(death)
+  }
+
+  async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
+    const { storage, cluster } = this.#parts
+    this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
+    this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
+    const deadline = new StopDeadline(timeoutMs, {
+      abortHandlers: () => this.#abortHandlers(),
+      terminateThreads: () => this.#terminateThreads(timeoutMs),
+    })
+    this.#balancer.stop()
+    this.#alarm.stop()
+    this.#session.stop()
+    const step = (name: string, work: Promise<void>): Promise<void> =>
+      deadline.bound(work, error => this.#cleanupFailed(name, error))
+    await step('looking for topics', this.#missingTopics.stop())
+    await step('committing', this.#committer.stop())
+    await step('releasing', this.#partitions.releaseAll('the member stops'))
+    await step('stopping threads', this.#pool.stop(deadline.force))
+    await step('leaving', storage.leave())
+    await Promise.all([
+      step('closing the storage', storage.close()),
+      step(
+        'closing connections',
+        this.#leaders.stop().then(() => cluster.close()),
+      ),
+    ])
+    deadline.clear()
+    this.#end(cause)
+  }
+
+  #end(cause: GroupError | null): void {
+    if (cause === null) {
+      this.#state.moveTo('stopped', 'everything ended')
+      this.#finish.resolve()
+      return
+    }
+    this.#state.moveTo('failed', cause.code)
+    this.#report(cause)
+    this.#finish.reject(cause)
+  }
+
+  #abortHandlers(): void {
+    for (const partition of this.#partitions.all) {
+      partition
+        .abortSignal('the stop deadline is near')
+        .catch((error: unknown) => this.#cleanupFailed('aborting', error))
+    }
+  }
+
+  #terminateThreads(timeoutMs: number): void {
+    const busy = new Set(
+      this.#partitions.all.map(partition => partition.thread).filter(thread => thread !== null),
+    )
+    if (busy.size === 0) return
+    const ids = [...busy].map(thread => thread.threadId).join(', ')
+    this.#report(
+      new GroupError(
+        'STOP_TIMEOUT',
+        `handlers on thread ${ids} did not end within the stop deadline of ${timeoutMs} ms and were cut`,
+        { details: { threads: ids, timeoutMs } },
+      ),
+    )
+    for (const thread of busy) void thread.terminate()
+  }
+
+  #cleanupFailed(step: string, error: unknown): void {
+    this.#parts.options.logger.warn({ step, err: toError(error) }, 'stopping goes on although a step failed')
+  }
+
+  #emitRebalanced(): void {
+    const all = this.#partitions.all
+    const waiting = all.filter(partition => partition.state === 'waiting').length
+    this.#parts.events.emit('group:rebalanced', { owned: all.length - waiting, waiting })
+  }
+
+  #report(error: GroupError): void {
+    this.#parts.options.logger.error({ code: error.code, details: error.details, err: error }, error.message)
+    this.#parts.events.emit('error', error)
+  }
+
+  #throwIfStopping(): void {
+    this.#stopSignal.signal.throwIfAborted()
+  }
+}
+
+function partitionEvent(
+  one: OwnedPartition,
+  offset: Offset,
+): { topic: string; partition: number; epoch: bigint; offset: bigint } {
+  return { topic: one.topic, partition: one.partition, epoch: one.claim?.epoch ?? 0n, offset: BigInt(offset) }
+}
+
+function refusedError(partition: OwnedPartition, holder: string): GroupError {
+  const { topic, partition: number } = partition
+  return new GroupError(
+    'CLAIM_REFUSED',
+    `${partitionName(partition)} is still held by ${holder}; waiting on`,
+    {
+      details: { topic, partition: number, holder },
+    },
+  )
+}
+
+function noBrokersError(): GroupError {
+  return new GroupError(
+    'BROKERS_NOT_FOUND',
+    'no brokers: /brokers/ids in ZooKeeper lists none under this chroot; give kafka.brokers, or correct the chroot',
+  )
+}
+
+function loopBlockedError(delayMs: number, limitMs: number): GroupError {
+  return new GroupError(
+    'EVENT_LOOP_BLOCKED',
+    `the main thread was blocked for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off it, or raise the session timeout`,
+    { details: { delayMs, limitMs } },
+  )
+}
+
+function toGroupError(error: unknown, doing: string): GroupError {
+  if (error instanceof GroupError) return error
+  return new GroupError('INTERNAL', `${doing}: ${toError(error).message}`, { cause: error })
+}

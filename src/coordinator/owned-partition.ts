@@ -1,0 +1,286 @@
+import { GroupError, isGroupError, toError } from '../shared/errors.ts'
+import { LaneMemory } from '../shared/memory/lane-memory.ts'
+import type { LaneId } from '../shared/protocol.ts'
+import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
+import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import type { Claim, GroupStorage } from './storage/group-storage.ts'
+import type { WorkerThread } from './threads/worker-thread.ts'
+
+/**
+ * | state    | what is true inside it                                                        |
+ * | -------- | ----------------------------------------------------------------------------- |
+ * | waiting  | this member should own the partition and asks for the claim                   |
+ * | starting | the claim is held; its start is being resolved and its lane started           |
+ * | running  | a thread works it off                                                         |
+ * | moving   | drained on one thread, not yet started on the other                           |
+ * | failed   | the claim is held, but an error stopped the lane; the offset stays            |
+ * | draining | the lane is being ended, to be released or because the claim is void          |
+ * | released | final: given up, with its progress committed                                  |
+ * | lost     | final: the claim became void; progress since the last commit is not committed |
+ */
+export type OwnedPartitionState =
+  'waiting' | 'starting' | 'running' | 'moving' | 'failed' | 'draining' | 'released' | 'lost'
+
+export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
+  waiting: ['starting', 'released'],
+  starting: ['running', 'failed', 'draining'],
+  running: ['moving', 'failed', 'draining'],
+  moving: ['running', 'failed', 'draining'],
+  failed: ['draining'],
+  draining: ['released', 'lost'],
+  released: [],
+  lost: [],
+}
+
+/** What an owned partition needs of the rest of the coordinator. */
+export interface OwnedPartitionHost {
+  readonly storage: GroupStorage
+  /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
+  resolveStart(claim: Claim): Promise<Offset>
+  /** The thread that is to run a partition with this much backlog. */
+  chooseThread(partition: TopicPartition): WorkerThread
+  isPaused(partition: TopicPartition): boolean
+  claimed(partition: OwnedPartition): void
+  refused(partition: OwnedPartition, holder: string): void
+  released(partition: OwnedPartition, reason: string): void
+  failed(partition: OwnedPartition, error: GroupError): void
+}
+
+/**
+ * One partition that this member owns or waits for. Claim, move and end run one after the other, in the order they
+ * were asked for; commits run beside them, one at a time, so that an older offset never lands after a newer one.
+ */
+export class OwnedPartition implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly #host: OwnedPartitionHost
+  readonly #state: StateMachine<OwnedPartitionState>
+  readonly #giveUp = new AbortController()
+  #operations: Promise<void> = Promise.resolve()
+  #commits: Promise<unknown> = Promise.resolve()
+  /** Set when the claim is made; stays for the status of a released partition. */
+  #claim: Claim | null = null
+  /** Set when the start is known. */
+  #memory: LaneMemory | null = null
+  /** The thread whose lane may run; null before the start and once drained. */
+  #thread: WorkerThread | null = null
+  /** Records of this claim that other threads had finished when the present one was given the lane. */
+  #handledElsewhere = 0
+  #committed: Offset | null = null
+  #failure: GroupError | null = null
+
+  constructor(partition: TopicPartition, host: OwnedPartitionHost) {
+    this.topic = partition.topic
+    this.partition = partition.partition
+    this.#host = host
+    this.#state = new StateMachine(`partition ${partitionName(partition)}`, OWNED_PARTITION_MOVES, 'waiting')
+  }
+
+  get state(): OwnedPartitionState {
+    return this.#state.state
+  }
+
+  get claim(): Claim | null {
+    return this.#claim
+  }
+
+  get memory(): LaneMemory | null {
+    return this.#memory
+  }
+
+  get thread(): WorkerThread | null {
+    return this.#thread
+  }
+
+  /** Records that the present thread has finished of this claim. */
+  get handledOnThread(): number {
+    return ((this.#memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
+  }
+
+  get committed(): Offset | null {
+    return this.#committed
+  }
+
+  get failure(): GroupError | null {
+    return this.#failure
+  }
+
+  get isEnded(): boolean {
+    return this.#state.isFinal
+  }
+
+  get laneId(): LaneId | null {
+    return this.#claim === null
+      ? null
+      : { topic: this.topic, partition: this.partition, epoch: this.#claim.epoch, lane: 0 }
+  }
+
+  /** Claims the partition and starts its lane. Resolves when it runs, failed or was given up; rejects if the claim cannot be asked for. */
+  acquire(): Promise<void> {
+    return this.#enqueue(async () => {
+      const claim = await this.#host.storage.claim(this, {
+        signal: this.#giveUp.signal,
+        onRefused: holder => this.#host.refused(this, holder),
+      })
+      this.#claim = claim
+      this.#committed = claim.committedOffset
+      this.#state.moveTo('starting', 'claimed')
+      await this.#startLane()
+    })
+  }
+
+  /** Hands the lane to another thread: drain, then go on there from the same shared memory. */
+  moveTo(thread: WorkerThread): Promise<void> {
+    return this.#enqueue(async () => {
+      if (!this.#state.is('running') || this.#thread === thread) return // it ended or failed while the move waited for its turn
+      this.#state.moveTo('moving', `to thread ${thread.threadId}`)
+      await this.#drainLane()
+      await this.#runLane(thread)
+    })
+  }
+
+  /** Drains, commits (what is finished, or `nextOffset`) and gives the claim up; a claim still waited for is no longer asked for. */
+  release(reason: string, nextOffset?: Offset): Promise<void> {
+    this.#giveUp.abort(new GroupError('NOT_RUNNING', `${partitionName(this)} is no longer wanted: ${reason}`))
+    return this.#enqueue(async () => {
+      if (this.#state.isFinal) return
+      if (this.#claim === null) {
+        this.#state.moveTo('released', reason)
+        return
+      }
+      this.#state.moveTo('draining', reason)
+      await this.#drainLane()
+      await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
+      await this.#giveBack(this.#claim, reason, nextOffset ?? this.#memory?.floor ?? null)
+    })
+  }
+
+  /** Ends the lane of a claim that is void: nothing is committed or released. */
+  abandon(reason: string): Promise<void> {
+    this.#giveUp.abort(new GroupError('CLAIM_LOST', `${partitionName(this)}: ${reason}`))
+    void this.abortSignal(reason)
+    return this.#enqueue(async () => {
+      if (this.#state.isFinal) return
+      this.#state.moveTo(this.#claim === null ? 'released' : 'draining', reason)
+      await this.#drainLane()
+      if (this.#claim !== null) this.#end('lost', reason)
+    })
+  }
+
+  /** Tells the handler in hand to give up. */
+  async abortSignal(reason: string): Promise<void> {
+    const id = this.laneId
+    if (this.#thread === null || id === null) return
+    await ignoreDeath(this.#thread.abortLane(id, reason))
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    const id = this.laneId
+    if (this.#thread === null || id === null) return
+    await ignoreDeath(this.#thread.setPaused(id, paused))
+  }
+
+  /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
+  fail(error: GroupError): void {
+    if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
+    this.#failure = error
+    this.#state.moveTo('failed', error.code)
+    this.#host.failed(this, error)
+  }
+
+  /** Commits what is finished, if it is more than what was committed. Resolves with the offset, or null if nothing changed. */
+  commit(): Promise<Offset | null> {
+    const commit = this.#commits.catch(() => {}).then(() => this.#commitNow()) // reported to its own caller; this one tries again
+    this.#commits = commit
+    return commit
+  }
+
+  async #commitNow(): Promise<Offset | null> {
+    const claim = this.#claim
+    const offset = this.#memory?.floor
+    if (claim === null || offset === undefined || this.#state.isFinal || offset === this.#committed)
+      return null
+    await this.#host.storage.commit(claim, offset)
+    this.#committed = offset
+    return offset
+  }
+
+  async #startLane(): Promise<void> {
+    try {
+      const start = await this.#host.resolveStart(this.#claim!)
+      this.#committed ??= start
+      this.#memory = LaneMemory.create(start)
+      this.#host.claimed(this)
+      await this.#runLane(this.#host.chooseThread(this))
+    } catch (error) {
+      this.fail(asGroupError(error, this))
+    }
+  }
+
+  async #runLane(thread: WorkerThread): Promise<void> {
+    this.#thread = thread
+    try {
+      await thread.startLane({
+        ...this.laneId!,
+        memory: this.#memory!.buffer,
+        paused: this.#host.isPaused(this),
+      })
+    } catch (error) {
+      this.fail(asGroupError(error, this))
+      return
+    }
+    // The lane may have failed, or the pause may have changed, while it started.
+    if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
+    await this.setPaused(this.#host.isPaused(this))
+  }
+
+  async #drainLane(): Promise<void> {
+    const thread = this.#thread
+    const id = this.laneId
+    if (thread === null || id === null) return
+    await ignoreDeath(thread.drainLane(id))
+    thread.creditHandled(this.handledOnThread)
+    this.#handledElsewhere = this.#memory?.handled ?? 0
+    this.#thread = null
+  }
+
+  async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {
+    try {
+      await this.#host.storage.release(claim, offset)
+    } catch (error) {
+      this.#end('lost', toError(error).message)
+      throw error
+    }
+    this.#committed = offset
+    this.#end('released', reason)
+  }
+
+  #end(state: 'released' | 'lost', reason: string): void {
+    this.#state.moveTo(state, reason)
+    this.#host.released(this, reason)
+  }
+
+  #enqueue(operation: () => Promise<void>): Promise<void> {
+    const result = this.#operations.then(operation)
+    this.#operations = result.catch(() => {}) // reported to whoever asked for the operation; the next one starts from the state it left
+    return result
+  }
+}
+
+/** A thread that died has no lane any more: what was asked of it is done. */
+async function ignoreDeath(call: Promise<void>): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!isGroupError(error, 'WORKER_DIED')) throw error
+  }
+}
+
+function asGroupError(error: unknown, partition: TopicPartition): GroupError {
+  if (error instanceof GroupError) return error
+  const { topic, partition: number } = partition
+  return new GroupError('INTERNAL', `${partitionName(partition)}: ${toError(error).message}`, {
+    details: { topic, partition: number },
+    cause: error,
+  })
+}

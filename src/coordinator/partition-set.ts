@@ -1,0 +1,131 @@
+import { GroupError } from '../shared/errors.ts'
+import type { Logger } from '../shared/logger.ts'
+import { partitionName, type TopicPartition } from '../shared/types.ts'
+import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
+import type { Claim } from './storage/group-storage.ts'
+
+export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
+  /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
+  claimRefused(partition: OwnedPartition, holder: string): void
+  /** A claim could not even be asked for. */
+  acquireFailed(partition: OwnedPartition, error: unknown): void
+}
+
+/** The partitions this member should own: claims them, gives them up, and finds them by name. */
+export class PartitionSet {
+  readonly #host: PartitionSetHost
+  readonly #refusalMs: number
+  readonly #logger: Logger
+  readonly #partitions = new Map<string, OwnedPartition>()
+  readonly #refusalTimers = new Map<OwnedPartition, NodeJS.Timeout>()
+  /** Records finished under claims that are over. */
+  #handledBefore = 0
+
+  /** `refusalMs`: how long a claim may stay refused before it is reported (claim.retries × claim.retryIntervalMs). */
+  constructor(host: PartitionSetHost, refusalMs: number, logger: Logger) {
+    this.#host = host
+    this.#refusalMs = refusalMs
+    this.#logger = logger
+  }
+
+  get all(): readonly OwnedPartition[] {
+    return [...this.#partitions.values()]
+  }
+
+  get handled(): number {
+    return this.all.reduce((sum, partition) => sum + (partition.memory?.handled ?? 0), this.#handledBefore)
+  }
+
+  get(of: TopicPartition): OwnedPartition | undefined {
+    return this.#partitions.get(partitionName(of))
+  }
+
+  ofClaim(claim: Claim): OwnedPartition | undefined {
+    const partition = this.get(claim)
+    return partition?.claim?.epoch === claim.epoch ? partition : undefined
+  }
+
+  /** Asks for every partition that is not there yet. Resolves when each one runs, failed, or was found to be held by another member. */
+  async acquire(wanted: readonly TopicPartition[]): Promise<void> {
+    const coming = wanted.filter(partition => this.get(partition) === undefined)
+    await Promise.all(coming.map(partition => this.#acquireOne(partition)))
+  }
+
+  /** Gives one up: drained, committed, released. */
+  async release(partition: OwnedPartition, reason: string): Promise<void> {
+    await partition.release(reason).finally(() => this.forget(partition))
+  }
+
+  /** Gives all up together. Every one is tried; rejects with the first failure. */
+  async releaseAll(reason: string): Promise<void> {
+    const results = await Promise.allSettled(this.all.map(partition => this.release(partition, reason)))
+    const failed = results.find(result => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** Ends the lanes of void claims; resolves when no handler of theirs runs any more. */
+  async abandon(partitions: readonly OwnedPartition[], reason: string): Promise<void> {
+    await Promise.all(
+      partitions.map(partition => partition.abandon(reason).finally(() => this.forget(partition))),
+    )
+  }
+
+  async #acquireOne(wanted: TopicPartition): Promise<void> {
+    let refused: () => void = () => {}
+    const firstRefusal = new Promise<void>(resolve => {
+      refused = resolve
+    })
+    const partition = new OwnedPartition(wanted, {
+      ...bindHost(this.#host),
+      refused: (one, holder) => {
+        this.#logger.info({ ...wanted, holder }, 'waiting for the holder of a partition')
+        this.#reportRefusalLater(one, holder)
+        refused()
+      },
+    })
+    this.#partitions.set(partitionName(wanted), partition)
+    const acquired = partition
+      .acquire()
+      .catch((error: unknown) => this.#acquireEnded(partition, error))
+      .finally(() => this.#cancelRefusalReport(partition))
+    await Promise.race([acquired, firstRefusal])
+  }
+
+  #acquireEnded(partition: OwnedPartition, error: unknown): void {
+    const gaveUp =
+      error instanceof GroupError && (error.code === 'NOT_RUNNING' || error.code === 'CLAIM_LOST')
+    if (gaveUp || partition.isEnded) return // it was released or abandoned while it waited
+    this.forget(partition)
+    this.#host.acquireFailed(partition, error)
+  }
+
+  #reportRefusalLater(partition: OwnedPartition, holder: string): void {
+    const timer = setTimeout(() => this.#host.claimRefused(partition, holder), this.#refusalMs)
+    this.#refusalTimers.set(partition, timer)
+  }
+
+  #cancelRefusalReport(partition: OwnedPartition): void {
+    clearTimeout(this.#refusalTimers.get(partition))
+    this.#refusalTimers.delete(partition)
+  }
+
+  /** Drops a partition whose claim is over. */
+  forget(partition: OwnedPartition): void {
+    if (this.get(partition) !== partition) return // a new claim of the same partition has taken its place, or it was forgotten before
+    this.#partitions.delete(partitionName(partition))
+    this.#handledBefore += partition.memory?.handled ?? 0
+    this.#cancelRefusalReport(partition)
+  }
+}
+
+function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
+  return {
+    storage: host.storage,
+    resolveStart: claim => host.resolveStart(claim),
+    chooseThread: partition => host.chooseThread(partition),
+    isPaused: partition => host.isPaused(partition),
+    claimed: partition => host.claimed(partition),
+    released: (partition, reason) => host.released(partition, reason),
+    failed: (partition, error) => host.failed(partition, error),
+  }
+}

@@ -1,0 +1,211 @@
+import { GroupError } from '../../../shared/errors.ts'
+import type { Logger } from '../../../shared/logger.ts'
+import { partitionName, type TopicPartition } from '../../../shared/types.ts'
+import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
+import { answeredWith, isConnectionError } from './answers.ts'
+import type { ClaimInspector } from './claim-inspector.ts'
+import type { ZooKeeperClient } from './client.ts'
+import { decodeOffset, encodeOwner } from './formats.ts'
+import { NO_NODE_YET, OwnedClaim, type ClaimNodes } from './owned-claim.ts'
+import { ensureNodes, isOurs, removeOurs } from './own-nodes.ts'
+import { withAncestors, type GroupPaths } from './paths.ts'
+import type { Session } from './session.ts'
+import { firstOf, Latch } from './wait.ts'
+import type { Znode } from './znode.ts'
+
+/** Who holds the partition instead, or null where it is free by now and is to be tried again at once. */
+interface Refusal {
+  readonly holder: string | null
+}
+
+/** The claims of one membership: all made in one session, void with it. */
+export class Claims {
+  readonly #inspector: ClaimInspector
+  readonly #session: Session
+  readonly #client: ZooKeeperClient
+  readonly #paths: GroupPaths
+  readonly #member: MemberDescription
+  /** By path of the owner node; ended ones stay until the partition is claimed again. */
+  readonly #claims = new Map<string, OwnedClaim>()
+  readonly #underWay = new Set<string>()
+  /** Owner nodes that an attempt without an answer may have made. */
+  readonly #doubtful = new Set<string>()
+  readonly #cleanUps = new Map<string, Promise<void>>()
+  readonly #logger: Logger
+
+  constructor(
+    session: Session,
+    client: ZooKeeperClient,
+    group: { readonly paths: GroupPaths; readonly member: MemberDescription },
+    inspector: ClaimInspector,
+    logger: Logger,
+  ) {
+    this.#session = session
+    this.#client = client
+    this.#paths = group.paths
+    this.#member = group.member
+    this.#logger = logger
+    this.#inspector = inspector
+  }
+
+  /** Makes the owner node: at once if there is none, else the instant it disappears. */
+  async claim(of: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
+    const ownerPath = this.#paths.owner(of)
+    if (this.#underWay.has(ownerPath) || this.#claims.get(ownerPath)?.isAlive === true)
+      throw new GroupError('INTERNAL', `${partitionName(of)} is claimed twice by this member`)
+    this.#underWay.add(ownerPath)
+    const changed = new Latch()
+    const unlisten = this.#client.onNodeEvent(ownerPath, () => changed.fire())
+    try {
+      await this.#cleanUps.get(ownerPath)
+      const claim = await this.#claimWhenFree(of, attempt, changed)
+      this.#claims.set(ownerPath, claim)
+      this.#inspector.watch(claim)
+      if (changed.fired) this.#inspector.inspectSoon(claim) // something happened to the node before anybody watched
+      return claim
+    } finally {
+      unlisten()
+      this.#underWay.delete(ownerPath)
+      if (this.#doubtful.has(ownerPath)) void this.#cleanUp(ownerPath)
+    }
+  }
+
+  /** After a reconnect: every claim is compared with its node, and what aborted attempts left behind is deleted. */
+  async verify(): Promise<void> {
+    const left = [...this.#doubtful].filter(path => !this.#underWay.has(path))
+    await Promise.all([
+      ...this.#alive().map(claim => this.#inspector.inspect(claim)),
+      ...left.map(path => this.#cleanUp(path)),
+    ])
+  }
+
+  /** Deletes the owner nodes of all claims that were not released. */
+  async dropAll(): Promise<void> {
+    await Promise.all(
+      this.#alive().map(claim =>
+        claim.inTurn(async () => {
+          if (claim.state.is('held')) claim.state.moveTo('releasing', 'leave')
+          await removeOurs(this.#client, claim.nodes.ownerPath)
+          if (claim.isAlive) claim.finish('released', 'leave')
+        }),
+      ),
+    )
+  }
+
+  /** The session is over. */
+  voidAll(reason: string): void {
+    for (const claim of this.#alive()) claim.finish('void', reason)
+  }
+
+  #alive(): OwnedClaim[] {
+    return [...this.#claims.values()].filter(claim => claim.isAlive)
+  }
+
+  async #claimWhenFree(of: TopicPartition, attempt: ClaimAttempt, changed: Latch): Promise<OwnedClaim> {
+    const path = this.#paths.owner(of)
+    for (let wasTold = false; ;) {
+      await this.#session.whenUsable(this.#client, 'claim', path, attempt.signal)
+      changed.reset()
+      const outcome = await this.#tryToClaim(of)
+      if (outcome instanceof OwnedClaim) return await this.#keepUnlessAborted(outcome, attempt.signal)
+      if (outcome.holder === null) continue
+      if (!wasTold) attempt.onRefused(outcome.holder)
+      wasTold = true
+      await firstOf([changed.subscribe, this.#session.changed.subscribe], attempt.signal)
+    }
+  }
+
+  async #tryToClaim(of: TopicPartition): Promise<OwnedClaim | Refusal> {
+    const nodes = this.#nodesOf(of)
+    try {
+      // In one round trip: calls of one session are carried out in order, so both reads see what the write did, and
+      // the first one also sets the watch, on our own node or on the holder's.
+      const [, owner, offset] = await Promise.all([
+        this.#client.create(nodes.ownerPath, nodes.ownerData, 'ephemeral'),
+        this.#client.getData(nodes.ownerPath, true),
+        this.#client.getData(nodes.offsetPath),
+      ])
+      this.#doubtful.delete(nodes.ownerPath)
+      return await this.#judge(of, nodes, owner, offset)
+    } catch (error) {
+      if (isConnectionError(error)) this.#doubtful.add(nodes.ownerPath)
+      else if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
+      else throw error
+      return { holder: null }
+    }
+  }
+
+  /** Whose node it is tells who has the claim, also where the answer to an earlier attempt was lost. */
+  async #judge(
+    of: TopicPartition,
+    nodes: ClaimNodes,
+    owner: Znode | null,
+    offset: Znode | null,
+  ): Promise<OwnedClaim | Refusal> {
+    if (owner === null) return { holder: null }
+    const { ephemeralOwner, czxid, version } = owner.stat
+    if (ephemeralOwner === this.#client.sessionId) {
+      const facts = {
+        epoch: czxid,
+        ownerVersion: version,
+        offsetVersion: offset?.stat.version ?? NO_NODE_YET,
+      }
+      const committedOffset = await this.#offsetOrGiveBack(nodes, offset)
+      return new OwnedClaim(of, this.#client, nodes, { ...facts, committedOffset })
+    }
+    if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
+    await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
+    return { holder: null }
+  }
+
+  async #offsetOrGiveBack(nodes: ClaimNodes, offset: Znode | null): Promise<number | null> {
+    try {
+      return offset === null ? null : decodeOffset(offset.data, nodes.offsetPath)
+    } catch (error) {
+      await removeOurs(this.#client, nodes.ownerPath)
+      throw error
+    }
+  }
+
+  async #keepUnlessAborted(claim: OwnedClaim, signal: AbortSignal): Promise<OwnedClaim> {
+    if (!signal.aborted) return claim
+    this.#doubtful.add(claim.nodes.ownerPath)
+    await this.#cleanUp(claim.nodes.ownerPath)
+    throw signal.reason
+  }
+
+  /** Deletes the owner node of a claim that was given up. A new claim of the partition waits for it. */
+  #cleanUp(ownerPath: string): Promise<void> {
+    const known = this.#cleanUps.get(ownerPath)
+    if (known !== undefined) return known
+    const cleanUp = this.#removeDoubtful(ownerPath).finally(() => this.#cleanUps.delete(ownerPath))
+    this.#cleanUps.set(ownerPath, cleanUp)
+    return cleanUp
+  }
+
+  async #removeDoubtful(ownerPath: string): Promise<void> {
+    try {
+      await removeOurs(this.#client, ownerPath)
+      this.#doubtful.delete(ownerPath)
+    } catch (error) {
+      // Without a connection the node stays doubtful until the reconnect, and goes with the session at the latest.
+      if (!isConnectionError(error))
+        this.#logger.error(
+          { error, path: ownerPath },
+          'owner node of a claim that was given up could not be deleted',
+        )
+    }
+  }
+
+  async #makeParents(of: TopicPartition): Promise<void> {
+    await ensureNodes(this.#client, withAncestors(this.#paths.topicOwners(of.topic)))
+  }
+
+  #nodesOf(of: TopicPartition): ClaimNodes {
+    return {
+      ownerPath: this.#paths.owner(of),
+      ownerData: encodeOwner(this.#member, of.topic, of.partition),
+      offsetPath: this.#paths.offset(of),
+    }
+  }
+}

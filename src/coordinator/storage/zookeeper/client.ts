@@ -1,0 +1,181 @@
+import zookeeper from 'node-zookeeper-client'
+import jute from 'node-zookeeper-client/lib/jute/index.js'
+import { answeredWith, tooLarge } from './answers.ts'
+import {
+  SessionConnection,
+  type Answered,
+  type ConnectionListener,
+  type ConnectionOptions,
+} from './connection.ts'
+import type { LibraryStat } from './library-internals.ts'
+import { NodeWatches, type NodeListener } from './node-watches.ts'
+import { MULTI, toLibraryOps, toMultiResult, toStat } from './wire.ts'
+import type { MultiResult, Op, Znode } from './znode.ts'
+
+/** The server drops a connection that sends more than 1 MiB, which looks like a passing fault but never succeeds. */
+const MAX_PAYLOAD_BYTES = 512 * 1024
+
+const OPEN_ACL = (zookeeper.ACL as unknown as { OPEN_ACL_UNSAFE: zookeeper.ACL[] }).OPEN_ACL_UNSAFE
+
+/**
+ * The calls of one ZooKeeper session, as promises. They reject with ZOOKEEPER_DISCONNECTED (effect unknown),
+ * SESSION_EXPIRED, NOT_RUNNING after `close`, and ZOOKEEPER_REFUSED for an answer that a call does not expect.
+ */
+export class ZooKeeperClient {
+  readonly #connection: SessionConnection
+  readonly #watches: NodeWatches
+
+  constructor(options: ConnectionOptions, listener: ConnectionListener) {
+    this.#connection = new SessionConnection(options, listener)
+    this.#watches = new NodeWatches(this.#connection.manager)
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected
+  }
+
+  /** 0n before the first connect. */
+  get sessionId(): bigint {
+    return this.#connection.sessionId
+  }
+
+  /** In milliseconds, as negotiated; as asked for before the first connect. */
+  get sessionTimeoutMs(): number {
+    return this.#connection.sessionTimeoutMs
+  }
+
+  /** What last went wrong with the connection, for messages. */
+  get lastTrouble(): string {
+    return this.#connection.lastTrouble
+  }
+
+  connect(): void {
+    this.#connection.connect()
+  }
+
+  /** Creates a node; false if there is one. Data null makes a node without data. */
+  async create(path: string, data: Buffer | null, mode: 'persistent' | 'ephemeral'): Promise<boolean> {
+    assertFits('create', path, data?.length ?? 0)
+    const { library } = this.#connection
+    const flags = zookeeper.CreateMode[mode === 'ephemeral' ? 'EPHEMERAL' : 'PERSISTENT']
+    const created = this.#write<string>('create', path, answered =>
+      data === null ? library.create(path, flags, answered) : library.create(path, data, flags, answered),
+    )
+    return trueUnless(created, 'NODE_EXISTS')
+  }
+
+  /** Deletes a node of exactly this version; false if there is none. */
+  async remove(path: string, version: number): Promise<boolean> {
+    const removed = this.#write<undefined>('remove', path, answered =>
+      this.#connection.library.remove(path, version, error => answered(error, undefined)),
+    )
+    return trueUnless(removed, 'NO_NODE')
+  }
+
+  /** Sets the data of a node of exactly this version; answers the new one. */
+  async setData(path: string, data: Buffer, version: number): Promise<number> {
+    assertFits('set', path, data.length)
+    const stat = await this.#write<LibraryStat>('set', path, answered =>
+      this.#connection.library.setData(path, data, version, answered),
+    )
+    return stat.version
+  }
+
+  async exists(path: string): Promise<boolean> {
+    const stat = await this.#read<LibraryStat | null>('exists', path, answered =>
+      this.#connection.library.exists(path, answered),
+    )
+    return stat !== null
+  }
+
+  /** Null if there is no node. With `watch`, listeners of the node hear its next event, unless there is no node. */
+  async getData(path: string, watch = false): Promise<Znode | null> {
+    const { library } = this.#connection
+    const node = this.#read<Znode>('get', path, answered => {
+      const done = (error: unknown, data: Buffer | undefined, stat: LibraryStat | undefined): void =>
+        answered(
+          error,
+          stat === undefined ? undefined! : { data: data ?? Buffer.alloc(0), stat: toStat(stat) },
+        )
+      if (watch) library.getData(path, this.#watches.watcherOf(path), done)
+      else library.getData(path, done)
+    })
+    return nullIfAbsent(node)
+  }
+
+  /** Names of the children, unsorted; null if there is no node. */
+  async getChildren(path: string): Promise<string[] | null> {
+    const children = this.#read<string[]>('list', path, answered =>
+      this.#connection.library.getChildren(path, answered),
+    )
+    return nullIfAbsent(children)
+  }
+
+  /** All steps or none, in one transaction. That a step failed is a result, not an error. */
+  async multi(ops: readonly Op[]): Promise<MultiResult> {
+    const path = ops[0]?.path ?? '/'
+    assertFits('multi', path, bytesOf(ops))
+    return this.#connection.call<MultiResult>('multi', path, isCommitted, answered => {
+      const header = new jute.protocol.RequestHeader(0, MULTI)
+      const request = new jute.Request(header, new jute.TransactionRequest(toLibraryOps(ops, OPEN_ACL)))
+      this.#connection.manager.queue(request, (error, response) =>
+        answered(error, response === undefined ? undefined! : toMultiResult(response.payload.results)),
+      )
+    })
+  }
+
+  /** Hears events of a node, as far as `getData` set a watch on it. Returns the way to stop hearing. */
+  onNodeEvent(path: string, listener: NodeListener): () => void {
+    return this.#watches.listen(path, listener)
+  }
+
+  /**
+   * Ends the session on the server, so that its ephemeral nodes go at once; without a connection it waits for one.
+   * After the deadline the server is left to find out by itself. Idempotent.
+   */
+  close(deadlineMs: number): Promise<void> {
+    return this.#connection.close(deadlineMs)
+  }
+
+  /** Ends everything on this side at once, without a word to the server. Idempotent. */
+  abandon(reason: string): void {
+    this.#connection.abandon(reason)
+  }
+
+  #write<T>(operation: string, path: string, send: (answered: Answered<T>) => void): Promise<T> {
+    return this.#connection.call(operation, path, () => true, send)
+  }
+
+  #read<T>(operation: string, path: string, send: (answered: Answered<T>) => void): Promise<T> {
+    return this.#connection.call(operation, path, () => false, send)
+  }
+}
+
+const isCommitted = (result: MultiResult): boolean => result.committed
+
+async function trueUnless(call: Promise<unknown>, answer: string): Promise<boolean> {
+  try {
+    await call
+    return true
+  } catch (error) {
+    if (answeredWith(error, answer)) return false
+    throw error
+  }
+}
+
+async function nullIfAbsent<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read
+  } catch (error) {
+    if (answeredWith(error, 'NO_NODE')) return null
+    throw error
+  }
+}
+
+function bytesOf(ops: readonly Op[]): number {
+  return ops.reduce((bytes, op) => bytes + op.path.length + ('data' in op ? (op.data?.length ?? 0) : 0), 0)
+}
+
+function assertFits(operation: string, path: string, bytes: number): void {
+  if (bytes > MAX_PAYLOAD_BYTES) throw tooLarge(operation, path, bytes, MAX_PAYLOAD_BYTES)
+}

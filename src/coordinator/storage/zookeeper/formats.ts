@@ -1,0 +1,61 @@
+import { GroupError } from '../../../shared/errors.ts'
+import type { Offset } from '../../../shared/types.ts'
+import type { MemberDescription } from '../group-storage.ts'
+
+/** Version of our own field in the id node, raised when its meaning changes. */
+const OUR_FORMAT = 1
+
+/** What Scala consumers and their tools store for "no offset". */
+const NO_OFFSET = '-1'
+
+/**
+ * Data of `ids/<memberId>`: the JSON of the classic Scala consumer, field for field, plus `kwg`, which tells our
+ * members from others and which classic tools skip. The timestamp is a string of milliseconds there.
+ */
+export function encodeMember(member: MemberDescription, wallMs: number): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      version: 1,
+      subscription: member.subscription,
+      pattern: 'static',
+      timestamp: String(Math.floor(wallMs)),
+      kwg: { version: OUR_FORMAT },
+    }),
+  )
+}
+
+/**
+ * Data of `owners/<topic>/<partition>`: `<memberId>-<n>`, n one of the member's thread numbers. The classic tools
+ * cut at the last '-' and fail for the whole group where there is none. The number is that of the partition wrapped
+ * over the threads, because here threads share partitions and no single one owns any.
+ */
+export function encodeOwner(member: MemberDescription, topic: string, partition: number): Buffer {
+  const threads = Math.max(1, member.subscription[topic] ?? 1)
+  return Buffer.from(`${member.memberId}-${partition % threads}`)
+}
+
+/** Data of `offsets/<topic>/<partition>`: the next offset to read, in decimal. */
+export function encodeOffset(offset: Offset): Buffer {
+  if (!Number.isSafeInteger(offset) || offset < 0)
+    throw new GroupError('INTERNAL', `${offset} is not an offset that can be stored`, { details: { offset } })
+  return Buffer.from(String(offset))
+}
+
+/** The stored offset; null where the node says that there is none. OFFSET_CORRUPT for anything but a decimal number. */
+export function decodeOffset(data: Buffer, path: string): Offset | null {
+  const text = data.toString('utf8')
+  if (text === NO_OFFSET) return null
+  const offset = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(offset)) return offset
+  throw new GroupError(
+    'OFFSET_CORRUPT',
+    `the offset stored in ${path} is ${preview(text)}, not a decimal number up to ${Number.MAX_SAFE_INTEGER}; set the node right`,
+    { details: { path, stored: preview(text) } },
+  )
+}
+
+/** Node data of others, fit for a message: quoted, without control characters, cut where it is long. */
+export function preview(text: string): string {
+  const shown = 60
+  return JSON.stringify(text.length > shown ? `${text.slice(0, shown)}…` : text)
+}

@@ -1,0 +1,55 @@
+import type { TopicPartition } from '../../../shared/types.ts'
+import type { StoredOffset } from '../group-storage.ts'
+import type { ZooKeeperClient } from './client.ts'
+import { readOffsets } from './offsets.ts'
+import { partitionOf, type GroupPaths } from './paths.ts'
+
+export interface StoredOwner extends TopicPartition {
+  /** A member's id; what the node says as it is, if no live member fits. */
+  readonly owner: string
+}
+
+/** A group as it is stored, whoever its members are. */
+export interface StoredGroup {
+  readonly members: readonly string[]
+  /** Topics that the group has owners or offsets of. */
+  readonly topics: readonly string[]
+  readonly owners: readonly StoredOwner[]
+  readonly offsets: readonly StoredOffset[]
+}
+
+/** Reads a group without joining it; null if there is none. OFFSET_CORRUPT names the first bad node. */
+export async function readGroup(client: ZooKeeperClient, paths: GroupPaths): Promise<StoredGroup | null> {
+  if (!(await client.exists(paths.group))) return null
+  const list = async (path: string): Promise<string[]> => (await client.getChildren(path)) ?? []
+  const [members, owned, stored] = await Promise.all([paths.ids, paths.owners, paths.offsets].map(list))
+  const topics = [...new Set([...owned!, ...stored!])].sort()
+  const [owners, offsets] = await Promise.all([
+    Promise.all(topics.map(topic => readOwners(client, paths, topic, members!))),
+    readOffsets(client, paths, topics),
+  ])
+  return { members: members!, topics, owners: owners.flat(), offsets }
+}
+
+async function readOwners(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  topic: string,
+  members: readonly string[],
+): Promise<StoredOwner[]> {
+  const names = (await client.getChildren(paths.topicOwners(topic))) ?? []
+  const partitions = names.map(partitionOf).filter(partition => partition !== null)
+  const nodes = await Promise.all(
+    partitions.map(partition => client.getData(paths.owner({ topic, partition }))),
+  )
+  return partitions.flatMap((partition, index) => {
+    const node = nodes[index] ?? null // null: released between the two reads
+    return node === null ? [] : [{ topic, partition, owner: ownerName(node.data.toString('utf8'), members) }]
+  })
+}
+
+/** Ours and the Scala consumers write `<memberId>-<n>`, the original and kazoo the bare id, which may hold dashes too. */
+export function ownerName(text: string, members: readonly string[]): string {
+  const withoutThread = text.slice(0, Math.max(0, text.lastIndexOf('-')))
+  return members.includes(withoutThread) ? withoutThread : text
+}

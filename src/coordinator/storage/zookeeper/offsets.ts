@@ -1,0 +1,93 @@
+import type { TopicPartition } from '../../../shared/types.ts'
+import type { StartOffset, StoredOffset } from '../group-storage.ts'
+import { refused } from './answers.ts'
+import type { ZooKeeperClient } from './client.ts'
+import { decodeOffset, encodeOffset } from './formats.ts'
+import { ensureNodes } from './own-nodes.ts'
+import { partitionOf, withAncestors, type GroupPaths } from './paths.ts'
+import type { Op } from './znode.ts'
+
+/** Steps per transaction: far below the size cap with the longest names Kafka allows. */
+const STEPS_PER_TRANSACTION = 500
+
+/** Somebody else may pin or commit at the same moment; each round begins with what is stored then. */
+const ROUNDS = 5
+
+interface OffsetNode extends TopicPartition {
+  readonly path: string
+  /** Null if there is no node. */
+  readonly version: number | null
+  /** Null if there is no node, or it says that there is no offset. */
+  readonly offset: number | null
+}
+
+/** Offsets stored for the topics, ordered by topic as given and partition. OFFSET_CORRUPT names the first bad node. */
+export async function readOffsets(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  topics: readonly string[],
+): Promise<StoredOffset[]> {
+  const stored = await Promise.all(topics.map(topic => readTopicOffsets(client, paths, topic)))
+  return stored.flat()
+}
+
+async function readTopicOffsets(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  topic: string,
+): Promise<StoredOffset[]> {
+  const names = (await client.getChildren(paths.topicOffsets(topic))) ?? []
+  const partitions = names.map(partitionOf).filter(partition => partition !== null)
+  const nodes = await Promise.all(
+    partitions.sort((a, b) => a - b).map(partition => readNode(client, paths, { topic, partition })),
+  )
+  return nodes.flatMap(({ offset, partition }) => (offset === null ? [] : [{ topic, partition, offset }]))
+}
+
+/**
+ * Stores positions where none is stored, by topic and then partition number: Burrow sees only partitions whose
+ * nodes were made in order. All of a group's fit into one transaction, so that all or none are pinned.
+ */
+export async function pinStartOffsets(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  starts: readonly StartOffset[],
+): Promise<void> {
+  const topics = [...new Set(starts.map(start => start.topic))]
+  await ensureNodes(client, [...new Set(topics.flatMap(topic => withAncestors(paths.topicOffsets(topic))))])
+  const ordered = [...starts].sort(
+    (a, b) => topics.indexOf(a.topic) - topics.indexOf(b.topic) || a.partition - b.partition,
+  )
+  for (let from = 0; from < ordered.length; from += STEPS_PER_TRANSACTION)
+    await pinTogether(client, paths, ordered.slice(from, from + STEPS_PER_TRANSACTION))
+}
+
+async function pinTogether(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  starts: readonly StartOffset[],
+): Promise<void> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const nodes = await Promise.all(starts.map(start => readNode(client, paths, start)))
+    const ops = starts.flatMap((start, index) => pinStep(nodes[index]!, start))
+    if (ops.length === 0 || (await client.multi(ops)).committed) return
+  }
+  throw refused({ operation: 'pin offsets below', path: paths.offsets }, 'changes by others, again and again')
+}
+
+/** The version makes sure that nothing stored in the meantime is overwritten. */
+function pinStep({ path, version, offset }: OffsetNode, start: StartOffset): Op[] {
+  if (offset !== null) return []
+  const data = encodeOffset(start.offset)
+  return version === null
+    ? [{ type: 'create', path, data, ephemeral: false }]
+    : [{ type: 'set', path, data, version }]
+}
+
+async function readNode(client: ZooKeeperClient, paths: GroupPaths, of: TopicPartition): Promise<OffsetNode> {
+  const path = paths.offset(of)
+  const node = await client.getData(path)
+  const { topic, partition } = of
+  if (node === null) return { topic, partition, path, version: null, offset: null }
+  return { topic, partition, path, version: node.stat.version, offset: decodeOffset(node.data, path) }
+}

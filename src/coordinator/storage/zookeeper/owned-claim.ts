@@ -1,0 +1,78 @@
+import { StateMachine } from '../../../shared/state-machine.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../../shared/types.ts'
+import type { Claim } from '../group-storage.ts'
+import type { ZooKeeperClient } from './client.ts'
+
+const MOVES = {
+  held: ['releasing', 'released', 'lost', 'void'],
+  releasing: ['held', 'released', 'lost', 'void'],
+  released: [],
+  /** The owner node is gone although the session lives. */
+  lost: [],
+  /** The session is over. */
+  void: [],
+} as const
+
+/** Version of an offset node that is not there: the one before the first. */
+export const NO_NODE_YET = -1
+
+export interface ClaimNodes {
+  readonly ownerPath: string
+  readonly ownerData: Buffer
+  readonly offsetPath: string
+}
+
+export interface ClaimFacts {
+  readonly epoch: bigint
+  readonly committedOffset: Offset | null
+  readonly ownerVersion: number
+  readonly offsetVersion: number
+}
+
+/** A claim with what its writes need. It belongs to the session of `client` and to no other. */
+export class OwnedClaim implements Claim {
+  readonly topic: string
+  readonly partition: number
+  readonly epoch: bigint
+  readonly committedOffset: Offset | null
+  readonly client: ZooKeeperClient
+  readonly nodes: ClaimNodes
+  readonly state: StateMachine<keyof typeof MOVES>
+  ownerVersion: number
+  offsetVersion: number
+  /** Writes to the offset whose answer was lost with a connection: each may or may not have raised the version. */
+  unansweredWrites = 0
+  /** A release whose answer was lost: the offset it stored, null for none; undefined if there is no such release. */
+  doubtfulRelease: Offset | null | undefined = undefined
+  stopWatching: () => void = () => {}
+  #lastTurn: Promise<unknown> = Promise.resolve()
+
+  constructor(of: TopicPartition, client: ZooKeeperClient, nodes: ClaimNodes, facts: ClaimFacts) {
+    this.topic = of.topic
+    this.partition = of.partition
+    this.client = client
+    this.nodes = nodes
+    this.epoch = facts.epoch
+    this.committedOffset = facts.committedOffset
+    this.ownerVersion = facts.ownerVersion
+    this.offsetVersion = facts.offsetVersion
+    this.state = new StateMachine(`claim of ${partitionName(of)}`, MOVES, 'held')
+  }
+
+  get isAlive(): boolean {
+    return this.state.is('held', 'releasing')
+  }
+
+  /** Runs after every earlier turn of this claim: a final commit must not be overtaken by the one before it. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work)
+    this.#lastTurn = turn.catch(() => undefined) // whoever asked for the turn handles its failure
+    return turn
+  }
+
+  /** Ends the claim; nothing is heard of its node any more. */
+  finish(how: 'released' | 'lost' | 'void', reason: string): void {
+    this.state.moveTo(how, reason)
+    this.stopWatching()
+  }
+}

@@ -1,0 +1,217 @@
+import { GroupError } from '../../../shared/errors.ts'
+import type { Logger } from '../../../shared/logger.ts'
+import { partitionName, type BrokerAddress, type Offset, type TopicPartition } from '../../../shared/types.ts'
+import type { ResolvedZooKeeperOptions } from '../../../options/types.ts'
+import type {
+  Claim,
+  ClaimAttempt,
+  GroupStorage,
+  GroupStorageListener,
+  MemberDescription,
+  SessionState,
+  StartOffset,
+  StoredOffset,
+} from '../group-storage.ts'
+import { isConnectionError, sessionExpired } from './answers.ts'
+import { listBrokers, type SecurityProtocol } from './broker-discovery.ts'
+import { ClaimInspector } from './claim-inspector.ts'
+import { ClaimWriter } from './claim-writer.ts'
+import { Claims } from './claims.ts'
+import type { ZooKeeperClient } from './client.ts'
+import { readGroup, type StoredGroup } from './group-reader.ts'
+import { Membership } from './members.ts'
+import { pinStartOffsets, readOffsets } from './offsets.ts'
+import { OwnedClaim } from './owned-claim.ts'
+import { ensureNodes } from './own-nodes.ts'
+import { brokerIdsPath, GroupPaths } from './paths.ts'
+import { parseServer } from './server-address.ts'
+import { Session } from './session.ts'
+
+export interface ZooKeeperGroupStorageOptions extends ResolvedZooKeeperOptions {
+  readonly logger: Logger
+  /**
+   * Which listener of the brokers `listBrokers` looks for.
+   * @defaultValue 'PLAINTEXT'
+   */
+  readonly brokerProtocol?: SecurityProtocol | undefined
+}
+
+/** What exists from `join` until `leave` or the end of the session. */
+interface JoinedGroup {
+  readonly paths: GroupPaths
+  readonly membership: Membership
+  readonly claims: Claims
+}
+
+/** A group in ZooKeeper, in the classic layout of the Kafka 0.8 consumers. Safe for one member at a time. */
+export class ZooKeeperGroupStorage implements GroupStorage {
+  readonly #options: ZooKeeperGroupStorageOptions
+  readonly #session: Session
+  readonly #inspector: ClaimInspector
+  readonly #writer: ClaimWriter
+  #listener: GroupStorageListener | null = null
+  #group: JoinedGroup | null = null
+
+  constructor(options: ZooKeeperGroupStorageOptions) {
+    this.#options = options
+    const connection = { ...options, servers: options.servers.map(parseServer) }
+    this.#session = new Session(connection, {
+      leaseRenewed: lease => this.#listener?.leaseRenewed(lease),
+      leaseOver: () => this.#listener?.leaseOver(),
+      disconnected: () => this.#listener?.disconnected(),
+      reconnected: client => this.#verify(client),
+      restored: () => this.#listener?.restored(),
+      expired: () => this.#afterExpired(),
+    })
+    this.#inspector = new ClaimInspector(
+      {
+        claimLost: (claim, reason) => this.#listener?.claimLost(claim, reason),
+        foreignWrite: (claim, details) => this.#listener?.foreignWrite(claim, details),
+      },
+      options.logger,
+    )
+    this.#writer = new ClaimWriter(this.#session, this.#inspector)
+  }
+
+  get sessionState(): SessionState {
+    return this.#session.state
+  }
+
+  get sessionTimeoutMs(): number {
+    return this.#session.timeoutMs
+  }
+
+  async open(listener: GroupStorageListener): Promise<void> {
+    this.#listener = listener
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), this.#options.connectTimeoutMs)
+    try {
+      await this.#session.connect(deadline.signal)
+    } catch (error) {
+      throw deadline.signal.aborted ? this.#unreachable() : error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async listBrokers(): Promise<BrokerAddress[]> {
+    const { chroot, brokerProtocol } = this.#options
+    const client = this.#session.clientFor('list', brokerIdsPath(chroot))
+    return listBrokers(client, chroot, brokerProtocol ?? 'PLAINTEXT')
+  }
+
+  async readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return readOffsets(this.#session.clientFor('read', paths.offsets), paths, topics)
+  }
+
+  /** Reads a group as `kwg describe` shows it, without joining; null if there is none. OFFSET_CORRUPT. */
+  async readGroup(groupId: string): Promise<StoredGroup | null> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return readGroup(this.#session.clientFor('read', paths.group), paths)
+  }
+
+  async join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
+    if (this.#group !== null) throw new GroupError('INTERNAL', `${member.memberId} has joined already`)
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    const { logger } = this.#options
+    const membership = new Membership(paths, member, logger, this.#session.changed.subscribe)
+    for (;;) {
+      const client = await this.#session.connect(signal)
+      try {
+        await ensureNodes(client, paths.parents(Object.keys(member.subscription)))
+        await membership.register(client, signal)
+        this.#enter(client, { paths, member, membership })
+        return
+      } catch (error) {
+        if (!isConnectionError(error)) throw error // else: again, in this session or a new one
+      }
+    }
+  }
+
+  async pinStartOffsets(offsets: readonly StartOffset[]): Promise<void> {
+    const { paths } = this.#joined('pin start offsets')
+    await pinStartOffsets(this.#session.clientFor('pin offsets below', paths.offsets), paths, offsets)
+  }
+
+  async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
+    return this.#joined('claim').claims.claim(partition, attempt)
+  }
+
+  async commit(claim: Claim, nextOffset: Offset): Promise<void> {
+    await this.#writer.commit(ownClaim(claim), nextOffset)
+  }
+
+  async release(claim: Claim, nextOffset: Offset | null): Promise<void> {
+    await this.#writer.release(ownClaim(claim), nextOffset)
+  }
+
+  async leave(): Promise<void> {
+    const group = this.#group
+    if (group === null) return
+    const client = this.#session.clientFor('leave', group.paths.group)
+    this.#session.stopHeartbeat()
+    // The original waits for owner nodes to go after an id has gone: they must be gone by then.
+    await group.claims.dropAll()
+    await group.membership.unregister(client)
+    if (this.#group === group) this.#group = null // while the nodes went the session may have ended by itself
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close()
+    this.#forgetGroup('closed')
+  }
+
+  #enter(
+    client: ZooKeeperClient,
+    joining: {
+      readonly paths: GroupPaths
+      readonly member: MemberDescription
+      readonly membership: Membership
+    },
+  ): void {
+    const { paths, membership } = joining
+    const claims = new Claims(this.#session, client, joining, this.#inspector, this.#options.logger)
+    this.#group = { paths, membership, claims }
+    this.#session.startHeartbeat(current => membership.heartbeat(current))
+  }
+
+  /** A quorum write first: what is read after it cannot be older, and the lease can go on from it. */
+  async #verify(client: ZooKeeperClient): Promise<void> {
+    await this.#group?.membership.heartbeat(client)
+    await this.#group?.claims.verify()
+  }
+
+  #afterExpired(): void {
+    this.#forgetGroup('the session is over')
+    this.#listener?.expired()
+  }
+
+  #forgetGroup(reason: string): void {
+    this.#group?.claims.voidAll(reason)
+    this.#group = null
+  }
+
+  #joined(operation: string): JoinedGroup {
+    if (this.#group !== null) return this.#group
+    const isOver = this.#session.state === 'expired'
+    throw isOver
+      ? sessionExpired({ operation, path: 'a partition' })
+      : new GroupError('NOT_RUNNING', `cannot ${operation}: this member has not joined a group`)
+  }
+
+  #unreachable(): GroupError {
+    const { servers, connectTimeoutMs } = this.#options
+    const { lastTrouble } = this.#session
+    return new GroupError(
+      'ZOOKEEPER_UNREACHABLE',
+      `no ZooKeeper server of ${servers.join(', ')} could be reached within ${connectTimeoutMs} ms (last: ${lastTrouble}); check the addresses and that it runs`,
+      { details: { servers: servers.join(','), connectTimeoutMs, lastTrouble } },
+    )
+  }
+}
+
+function ownClaim(claim: Claim): OwnedClaim {
+  if (claim instanceof OwnedClaim) return claim
+  throw new GroupError('INTERNAL', `${partitionName(claim)}: not a claim of this storage`)
+}

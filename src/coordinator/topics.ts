@@ -1,0 +1,90 @@
+import { GroupError } from '../shared/errors.ts'
+import type { TopicPartition } from '../shared/types.ts'
+import type { KafkaCluster, TopicDescription } from './kafka/cluster.ts'
+
+const LOOK_FOR_MISSING_EVERY_MS = 1000
+
+export interface TopicSplit {
+  readonly partitions: readonly TopicPartition[]
+  readonly missing: readonly string[]
+}
+
+/** Which of the subscribed topics exist, with their partitions in order. */
+export async function findTopics(cluster: KafkaCluster, topics: readonly string[]): Promise<TopicSplit> {
+  const described = await cluster.describeTopics(topics)
+  return {
+    partitions: described.filter(topic => topic.exists).flatMap(partitionsOf),
+    missing: described.filter(topic => !topic.exists).map(topic => topic.topic),
+  }
+}
+
+function partitionsOf(topic: TopicDescription): TopicPartition[] {
+  return topic.partitions
+    .map(({ partition }) => ({ topic: topic.topic, partition }))
+    .sort((a, b) => a.partition - b.partition)
+}
+
+export function missingTopicsError(missing: readonly string[]): GroupError {
+  const names = missing.map(topic => `"${topic}"`).join(', ')
+  const subject = missing.length === 1 ? `topic ${names} does not exist` : `topics ${names} do not exist`
+  return new GroupError(
+    'TOPIC_NOT_FOUND',
+    `${subject}: create ${missing.length === 1 ? 'it' : 'them'}, or start with missingTopics: 'wait'`,
+    {
+      details: { topics: missing.join(',') },
+    },
+  )
+}
+
+/** Looks for topics that do not exist yet until all have appeared or `stop` is called. */
+export class MissingTopics {
+  readonly #cluster: KafkaCluster
+  readonly #appeared: (partitions: readonly TopicPartition[]) => Promise<void>
+  readonly #troubled: (error: unknown) => void
+  #missing: readonly string[] = []
+  #timer: NodeJS.Timeout | null = null
+  #look: Promise<void> | null = null
+
+  constructor(
+    cluster: KafkaCluster,
+    appeared: (partitions: readonly TopicPartition[]) => Promise<void>,
+    troubled: (error: unknown) => void,
+  ) {
+    this.#cluster = cluster
+    this.#appeared = appeared
+    this.#troubled = troubled
+  }
+
+  start(missing: readonly string[]): void {
+    this.#missing = missing
+    if (missing.length === 0) return
+    this.#timer ??= setInterval(() => {
+      this.#look ??= this.#lookOnce().finally(() => {
+        this.#look = null
+      })
+    }, LOOK_FOR_MISSING_EVERY_MS)
+  }
+
+  /** Idempotent. */
+  async stop(): Promise<void> {
+    this.#clear()
+    await this.#look
+  }
+
+  async #lookOnce(): Promise<void> {
+    try {
+      const found = await findTopics(this.#cluster, this.#missing)
+      if (this.#timer === null || found.partitions.length === 0) return // stopped meanwhile, or nothing new
+      await this.#appeared(found.partitions)
+      this.#missing = found.missing
+      if (found.missing.length === 0) this.#clear()
+    } catch (error) {
+      this.#troubled(error)
+    }
+  }
+
+  #clear(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+  }
+}

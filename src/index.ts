@@ -1,0 +1,55 @@
+/**
+ * A Kafka consumer group whose handlers may burn CPU: the main thread keeps the membership, worker threads fetch,
+ * decode and handle.
+ *
+ * ```js
+ * import { runGroup } from 'kafka-worker-group'
+ *
+ * const group = await runGroup('./handler.js', {
+ *   groupId: 'thumbnails',
+ *   topics: ['uploads'],
+ *   zookeeper: '127.0.0.1:2181',
+ * })
+ * group.on('error', error => console.error(error.code, error.message))
+ * process.once('SIGTERM', () => group.stop())
+ * await group.finished
+ * ```
+ */
+export { runGroup } from './run-group.ts'
+export { Group, type StopOptions } from './group.ts'
+export {
+  defineHandler,
+  type DecodeOption,
+  type HandlerContext,
+  type HandlerModule,
+  type HandlerPartition,
+  type KafkaRecord,
+  type ThreadContext,
+  type ValueDecoder,
+} from './handler.ts'
+export type { GroupEventListener, GroupEventMap, GroupEventName } from './events.ts'
+export type { GroupStatus, PartitionStatus, WorkerStatus } from './status.ts'
+export type { GroupState } from './coordinator/group-state.ts'
+export type {
+  Claim,
+  ClaimAttempt,
+  GroupStorage,
+  GroupStorageListener,
+  MemberDescription,
+  SessionState,
+  StartOffset,
+  StoredOffset,
+} from './coordinator/storage/group-storage.ts'
+export { ZooKeeperGroupStorage } from './coordinator/storage/zookeeper/zookeeper-group-storage.ts'
+export { GroupError, isGroupError, type ErrorCode, type ErrorDetails } from './shared/errors.ts'
+export type { Logger } from './shared/logger.ts'
+export type {
+  IsolationLevel,
+  KafkaOptions,
+  MissingTopics,
+  OffsetReset,
+  ResolvedOptions,
+  RunGroupOptions,
+  TlsOptions,
+  ZooKeeperOptions,
+} from './options/types.ts'

@@ -1,0 +1,55 @@
+import os from 'node:os'
+import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
+import type { ResolvedKafkaOptions, ResolvedOptions, ResolvedZooKeeperOptions } from './types.ts'
+
+type DefaultedKeys =
+  | 'offsetReset'
+  | 'errorBufferSize'
+  | 'ordering'
+  | 'missingTopics'
+  | 'stopTimeoutMs'
+  | 'commit'
+  | 'claim'
+  | 'fetch'
+
+interface Defaults extends Pick<ResolvedOptions, DefaultedKeys> {
+  readonly zookeeper: Omit<ResolvedZooKeeperOptions, 'servers'>
+  readonly kafka: Pick<ResolvedKafkaOptions, 'brokers'> & KafkaConnectionOptions
+}
+
+/**
+ * The only place where a default is written. Those of the first block are the original's. Not here because they are
+ * made at each start: `memberId` (member-id.ts) and `logger` (shared/logger.ts).
+ */
+export const DEFAULTS: Defaults = {
+  offsetReset: 'latest',
+  errorBufferSize: 1_024,
+  commit: { intervalMs: 10_000, auto: true },
+  claim: { retries: 5, retryIntervalMs: 3_000 },
+  zookeeper: { chroot: '', sessionTimeoutMs: 6_000, connectTimeoutMs: 10_000 },
+
+  kafka: {
+    brokers: null,
+    clientId: 'kafka-worker-group',
+    ssl: null,
+    sasl: null,
+    connectionTimeoutMs: 10_000,
+    requestTimeoutMs: 30_000,
+  },
+  ordering: 'partition',
+  missingTopics: 'fail',
+  fetch: {
+    maxBytesPerPartition: 1_048_576,
+    maxWaitMs: 500,
+    minBytes: 1,
+    maxBufferedBytes: 67_108_864,
+    maxBatchBytes: 67_108_864,
+    isolation: 'read_committed',
+  },
+  stopTimeoutMs: 30_000,
+}
+
+/** Cores this process may use, also within a container. */
+export function defaultThreads(): number {
+  return os.availableParallelism()
+}

@@ -1,0 +1,128 @@
+import type { z } from 'zod'
+import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
+import { GroupError, isGroupError } from '../shared/errors.ts'
+import { createDefaultLogger } from '../shared/logger.ts'
+import { formatHostPort, parseConnectString, parseHostPort } from './addresses.ts'
+import { DEFAULTS, defaultThreads } from './defaults.ts'
+import { createMemberId } from './member-id.ts'
+import { invalidOptions, problemsOf } from './problems.ts'
+import { brokenConnectionRules, brokenRules, type RuleCheck } from './rules.ts'
+import { connectionSchema, runGroupSchema } from './schema.ts'
+import type {
+  KafkaOptions,
+  ResolvedKafkaOptions,
+  ResolvedOptions,
+  ResolvedZooKeeperOptions,
+  RunGroupOptions,
+  ZooKeeperOptions,
+} from './types.ts'
+
+/**
+ * Options as given, made complete: every default filled in, frozen. Nothing is corrected; whatever is wrong is thrown
+ * as one CONFIG_INVALID whose `details.problems` lists each problem with path, given value and expectation.
+ */
+export function resolveOptions(given: RunGroupOptions): ResolvedOptions {
+  const valid = validate(runGroupSchema, brokenRules, given)
+  const { storage = null, logger = createDefaultLogger() } = valid
+  const own = deepFreeze({
+    groupId: valid.groupId,
+    topics: [...valid.topics],
+    zookeeper: resolveZooKeeper(valid.zookeeper),
+    kafka: resolveKafka(valid.kafka),
+    memberId: valid.memberId ?? createMemberId(),
+    threads: valid.threads ?? defaultThreads(),
+    ordering: valid.ordering ?? DEFAULTS.ordering,
+    offsetReset: valid.offsetReset ?? DEFAULTS.offsetReset,
+    missingTopics: valid.missingTopics ?? DEFAULTS.missingTopics,
+    commit: withDefaults(DEFAULTS.commit, valid.commit),
+    claim: withDefaults(DEFAULTS.claim, valid.claim),
+    fetch: withDefaults(DEFAULTS.fetch, valid.fetch),
+    errorBufferSize: valid.errorBufferSize ?? DEFAULTS.errorBufferSize,
+    stopTimeoutMs: valid.stopTimeoutMs ?? DEFAULTS.stopTimeoutMs,
+  })
+  return Object.freeze({ ...own, storage, logger }) // those two are the caller's objects and stay as they are
+}
+
+/** What it takes to find a group and read it. */
+export interface ConnectionOptions {
+  groupId: string
+  zookeeper: string | ZooKeeperOptions
+  kafka?: KafkaOptions | undefined
+}
+
+export interface ResolvedConnectionOptions {
+  readonly groupId: string
+  readonly zookeeper: ResolvedZooKeeperOptions
+  readonly kafka: ResolvedKafkaOptions
+}
+
+/** As `resolveOptions`, for a program that only reads a group. */
+export function resolveConnectionOptions(given: ConnectionOptions): ResolvedConnectionOptions {
+  const valid = validate(connectionSchema, brokenConnectionRules, given)
+  const zookeeper = resolveZooKeeper(valid.zookeeper)
+  if (zookeeper === null) throw new GroupError('INTERNAL', 'connection options passed without zookeeper')
+  return deepFreeze({ groupId: valid.groupId, zookeeper, kafka: resolveKafka(valid.kafka) })
+}
+
+function validate<T>(schema: z.ZodType<T>, rules: RuleCheck, given: unknown): T {
+  try {
+    const parsed = schema.safeParse(given)
+    const found = parsed.success ? [] : problemsOf(parsed.error.issues, given)
+    const problems = [...found, ...rules(given, found)]
+    if (parsed.success && problems.length === 0) return parsed.data
+    throw invalidOptions(problems)
+  } catch (thrown) {
+    if (isGroupError(thrown)) throw thrown
+    // A getter or proxy among the options threw while being read.
+    throw new GroupError('CONFIG_INVALID', 'the options cannot be read: one of their properties throws', {
+      details: { problems: [] },
+      cause: thrown,
+    })
+  }
+}
+
+function resolveZooKeeper(given: string | ZooKeeperOptions | undefined): ResolvedZooKeeperOptions | null {
+  if (given === undefined) return null
+  const options = typeof given === 'string' ? { servers: given } : given
+  const { servers, chroot } = parseConnectString(options.servers)
+  return {
+    ...withDefaults(DEFAULTS.zookeeper, options),
+    servers: servers.map(formatHostPort),
+    chroot: options.chroot ?? chroot,
+  }
+}
+
+function resolveKafka(given: KafkaOptions = {}): ResolvedKafkaOptions {
+  const { brokers: none, ...defaults } = DEFAULTS.kafka
+  const { brokers, ssl, ...connection } = given
+  return {
+    brokers: brokers?.map(parseHostPort).filter(broker => typeof broker !== 'string') ?? none,
+    connection: {
+      ...withDefaults<KafkaConnectionOptions>(defaults, connection),
+      ssl: resolveTls(ssl),
+    },
+  }
+}
+
+/** False, null and not given all mean no TLS. */
+function resolveTls(ssl: KafkaOptions['ssl']): KafkaConnectionOptions['ssl'] {
+  if (ssl === undefined || ssl === null || ssl === false) return DEFAULTS.kafka.ssl
+  return ssl === true ? true : { ...ssl }
+}
+
+/** `{ ...defaults, ...given }` would keep an explicit undefined, which means "not given" here. */
+function withDefaults<D extends object>(
+  defaults: D,
+  given: { [K in keyof D]?: D[K] | undefined } | undefined,
+): D {
+  const keys = Object.keys(defaults) as (keyof D)[]
+  return Object.fromEntries(keys.map(key => [key, given?.[key] ?? defaults[key]])) as D
+}
+
+/** Freezes our own plain objects and lists; bytes and functions inside cannot be and are not ours. */
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value) as unknown[]) {
+    if (typeof inner === 'object' && inner !== null && !ArrayBuffer.isView(inner)) deepFreeze(inner)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,170 @@
+import { z } from 'zod'
+import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
+import type { SaslOptions } from '../shared/kafka/connection-options.ts'
+import type { Logger } from '../shared/logger.ts'
+import * as leaf from './leaves.ts'
+import type { RunGroupOptions, TlsMaterial } from './types.ts'
+
+/**
+ * The shape of the options, value by value; what must hold between them stands in rules.ts. Every object is strict:
+ * an unknown key is a problem, at any depth. No schema transforms or fills in: that is resolve.ts.
+ */
+
+/** ZooKeeper's own range is 2 to 20 ticks; below a second its heartbeats would be what the member mostly does. */
+const MIN_SESSION_TIMEOUT_MS = 1_000
+const MAX_SESSION_TIMEOUT_MS = 600_000
+
+/** A typing mistake beyond this would ask for more stacks than a machine has memory. */
+const MAX_THREADS = 1_024
+
+const ZOOKEEPER_EXPECTED = "'host:port,host:port/chroot' or an object { servers, chroot, sessionTimeoutMs }"
+const SASL_MECHANISMS = "'plain' or 'scram-sha-256' or 'scram-sha-512' or 'oauthbearer'"
+
+const zookeeper = z.strictObject(
+  {
+    servers: leaf.connectString("'host:port,host:port/chroot'"),
+    chroot: leaf.chroot().optional(),
+    sessionTimeoutMs: leaf.milliseconds(MIN_SESSION_TIMEOUT_MS, MAX_SESSION_TIMEOUT_MS).optional(),
+    connectTimeoutMs: leaf.milliseconds(1).optional(),
+  },
+  { error: ZOOKEEPER_EXPECTED },
+)
+
+const TLS_MATERIAL_EXPECTED = 'PEM text or bytes, or a list of them'
+const tlsBytes = z.union([z.string(), z.instanceof(Uint8Array)], { error: TLS_MATERIAL_EXPECTED })
+const tlsMaterial: z.ZodType<TlsMaterial> = z.union([tlsBytes, z.array(tlsBytes)], {
+  error: TLS_MATERIAL_EXPECTED,
+})
+const tlsVersion = leaf.oneOf(['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'])
+
+const tls = z.strictObject(
+  {
+    ca: tlsMaterial.optional(),
+    cert: tlsMaterial.optional(),
+    key: tlsMaterial.optional(),
+    pfx: tlsMaterial.optional(),
+    passphrase: leaf.text('a passphrase').optional(),
+    crl: tlsMaterial.optional(),
+    servername: leaf.text('a host name').optional(),
+    rejectUnauthorized: leaf.flag().optional(),
+    ciphers: leaf.text("cipher suites in OpenSSL's notation").optional(),
+    minVersion: tlsVersion.optional(),
+    maxVersion: tlsVersion.optional(),
+  },
+  { error: 'an object of TLS settings' },
+)
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+
+const saslPassword = z.strictObject({
+  mechanism: leaf.oneOf(['plain', 'scram-sha-256', 'scram-sha-512']),
+  username: leaf.text('a user name'),
+  password: leaf.text('a password'),
+})
+
+const saslToken = z.strictObject({
+  mechanism: leaf.oneOf(['oauthbearer']),
+  oauthBearerProvider: leaf.callable<() => Promise<{ value: string }>>(
+    'a function that resolves to { value: token }',
+  ),
+})
+
+const sasl: z.ZodType<SaslOptions> = z.discriminatedUnion('mechanism', [saslPassword, saslToken], {
+  error: ({ input }) => (isObject(input) ? SASL_MECHANISMS : 'an object { mechanism, … }'),
+})
+
+const kafka = z.strictObject(
+  {
+    brokers: z
+      .array(leaf.hostPort(), { error: 'a list of host:port' })
+      .min(1, { error: 'at least one broker' })
+      .optional(),
+    clientId: leaf.text('a name').optional(),
+    ssl: z
+      .union([leaf.flag(), tls, z.null()], { error: 'true, false or an object of TLS settings' })
+      .optional(),
+    sasl: sasl.nullable().optional(),
+    connectionTimeoutMs: leaf.milliseconds(1).optional(),
+    requestTimeoutMs: leaf.milliseconds(1).optional(),
+  },
+  { error: 'an object { brokers, clientId, ssl, sasl, … }' },
+)
+
+const commit = z.strictObject(
+  { intervalMs: leaf.milliseconds(1).optional(), auto: leaf.flag().optional() },
+  { error: 'an object { intervalMs, auto }' },
+)
+
+const claim = z.strictObject(
+  {
+    retries: leaf.integer('', 0, leaf.MAX_INT32).optional(),
+    retryIntervalMs: leaf.milliseconds(1).optional(),
+  },
+  { error: 'an object { retries, retryIntervalMs }' },
+)
+
+const fetch = z.strictObject(
+  {
+    maxBytesPerPartition: leaf.bytes().optional(),
+    maxWaitMs: leaf.milliseconds().optional(),
+    minBytes: leaf.bytes().optional(),
+    maxBufferedBytes: leaf.bytes(1, Number.MAX_SAFE_INTEGER).optional(),
+    maxBatchBytes: leaf.bytes().optional(),
+    isolation: leaf.oneOf(['read_committed', 'read_uncommitted']).optional(),
+  },
+  { error: 'an object { maxBytesPerPartition, maxWaitMs, … }' },
+)
+
+export const runGroupSchema = z.strictObject(
+  {
+    groupId: leaf.znodeName(),
+    topics: z
+      .array(leaf.topicName(), { error: 'a list of topic names' })
+      .min(1, { error: 'at least one topic name' }),
+    zookeeper: z
+      .union([leaf.connectString(ZOOKEEPER_EXPECTED), zookeeper], { error: ZOOKEEPER_EXPECTED })
+      .optional(),
+    storage: leaf
+      .withMethods<GroupStorage>('a GroupStorage', [
+        'open',
+        'listBrokers',
+        'readOffsets',
+        'join',
+        'pinStartOffsets',
+        'claim',
+        'commit',
+        'release',
+        'leave',
+        'close',
+      ])
+      .optional(),
+    kafka: kafka.optional(),
+    memberId: leaf.znodeName().optional(),
+    threads: leaf.integer('', 1, MAX_THREADS).optional(),
+    ordering: leaf.oneOf(['partition'], " ('key' and 'none' are not available yet)").optional(),
+    offsetReset: leaf.oneOf(['latest', 'earliest', 'none']).optional(),
+    missingTopics: leaf.oneOf(['fail', 'wait']).optional(),
+    commit: commit.optional(),
+    claim: claim.optional(),
+    fetch: fetch.optional(),
+    errorBufferSize: leaf.integer('', 1, leaf.MAX_INT32).optional(),
+    stopTimeoutMs: leaf.milliseconds().optional(),
+    logger: leaf.withMethods<Logger>('a logger', ['debug', 'info', 'warn', 'error']).optional(),
+  },
+  { error: 'an object of options' },
+) satisfies z.ZodType<RunGroupOptions>
+
+/** The part that finds a group and reads it, for `kwg describe`. */
+export const connectionSchema = runGroupSchema.pick({ groupId: true, zookeeper: true, kafka: true })
+
+/** Every known name by the path of its object; from here come the suggestions for unknown ones. */
+export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(runGroupSchema.shape),
+  zookeeper: Object.keys(zookeeper.shape),
+  kafka: Object.keys(kafka.shape),
+  'kafka.ssl': Object.keys(tls.shape),
+  'kafka.sasl': Object.keys({ ...saslPassword.shape, ...saslToken.shape }),
+  commit: Object.keys(commit.shape),
+  claim: Object.keys(claim.shape),
+  fetch: Object.keys(fetch.shape),
+}

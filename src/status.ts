@@ -1,0 +1,60 @@
+import type { GroupState } from './coordinator/group-state.ts'
+import type { SessionState } from './coordinator/storage/group-storage.ts'
+import type { GroupError } from './shared/errors.ts'
+
+/** A snapshot of a group, made on demand from shared memory: no thread is asked. */
+export interface GroupStatus {
+  readonly groupId: string
+  readonly memberId: string
+  readonly state: GroupState
+  readonly session: {
+    readonly state: SessionState
+    readonly timeoutMs: number
+    /** Milliseconds for which claims are still certainly valid; 0 or less: over. */
+    readonly leaseRemainingMs: number
+  }
+  readonly partitions: readonly PartitionStatus[]
+  readonly workers: readonly WorkerStatus[]
+  /** Records finished by this member since it started. */
+  readonly handled: number
+  /** Sum of the partitions' known lags. */
+  readonly lag: number
+}
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** 'waiting': another member holds it. The rest: DESIGN's lifecycle of a claim. */
+  readonly state: string
+  readonly epoch: bigint | null
+  /** Pool index of the thread that runs it. */
+  readonly threadId: number | null
+  readonly lanes: number
+  /** Next offset as committed; null before the first commit. */
+  readonly committed: bigint | null
+  /** Next offset that could be committed now. */
+  readonly committable: bigint | null
+  /** End of the partition as of the last fetch; null before it. */
+  readonly end: bigint | null
+  readonly lag: number | null
+  readonly bufferedBytes: number
+  /** Why no record is taken; '' if nothing prevents it. */
+  readonly waitsFor: string
+  /** The record in hand, if one is, and for how long the coordinator has seen it there. */
+  readonly oldestInHand: { readonly offset: bigint; readonly ageMs: number; readonly attempt: number } | null
+  readonly handled: number
+  readonly failure: GroupError | null
+}
+
+export interface WorkerStatus {
+  readonly threadId: number
+  /** Share of the time since the last look (or the start) that was spent in handlers, 0 to 1. */
+  readonly busyShare: number
+  readonly loopDelayMs: number
+  /** Since when the thread is inside one slice or handler; null when idle. */
+  readonly runningForMs: number | null
+  readonly partitions: number
+  /** Records finished on this thread since it started. */
+  readonly handled: number
+  readonly restarts: number
+}

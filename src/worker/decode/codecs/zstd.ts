@@ -1,0 +1,21 @@
+import * as zlib from 'node:zlib'
+import type { Codec } from './codec.ts'
+import { withOutputLimit } from './zlib-limit.ts'
+import { zstdInJavaScript } from './zstd-in-javascript.ts'
+
+type ZstdDecompressSync = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
+
+/** Node has it since 22.15 and 23.8. */
+const decompressSync = (zlib as { zstdDecompressSync?: ZstdDecompressSync }).zstdDecompressSync
+
+/** Null where this Node has no Zstandard. */
+export const zstdOfNode: Codec | null =
+  decompressSync === undefined
+    ? null
+    : {
+        name: 'zstd',
+        decompress: (bytes, maxBytes) =>
+          withOutputLimit(maxBytes, () => decompressSync(bytes, { maxOutputLength: maxBytes })),
+      }
+
+export const zstd: Codec = zstdOfNode ?? zstdInJavaScript

@@ -1,0 +1,212 @@
+import { toError } from '../../shared/errors.ts'
+import type { Offset } from '../../shared/types.ts'
+import { BatchFrame, readFrame, type CutBatch } from './batch-frame.ts'
+import { BatchHeader } from './batch-header.ts'
+import { BATCH_CODECS, NO_CODEC, type Codecs } from './codecs/registry.ts'
+import { isAbortMarker } from './control-record.ts'
+import { decompress } from './decompress.ts'
+import { readOldMessages, type OldMessages } from './old-messages.ts'
+import { RecordReader } from './record-reader.ts'
+import { TransactionFilter, type AbortedTransaction } from './transaction-filter.ts'
+
+export interface RecordCursorOptions {
+  /** A batch larger than this, decompressed or as it is, is BATCH_TOO_LARGE. */
+  readonly maxBatchBytes: number
+  /** Whether records of aborted transactions are left out. */
+  readonly readCommitted: boolean
+  /** @defaultValue every codec of Kafka */
+  readonly codecs?: Codecs
+}
+
+const NO_BYTES = Buffer.alloc(0)
+const NO_OLD_MESSAGES: OldMessages = { bytes: NO_BYTES, messages: [] }
+
+/**
+ * Walks over the records that one fetch brought for one partition. Aborted transactions, control batches and what
+ * compaction left of a batch are passed over. The caller may stop between any two records and go on turns later.
+ *
+ * Three formats are read: record batches (magic 2) by record-reader.ts, messages (magic 0 and 1) by old-messages.ts;
+ * one answer may hold all of them. Every error is final for these bytes: next() throws it again until reset().
+ */
+export class RecordCursor {
+  /** The current record, after next() answered true. */
+  readonly record = new RecordReader()
+
+  readonly #maxBatchBytes: number
+  readonly #readCommitted: boolean
+  readonly #codecs: Codecs
+  #records: Buffer = NO_BYTES
+  #filter: TransactionFilter | null = null
+  #truncatedFirstBatch: CutBatch | null = null
+  #failure: Error | null = null
+  /** Where the open batch starts and ends in the records. */
+  #batchStart = 0
+  #batchEnd = 0
+  /** Records below were handled before, though their batch had to be fetched again. */
+  #from: Offset = 0
+  /** Behind the open batch. */
+  #afterBatch: Offset = 0
+  #old: OldMessages = NO_OLD_MESSAGES
+  #nextOldMessage = 0
+
+  constructor(options: RecordCursorOptions) {
+    this.#maxBatchBytes = options.maxBatchBytes
+    this.#readCommitted = options.readCommitted
+    this.#codecs = options.codecs ?? BATCH_CODECS
+  }
+
+  /** `aborted` as the fetch answered, in any order; null if it was not asked for. */
+  reset(records: Buffer, fetchOffset: Offset, aborted: readonly AbortedTransaction[] | null): this {
+    this.release()
+    this.#records = records
+    this.#from = this.#afterBatch = fetchOffset
+    this.record.offset = -1
+    const filters = this.#readCommitted && aborted !== null && aborted.length > 0
+    this.#filter = filters ? new TransactionFilter(aborted) : null
+    this.#failure = this.#truncatedFirstBatch = null
+    return this
+  }
+
+  /** Lets go of the fetched bytes; nextOffset stays. */
+  release(): void {
+    this.#from = this.#afterBatch = this.nextOffset
+    this.#records = NO_BYTES
+    this.#batchStart = this.#batchEnd = 0
+    this.#closeBatch()
+  }
+
+  /**
+   * Moves to the next visible record; false when these bytes hold no further one.
+   * @throws BATCH_CORRUPT, BATCH_TOO_LARGE, CODEC_UNSUPPORTED; what came before is good: nextOffset says how far
+   */
+  next(): boolean {
+    const { record } = this
+    try {
+      do {
+        while (record.left > 0) {
+          record.read()
+          if (record.offset >= this.#from) return true
+        }
+        if (this.#showOldMessage()) return true
+      } while (this.#openNext())
+    } catch (error) {
+      throw this.#fail(error)
+    }
+    this.release()
+    return false
+  }
+
+  /**
+   * Where to read on once the current record is handled: all below is handled, hidden or gone. At the end of a batch,
+   * and when next() answered false, that is behind the last offset of the batch, whether a record has it or not.
+   */
+  get nextOffset(): Offset {
+    return this.#batchIsOpen ? this.#afterRecord : this.#afterBatch
+  }
+
+  /**
+   * Set when next() answered false because not even the first batch is there as a whole: fetch again with room for
+   * this many bytes, which is never more than maxBatchBytes. Brokers send a first batch whole (KIP-74); one that does
+   * not although it was allowed this much has a damaged length field.
+   */
+  get truncatedFirstBatch(): CutBatch | null {
+    return this.#truncatedFirstBatch
+  }
+
+  /** Fetched bytes that records are still to come from; a compressed batch counts until its last record. */
+  get remainingBytes(): number {
+    if (!this.#batchIsOpen) return this.#records.length - this.#batchEnd
+    const isInPlace = this.record.left > 0 && this.record.bytes === this.#records
+    return this.#records.length - (isInPlace ? this.record.position : this.#batchStart)
+  }
+
+  /** What the open batch takes beside the fetched bytes. */
+  get decompressedBytes(): number {
+    const { bytes } = this.record
+    return bytes === this.#records ? 0 : bytes.length
+  }
+
+  get #batchIsOpen(): boolean {
+    return this.record.left > 0 || this.#nextOldMessage < this.#old.messages.length
+  }
+
+  get #afterRecord(): Offset {
+    return Math.max(this.record.offset + 1, this.#from)
+  }
+
+  /** False when no further batch is there as a whole. */
+  #openNext(): boolean {
+    if (this.#failure !== null) throw this.#failure
+    this.#closeBatch()
+    this.#from = this.#afterBatch
+    const start = this.#batchEnd
+    if (start === this.#records.length) return false
+    const frame = readFrame(this.#records, start, this.#maxBatchBytes)
+    if (!(frame instanceof BatchFrame)) {
+      if (start === 0) this.#truncatedFirstBatch = frame
+      return false
+    }
+    this.#batchStart = start
+    this.#batchEnd = frame.end
+    if (frame.magic < 2) this.#openOldMessages(frame)
+    else this.#openBatch(new BatchHeader(this.#records, frame), frame.end)
+    return true
+  }
+
+  #openBatch(batch: BatchHeader, end: number): void {
+    // Before the marker is looked at: see TransactionFilter.
+    this.#filter?.meet(batch.lastOffset)
+    if (batch.isControl) this.#meetMarker(batch, end)
+    else if (batch.lastOffset >= this.#from && this.#filter?.hides(batch) !== true)
+      this.#openRecords(batch, end, this.record)
+    this.#afterBatch = Math.max(this.#from, batch.lastOffset + 1)
+  }
+
+  #meetMarker(batch: BatchHeader, end: number): void {
+    if (this.#filter === null) return
+    const marker = new RecordReader()
+    this.#openRecords(batch, end, marker)
+    if (marker.left > 0 && isAbortMarker(batch, marker)) this.#filter.endAborted(batch.producerId())
+  }
+
+  #openRecords(batch: BatchHeader, end: number, into: RecordReader): void {
+    const { codec, recordsStart } = batch
+    if (batch.count === 0) return // the log cleaner keeps an empty batch for its producer's sequence number
+    if (codec === NO_CODEC) {
+      into.open(batch, this.#records, recordsStart, end)
+      return
+    }
+    const compressed = this.#records.subarray(recordsStart, end)
+    const bytes = decompress(compressed, this.#codecs, codec, batch.baseOffset, this.#maxBatchBytes)
+    into.open(batch, bytes, 0, bytes.length)
+  }
+
+  #openOldMessages(frame: BatchFrame): void {
+    this.#old = readOldMessages(this.#records, frame, this.#maxBatchBytes)
+    this.#afterBatch = Math.max(this.#from, frame.baseOffset + 1)
+  }
+
+  #showOldMessage(): boolean {
+    while (this.#nextOldMessage < this.#old.messages.length) {
+      const message = this.#old.messages[this.#nextOldMessage++]!
+      if (message.offset < this.#from) continue
+      this.record.show(message, this.#old.bytes)
+      return true
+    }
+    return false
+  }
+
+  #closeBatch(): void {
+    this.record.close()
+    this.#old = NO_OLD_MESSAGES
+    this.#nextOldMessage = 0
+  }
+
+  /** Nothing of the failed batch counts but the records before the damaged one. */
+  #fail(error: unknown): Error {
+    if (this.#failure !== null) return this.#failure
+    this.#afterBatch = this.#afterRecord
+    this.#closeBatch()
+    return (this.#failure = toError(error))
+  }
+}

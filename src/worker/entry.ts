@@ -1,0 +1,44 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isMainThread, type MessagePort } from 'node:worker_threads'
+import * as Comlink from 'comlink'
+import { deferred, type Deferred } from '../shared/deferred.ts'
+import { carryErrorsAcrossThreads } from '../shared/error-wire.ts'
+import { GroupError } from '../shared/errors.ts'
+import type { CoordinatorApi, WorkerApi, WorkerStart } from '../shared/protocol.ts'
+import { Worker } from './worker.ts'
+
+if (isMainThread)
+  throw new GroupError('INTERNAL', 'worker/entry is the entry of a worker thread, not a module to import')
+
+carryErrorsAcrossThreads()
+
+/** The one task of a pool thread. Resolves after the coordinator called `stop()`; nothing then keeps the thread busy. */
+export default async function runWorker(start: WorkerStart): Promise<void> {
+  const { workerPort, coordinatorPort, messagePort, ...parts } = start
+  // One port per direction: Comlink may close a port when its last proxy is collected.
+  const coordinator = Comlink.wrap<CoordinatorApi>(endpoint(coordinatorPort))
+  const worker = new Worker({ ...parts, coordinator, post: message => messagePort.postMessage(message) })
+  const stopped: Deferred<void> = deferred()
+  Comlink.expose(callable(worker, stopped.resolve), endpoint(workerPort))
+  await stopped.promise
+  await nextTurn() // the answer to stop() leaves first
+  for (const port of [workerPort, coordinatorPort, messagePort]) port.close()
+}
+
+/** Only what WorkerApi names may be called from the coordinator. */
+function callable(worker: Worker, onStopped: () => void): WorkerApi {
+  return {
+    loadHandler: () => worker.loadHandler(),
+    updateLeaders: view => worker.updateLeaders(view),
+    startLane: lane => worker.startLane(lane),
+    drainLane: lane => worker.drainLane(lane),
+    abortLane: (lane, reason) => worker.abortLane(lane, reason),
+    setPaused: (lane, paused) => worker.setPaused(lane, paused),
+    stop: () => worker.stop().finally(onStopped),
+  }
+}
+
+/** A port of Node is an EventTarget as Comlink needs it; only the types disagree. */
+function endpoint(port: MessagePort): Comlink.Endpoint {
+  return port
+}

@@ -1,0 +1,206 @@
+import { Backoff } from '../../shared/backoff.ts'
+import { monotonicMs } from '../../shared/clock.ts'
+import { isGroupError, toError, type GroupError } from '../../shared/errors.ts'
+import type { FetchRequest } from '../../shared/kafka/fetch-request.ts'
+import { errorCodeName } from '../../shared/kafka/error-codes.ts'
+import type { FetchResponse } from '../../shared/kafka/fetch-response.ts'
+import { partitionName } from '../../shared/types.ts'
+import { applyAnswer, type AnswerHost } from './apply-answer.ts'
+import { hasRoom, type LaneShare } from './budget.ts'
+import { FetchLink, type OpenConnection } from './fetch-link.ts'
+import type { LaneInbox } from './lane-inbox.ts'
+import { chooseLink, inServiceOrder, type FetchCandidate } from './plan-fetch.ts'
+
+export interface FeedSettings {
+  readonly maxBytesPerPartition: number
+  readonly maxWaitMs: number
+  readonly minBytes: number
+  readonly readCommitted: boolean
+}
+
+export interface FeedHost extends AnswerHost {
+  /** What each lane of the thread may hold at the moment. */
+  readonly share: LaneShare
+  /** What all lanes of the thread together may still take. Below zero while there are more lanes than when they were filled. */
+  readonly spareBytes: number
+  /** The leader cannot be used, and trying again may not help; told once per series of failures. */
+  troubled(inbox: LaneInbox, error: GroupError): void
+}
+
+interface Candidate extends FetchCandidate {
+  readonly inbox: LaneInbox
+}
+
+/** How long a broker may wait for records on the quick link: the most that a partition which gains room is held up. */
+const QUICK_WAIT_MS = 20
+/** After a connection was lost or could not be opened. */
+const RECONNECT = { initialMs: 50, maxMs: 2000 }
+/** After an answer that brought nothing although it came early: whatever makes a broker do that must not make a loop. */
+const EARLY = { initialMs: 10, maxMs: 500 }
+
+/** Fetches from one leader for the lanes of this thread. docs/decisions/0003-long-poll.md tells why it has two links. */
+export class LeaderFeed {
+  readonly #settings: FeedSettings
+  readonly #host: FeedHost
+  readonly #poll: FetchLink
+  readonly #quick: FetchLink
+  readonly #inboxes = new Set<LaneInbox>()
+  readonly #inFlight = new Set<LaneInbox>()
+  readonly #reconnect = new Backoff(RECONNECT)
+  readonly #early = new Backoff(EARLY)
+  #wasPollEmpty = false
+  #isDown = false
+  #isPumping = false
+  #pause: NodeJS.Timeout | null = null
+  #isClosed = false
+  /** Counts answers that brought something, to serve partitions in turn. */
+  #served = 0
+
+  constructor(settings: FeedSettings, host: FeedHost, open: OpenConnection) {
+    this.#settings = settings
+    this.#host = host
+    this.#poll = new FetchLink(open)
+    this.#quick = new FetchLink(open)
+  }
+
+  get isUnused(): boolean {
+    return this.#inboxes.size === 0
+  }
+
+  add(inbox: LaneInbox): void {
+    this.#inboxes.add(inbox)
+    inbox.servedAt = 0
+    inbox.setReachable(!this.#isDown)
+    this.pump()
+  }
+
+  remove(inbox: LaneInbox): void {
+    this.#inboxes.delete(inbox)
+    this.#inFlight.delete(inbox) // its answer, if one is under way, finds it gone
+  }
+
+  /** Something changed: asks for whatever may be asked for. At the end of the current callback, so that all it changes is in one request. */
+  pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    queueMicrotask(() => {
+      this.#isPumping = false
+      this.#ask()
+    })
+  }
+
+  /** Drops the connections; answers under way are ignored. Idempotent. */
+  close(): void {
+    this.#isClosed = true
+    if (this.#pause !== null) clearTimeout(this.#pause)
+    this.#pause = null
+    this.#poll.close()
+    this.#quick.close()
+  }
+
+  #ask(): void {
+    if (this.#isClosed || this.#pause !== null) return
+    const isPollBusy = this.#poll.isBusy
+    const isQuickBusy = this.#quick.isBusy
+    if (isPollBusy && isQuickBusy) return
+    const candidates = this.#candidates()
+    const situation = { isPollBusy, isQuickBusy, wasPollEmpty: this.#wasPollEmpty }
+    const link = chooseLink({ hasCandidates: candidates.length > 0, ...situation })
+    if (link !== null) void this.#exchange(link, inServiceOrder(candidates))
+  }
+
+  #candidates(): Candidate[] {
+    const { share } = this.#host
+    let { spareBytes } = this.#host
+    const candidates: Candidate[] = []
+    for (const inbox of this.#inboxes) {
+      if (this.#inFlight.has(inbox) || !inbox.isFetchable) continue
+      if (!hasRoom(share, inbox.bufferedBytes, spareBytes)) continue
+      spareBytes -= share.fetchBytes
+      const { topic, partition, position, servedAt } = inbox
+      const maxBytes = Math.max(share.fetchBytes, inbox.neededBytes)
+      candidates.push({ inbox, topic, partition, offset: position, maxBytes, servedAt })
+    }
+    return candidates
+  }
+
+  /** One request and its answer. Never rejects. */
+  async #exchange(link: 'poll' | 'quick', asked: readonly Candidate[]): Promise<void> {
+    const request = this.#request(link, asked)
+    for (const { inbox } of asked) this.#inFlight.add(inbox)
+    const sentAtMs = monotonicMs()
+    try {
+      const response = await (link === 'poll' ? this.#poll : this.#quick).fetch(request)
+      if (this.#isClosed) return
+      this.#connected()
+      const brought = this.#deliver(response, asked)
+      if (link === 'poll') this.#wasPollEmpty = brought === 0
+      if (brought > 0 || monotonicMs() - sentAtMs >= request.maxWaitMs / 2) this.#early.reset()
+      else this.#pauseFor(this.#early.nextDelayMs())
+    } catch (thrown) {
+      if (this.#isClosed) return // our own close cut it
+      this.#lost(thrown)
+    } finally {
+      for (const { inbox } of asked) this.#inFlight.delete(inbox)
+    }
+    this.pump()
+  }
+
+  #request(link: 'poll' | 'quick', asked: readonly Candidate[]): FetchRequest {
+    const { maxBytesPerPartition, maxWaitMs, minBytes, readCommitted } = this.#settings
+    return {
+      maxWaitMs: link === 'poll' ? maxWaitMs : Math.min(QUICK_WAIT_MS, maxWaitMs),
+      minBytes,
+      // One partition's worth: with a backlog an answer then holds one partition, of which nothing needs to be copied.
+      maxBytes: Math.max(maxBytesPerPartition, ...asked.map(candidate => candidate.maxBytes)),
+      readCommitted,
+      partitions: asked,
+    }
+  }
+
+  /** Returns how many partitions got something. After the await anything may have changed: each inbox is looked at anew. */
+  #deliver(response: FetchResponse, asked: readonly Candidate[]): number {
+    if (response.errorCode !== 0) throw new Error(`fetch: ${errorCodeName(response.errorCode)}`)
+    const byName = new Map(asked.map(candidate => [partitionName(candidate), candidate]))
+    let brought = 0
+    for (const answer of response.partitions) {
+      const candidate = byName.get(partitionName(answer))
+      if (candidate === undefined) continue // nobody asked for it
+      const { inbox, offset } = candidate
+      const isCurrent = this.#inboxes.has(inbox) && inbox.isOpen && inbox.position === offset
+      if (!isCurrent || !applyAnswer(answer, offset, inbox, this.#host)) continue
+      inbox.servedAt = this.#served += 1
+      brought += 1
+    }
+    return brought
+  }
+
+  #connected(): void {
+    this.#reconnect.reset()
+    this.#setDown(false)
+  }
+
+  /** The connection ended or could not be opened: perhaps others lead these partitions now. Tries on until they are taken away. */
+  #lost(thrown: unknown): void {
+    const error = toError(thrown)
+    if (isGroupError(error) && !error.retryable && !this.#isDown) {
+      for (const inbox of this.#inboxes) this.#host.troubled(inbox, error)
+    }
+    this.#setDown(true)
+    this.#host.leadersStale(error.message)
+    this.#pauseFor(this.#reconnect.nextDelayMs())
+  }
+
+  #setDown(isDown: boolean): void {
+    this.#isDown = isDown
+    for (const inbox of this.#inboxes) inbox.setReachable(!isDown)
+  }
+
+  #pauseFor(delayMs: number): void {
+    if (this.#pause !== null) return
+    this.#pause = setTimeout(() => {
+      this.#pause = null
+      this.pump()
+    }, delayMs)
+  }
+}

@@ -1,0 +1,37 @@
+import type { FetchPosition } from '../../shared/kafka/fetch-request.ts'
+
+/** A partition that may be asked for now. */
+export interface FetchCandidate extends FetchPosition {
+  /** Grows with every answer that brought something; 0 for a partition that never got anything. */
+  readonly servedAt: number
+}
+
+/**
+ * The order of a request. A broker fills an answer from the front until it is full, and only its first non-empty
+ * partition may exceed the limits (KIP-74), so whoever was served longest ago comes first. The sort is stable:
+ * partitions of one topic that were never served stay together.
+ */
+export function inServiceOrder<C extends FetchCandidate>(candidates: readonly C[]): C[] {
+  return candidates.toSorted((a, b) => a.servedAt - b.servedAt)
+}
+
+export interface LinkSituation {
+  /** There are partitions to ask for that are in no request. */
+  readonly hasCandidates: boolean
+  readonly isPollBusy: boolean
+  readonly isQuickBusy: boolean
+  /** The last answer on the poll link brought nothing. */
+  readonly wasPollEmpty: boolean
+}
+
+/**
+ * Which connection the next request goes out on. The poll link may wait long, because whoever it leaves out goes on
+ * the quick one, which waits briefly. When a long poll ends empty, it is held back until the quick link is home:
+ * then one long poll has them all and the quick link rests. docs/decisions/0003-long-poll.md
+ */
+export function chooseLink(situation: LinkSituation): 'poll' | 'quick' | null {
+  const { hasCandidates, isPollBusy, isQuickBusy, wasPollEmpty } = situation
+  if (!hasCandidates) return null
+  if (isPollBusy) return isQuickBusy ? null : 'quick'
+  return isQuickBusy && wasPollEmpty ? null : 'poll'
+}

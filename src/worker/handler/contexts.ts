@@ -1,0 +1,46 @@
+import type { HandlerContext, ThreadContext } from '../../handler.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { WorkerSettings } from '../../shared/protocol.ts'
+
+/** What `setup` and `teardown` get: one per thread. */
+export function createThreadContext(settings: WorkerSettings, logger: Logger): ThreadContext {
+  const { groupId, memberId, threadId } = settings
+  return { groupId, memberId, threadId, logger, state: undefined }
+}
+
+/** What a handler and the partition hooks get: one per lane. `state` is the thread's, also when a handler replaces it. */
+export class LaneContext implements HandlerContext {
+  readonly groupId: string
+  readonly memberId: string
+  readonly threadId: number
+  readonly logger: Logger
+  readonly epoch: bigint
+  readonly #thread: ThreadContext
+  readonly #controller = new AbortController()
+
+  constructor(thread: ThreadContext, epoch: bigint) {
+    this.#thread = thread
+    this.groupId = thread.groupId
+    this.memberId = thread.memberId
+    this.threadId = thread.threadId
+    this.logger = thread.logger
+    this.epoch = epoch
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get state(): unknown {
+    return this.#thread.state
+  }
+
+  set state(state: unknown) {
+    this.#thread.state = state
+  }
+
+  /** The owner of the lane alone calls this; handlers see only the signal. */
+  static abort(context: LaneContext, reason: Error): void {
+    context.#controller.abort(reason)
+  }
+}

@@ -1,0 +1,98 @@
+import type { DecodeOption, HandlerModule } from '../../handler.ts'
+import { GroupError } from '../../shared/errors.ts'
+
+const HOOKS = ['setup', 'teardown', 'claimed', 'released'] as const
+const OPTIONAL = ['decode', ...HOOKS] as const
+/** Exports of the full handler contract that this version does not run: ignoring them would change what a module means. */
+const NOT_AVAILABLE_YET = ['handleBatch', 'retry'] as const
+const DECODERS = ['buffer', 'string', 'json', 'msgpack']
+
+/** A handler module with its decoder filled in. */
+export interface LoadedHandler extends HandlerModule {
+  readonly decode: DecodeOption
+}
+
+type Exports = Readonly<Record<string, unknown>>
+
+/**
+ * Reads the contract out of an imported module. The handler is the default export, or `handle` of a default-exported
+ * object (`defineHandler`, `module.exports = { … }`); `decode` and the hooks stand in that object, on that function,
+ * or beside it as exports of their own. HANDLER_MODULE_INVALID names what was found instead.
+ */
+export function readHandlerExports(imported: object, path: string): LoadedHandler {
+  const module = unwrapCompiledCommonJs(imported as Exports)
+  const main = module['default']
+  const sources = isObjectLike(main) ? [main as Exports, module] : [module]
+  const invalid = (problem: string): GroupError => moduleInvalid(path, problem)
+
+  for (const name of NOT_AVAILABLE_YET) {
+    if (find(name, sources, invalid) !== undefined)
+      throw invalid(`exports '${name}', which is not available in this version; remove it`)
+  }
+  const handle =
+    typeof main === 'function' ? main : isObjectLike(main) ? (main as Exports)['handle'] : undefined
+  if (typeof handle !== 'function') throw invalid(`has no usable handler: ${describeExports(module)}`)
+
+  const found = Object.fromEntries(
+    OPTIONAL.map(name => [name, find(name, sources, invalid)] as const).filter(
+      ([, value]) => value !== undefined,
+    ),
+  )
+  for (const name of HOOKS) {
+    if (found[name] !== undefined && typeof found[name] !== 'function')
+      throw invalid(`exports '${name}' as ${kindOf(found[name])}; it must be a function`)
+  }
+  const decode = checkDecode(found['decode'] ?? 'buffer', invalid)
+  return { ...(found as Partial<HandlerModule>), handle: handle as HandlerModule['handle'], decode }
+}
+
+export function moduleInvalid(path: string, problem: string, cause?: unknown): GroupError {
+  return new GroupError('HANDLER_MODULE_INVALID', `handler module ${path} ${problem}`, {
+    details: { path },
+    cause,
+  })
+}
+
+/** CommonJS that a compiler made of ESM: the default import is the whole module, with its own `default` inside. */
+function unwrapCompiledCommonJs(imported: Exports): Exports {
+  const main = imported['default']
+  if (!isObjectLike(main)) return imported
+  const inner = main as Exports
+  return inner['__esModule'] === true && 'default' in inner ? inner : imported
+}
+
+/** The same export may be seen twice (CommonJS names are also members of the default export), but not with two values. */
+function find(name: string, sources: readonly Exports[], invalid: (problem: string) => GroupError): unknown {
+  const values = sources.map(source => source[name]).filter(value => value !== undefined)
+  if (new Set(values).size > 1)
+    throw invalid(`exports '${name}' twice: in the default export and beside it; keep one`)
+  return values[0]
+}
+
+function checkDecode(decode: unknown, invalid: (problem: string) => GroupError): DecodeOption {
+  if (typeof decode === 'function' || DECODERS.includes(decode as string)) return decode as DecodeOption
+  const given = typeof decode === 'string' ? `'${decode}'` : kindOf(decode)
+  throw invalid(`exports 'decode' as ${given}; it must be one of '${DECODERS.join("', '")}' or a function`)
+}
+
+function describeExports(module: Exports): string {
+  const wanted =
+    'export a function as the default export, or an object with a function `handle` (see defineHandler)'
+  const main = module['default']
+  if (isObjectLike(main)) {
+    const keys = Object.keys(main)
+    return `its default export is an object with ${keys.length === 0 ? 'no members' : `'${keys.join("', '")}'`}; ${wanted}`
+  }
+  if (main !== undefined) return `its default export is ${kindOf(main)}; ${wanted}`
+  const names = Object.keys(module).filter(name => name !== 'default')
+  return `it exports ${names.length === 0 ? 'nothing' : `'${names.join("', '")}' but no default`}; ${wanted}`
+}
+
+function isObjectLike(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

@@ -1,0 +1,188 @@
+import type { ThreadContext } from '../handler.ts'
+import { toWire } from '../shared/error-wire.ts'
+import { GroupError, toError } from '../shared/errors.ts'
+import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
+import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
+import type { Logger } from '../shared/logger.ts'
+import { GroupMemory } from '../shared/memory/group-memory.ts'
+import { WorkerMemory } from '../shared/memory/worker-memory.ts'
+import type {
+  CoordinatorApi,
+  LaneId,
+  LaneStart,
+  LeaderView,
+  WorkerApi,
+  WorkerMessage,
+  WorkerSettings,
+} from '../shared/protocol.ts'
+import { partitionName } from '../shared/types.ts'
+import { Feeds } from './feed/feeds.ts'
+import { createThreadContext, LaneContext } from './handler/contexts.ts'
+import type { LoadedHandler } from './handler/handler-exports.ts'
+import { loadHandler } from './handler/load-handler.ts'
+import { createPortLogger } from './handler/port-logger.ts'
+import { Lane, type LaneHost } from './lane.ts'
+import { hookFailed } from './lane-errors.ts'
+import { RecordLoop } from './record-loop.ts'
+
+export interface WorkerParts {
+  readonly settings: WorkerSettings
+  readonly groupMemory: SharedArrayBuffer
+  readonly workerMemory: SharedArrayBuffer
+  readonly coordinator: Pick<CoordinatorApi, 'resolveOutOfRange' | 'oauthToken'>
+  post(message: WorkerMessage): void
+}
+
+/** One thread's side of the group: its lanes, the loop that runs them and the feeds that fill them. */
+export class Worker implements WorkerApi {
+  readonly #parts: WorkerParts
+  readonly #group: GroupMemory
+  readonly #loop: RecordLoop
+  readonly #feeds: Feeds
+  readonly #logger: Logger
+  readonly #context: ThreadContext
+  readonly #lanes = new Map<string, Lane>()
+  #loading: Promise<void> | null = null
+  #handler: LoadedHandler | null = null
+  #stopped: Promise<void> | null = null
+
+  constructor(parts: WorkerParts) {
+    const { settings } = parts
+    this.#parts = parts
+    this.#group = new GroupMemory(parts.groupMemory)
+    this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    this.#logger = createPortLogger(message => parts.post(message))
+    this.#context = createThreadContext(settings, this.#logger)
+    const options = connectionOptions(parts)
+    this.#feeds = new Feeds(settings, {
+      openConnection: (address, signal) =>
+        openBrokerConnection({ address, options, logger: this.#logger, signal }),
+      leadersStale: reason => parts.post({ type: 'leaders-stale', reason }),
+      troubled: (inbox, error) => this.#troubled(inbox.lane, error),
+      resolveOutOfRange: (lane, position) => parts.coordinator.resolveOutOfRange(lane, position),
+    })
+  }
+
+  loadHandler(): Promise<void> {
+    this.#loading ??= this.#load()
+    return this.#loading
+  }
+
+  updateLeaders(view: LeaderView): void {
+    if (this.#stopped === null) this.#feeds.updateLeaders(view)
+  }
+
+  async startLane(start: LaneStart): Promise<void> {
+    const name = nameOf(start)
+    if (this.#stopped !== null)
+      throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
+    if (this.#handler === null || this.#lanes.has(name))
+      throw new GroupError(
+        'INTERNAL',
+        `lane ${name} cannot start: ${this.#handler === null ? 'no handler is loaded' : 'it runs'}`,
+      )
+    const lane = new Lane(start, new LaneContext(this.#context, start.epoch), this.#laneHost(this.#handler))
+    this.#lanes.set(name, lane)
+    this.#loop.add(lane)
+    try {
+      await lane.start()
+    } catch (error) {
+      this.#forget(name, lane)
+      throw error
+    }
+  }
+
+  async drainLane(id: LaneId): Promise<void> {
+    const name = nameOf(id)
+    const lane = this.#lanes.get(name)
+    if (lane === undefined) return // it was never here, or is drained
+    await lane.drain()
+    this.#forget(name, lane)
+  }
+
+  abortLane(id: LaneId, reason: string): void {
+    this.#lanes.get(nameOf(id))?.abort(reason)
+  }
+
+  setPaused(id: LaneId, paused: boolean): void {
+    this.#lanes.get(nameOf(id))?.setPaused(paused)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #load(): Promise<void> {
+    const handler = await loadHandler(this.#parts.settings.handlerUrl)
+    try {
+      await handler.setup?.(this.#context)
+    } catch (thrown) {
+      const { handlerUrl, threadId } = this.#parts.settings
+      throw new GroupError(
+        'HANDLER_SETUP_FAILED',
+        `'setup' of ${handlerUrl} failed: ${toError(thrown).message}`,
+        {
+          details: { handlerUrl, threadId },
+          cause: thrown,
+        },
+      )
+    }
+    this.#handler = handler
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
+    this.#loop.stop()
+    this.#feeds.close()
+    try {
+      await this.#handler?.teardown?.(this.#context)
+    } catch (thrown) {
+      // Every record is finished by now, so nothing but the user's own cleaning up is affected.
+      this.#logger.error(
+        { err: hookFailed('teardown', null, thrown) },
+        'teardown of the handler module failed',
+      )
+    }
+  }
+
+  #forget(name: string, lane: Lane): void {
+    this.#loop.remove(lane)
+    // Two callers may have waited for the same drain, and the second may find a lane that was started anew.
+    if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
+  }
+
+  #laneHost(handler: LoadedHandler): LaneHost {
+    const { threadId, maxBatchBytes, readCommitted } = this.#parts.settings
+    return {
+      group: this.#group,
+      handler,
+      threadId,
+      maxBatchBytes,
+      readCommitted,
+      attach: inbox => this.#feeds.attach(inbox),
+      detach: inbox => this.#feeds.detach(inbox),
+      fetchChanged: inbox => this.#feeds.changed(inbox),
+      wake: () => this.#loop.wake(),
+      goOn: lane => this.#loop.goOn(lane),
+      failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
+      troubled: (lane, error) => this.#troubled(lane, error),
+    }
+  }
+
+  #troubled(lane: LaneId, error: GroupError): void {
+    this.#parts.post({ type: 'lane-troubled', lane, error: toWire(error) })
+  }
+}
+
+function nameOf(lane: LaneId): string {
+  return `${partitionName(lane)}@${lane.epoch}#${lane.lane}`
+}
+
+/** The token function stayed with the coordinator: functions do not cross threads. */
+function connectionOptions({ settings, coordinator }: WorkerParts): KafkaConnectionOptions {
+  const { connection } = settings
+  if (connection.sasl?.mechanism !== 'oauthbearer') return connection
+  const oauthBearerProvider = (): Promise<{ value: string }> => coordinator.oauthToken()
+  return { ...connection, sasl: { mechanism: 'oauthbearer', oauthBearerProvider } }
+}

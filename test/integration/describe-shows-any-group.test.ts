@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { atEnd } from '../support/cleanup.ts'
+import { jsonLines, kwg } from '../support/cli.ts'
+import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { sharedStack } from '../support/stack.ts'
+import { openZooKeeper } from '../support/zookeeper.ts'
+
+/** A group as the Go original and a Scala consumer would have left it: one partition each, one never claimed. */
+async function foreignGroup(t: TestContext): Promise<{ group: string; topic: string }> {
+  const group = uniqueGroup()
+  const topic = await createTopic(t, { partitions: 3 })
+  for (const [partition, count] of [5, 7, 0].entries()) {
+    const messages = [...Array(count).keys()].map(number => ({ partition, value: `${number}` }))
+    if (count > 0) await produce(topic, messages)
+  }
+  const zookeeper = await openZooKeeper(t)
+  const root = `/consumers/${group}`
+  await zookeeper.write(`${root}/ids/vm-1795459583587-GSKQKGND`, '')
+  await zookeeper.write(`${root}/ids/scala_vm-1-abc`, '{}')
+  await zookeeper.write(`${root}/owners/${topic}/0`, 'vm-1795459583587-GSKQKGND')
+  await zookeeper.write(`${root}/owners/${topic}/1`, 'scala_vm-1-abc-1')
+  await zookeeper.write(`${root}/offsets/${topic}/0`, '2')
+  await zookeeper.write(`${root}/offsets/${topic}/1`, '7')
+  await zookeeper.write(`${root}/offsets/${topic}/2`, '-1')
+  return { group, topic }
+}
+
+describe('kwg describe', () => {
+  it('shows owner, committed offset, end and lag of a group whose members are other programs', async t => {
+    const { group, topic } = await foreignGroup(t)
+    const { code, stdout } = await kwg(
+      'describe',
+      '--group',
+      group,
+      '--zookeeper',
+      sharedStack().zookeeper,
+      '--json',
+    )
+    assert.equal(code, 0)
+    assert.deepEqual(jsonLines(stdout), [
+      { topic, partition: 0, owner: 'vm-1795459583587-GSKQKGND', committed: 2, end: 5, lag: 3 },
+      { topic, partition: 1, owner: 'scala_vm-1-abc', committed: 7, end: 7, lag: 0 },
+      { topic, partition: 2, owner: null, committed: null, end: 0, lag: null },
+    ])
+  })
+
+  it('prints a table for people', async t => {
+    const { group, topic } = await foreignGroup(t)
+    const { stdout, stderr } = await kwg('describe', '--group', group, '--zookeeper', sharedStack().zookeeper)
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(/ {2,}/))
+    assert.deepEqual(rows[0], ['topic', 'partition', 'owner', 'committed', 'end', 'lag'])
+    assert.deepEqual(rows[1], [topic, '0', 'vm-1795459583587-GSKQKGND', '2', '5', '3'])
+    assert.deepEqual(rows[3], [topic, '2', '-', '-', '0', '-'])
+    assert.equal(stderr, '')
+  })
+
+  it('keeps rows of a topic that is gone', async t => {
+    const group = uniqueGroup()
+    const zookeeper = await openZooKeeper(t)
+    await zookeeper.write(`/consumers/${group}/offsets/gone/4`, '9')
+    const { stdout } = await kwg(
+      'describe',
+      '--group',
+      group,
+      '--zookeeper',
+      sharedStack().zookeeper,
+      '--json',
+    )
+    assert.deepEqual(jsonLines(stdout), [
+      { topic: 'gone', partition: 4, owner: null, committed: 9, end: null, lag: null },
+    ])
+  })
+
+  it('names a group that does not exist, and an offset that is none', async t => {
+    const { zookeeper } = sharedStack()
+    const unknown = await kwg('describe', '--group', 'nobody', '--zookeeper', zookeeper)
+    assert.equal(unknown.code, 1)
+    assert.match(
+      unknown.stderr,
+      /^kwg: GROUP_NOT_FOUND: there is no group "nobody".*\/consumers\/nobody.*\n$/,
+    )
+
+    const group = uniqueGroup()
+    await (await openZooKeeper(t)).write(`/consumers/${group}/offsets/t/0`, 'twelve')
+    const corrupt = await kwg('describe', '--group', group, '--zookeeper', zookeeper)
+    assert.equal(corrupt.code, 1)
+    assert.match(
+      corrupt.stderr,
+      new RegExp(`kwg: OFFSET_CORRUPT: .*/consumers/${group}/offsets/t/0 is "twelve"`),
+    )
+  })
+
+  it('gives up on servers that do not answer within the connect timeout', async t => {
+    const { group } = await foreignGroup(t)
+    const directory = await mkdtemp(join(tmpdir(), 'kwg-describe-'))
+    atEnd(t, () => rm(directory, { recursive: true }))
+    const file = join(directory, 'group.json')
+    const config = {
+      zookeeper: { servers: '127.0.0.1:1', connectTimeoutMs: 300 },
+      kafka: { connectionTimeoutMs: 300 },
+    }
+    await writeFile(file, JSON.stringify(config))
+    const noZooKeeper = await kwg('describe', '--group', group, '--config', file)
+    assert.equal(noZooKeeper.code, 1)
+    assert.match(noZooKeeper.stderr, /kwg: ZOOKEEPER_UNREACHABLE: .*127\.0\.0\.1:1.* 300 ms/)
+
+    const flags = ['--zookeeper', sharedStack().zookeeper, '--brokers', '127.0.0.1:1']
+    const noBroker = await kwg('describe', '--group', group, '--config', file, ...flags)
+    assert.equal(noBroker.code, 1)
+    assert.match(noBroker.stderr, /kwg: BROKERS_UNREACHABLE: .*127\.0\.0\.1:1/)
+  })
+})

@@ -1,0 +1,35 @@
+// A member in a process of its own, to be killed, frozen and thawed. Options come as JSON in KWG_MEMBER; events go to
+// standard output, one JSON object per line.
+import { runGroup, type GroupEventName, type RunGroupOptions } from '#src/index.js'
+import { silentLogger } from '#src/shared/logger.js'
+
+interface MemberStart {
+  readonly handler: string
+  readonly options: RunGroupOptions
+}
+
+const EVENTS: GroupEventName[] = [
+  'partition:claimed',
+  'partition:released',
+  'offsets:committed',
+  'session:lost',
+  'session:restored',
+  'group:state',
+  'error',
+]
+
+function tell(event: string, payload: unknown): void {
+  const plain = JSON.stringify({ event, atMs: Date.now(), payload }, (_, value: unknown) => {
+    if (typeof value === 'bigint') return value.toString()
+    return value instanceof Error ? { ...(value as object), message: value.message } : value
+  })
+  process.stdout.write(`${plain}\n`)
+}
+
+const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
+const group = await runGroup(new URL(handler), { logger: silentLogger, ...options })
+for (const event of EVENTS) group.on(event, payload => tell(event, payload))
+process.once('SIGTERM', () => void group.stop())
+tell('joined', { memberId: group.memberId })
+await group.finished
+tell('finished', {})

@@ -1,0 +1,70 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { RunGroupOptions } from '#src/index.js'
+import { atEnd, type Owner } from './cleanup.ts'
+
+export interface MemberEvent {
+  readonly event: string
+  readonly atMs: number
+  readonly payload: Record<string, unknown>
+}
+
+const MAIN = fileURLToPath(new URL('./member-main.js', import.meta.url))
+
+/** A member in its own process: what happened to it, and the signals to hurt it with. Killed when the test ends. */
+export class MemberProcess {
+  readonly events: MemberEvent[] = []
+  readonly exited: Promise<number | NodeJS.Signals>
+  errors = ''
+  readonly #child: ChildProcess
+  readonly #waiters = new Set<() => void>()
+
+  constructor(t: Owner, handler: URL, options: RunGroupOptions) {
+    this.#child = spawn(process.execPath, [MAIN], {
+      env: { ...process.env, KWG_MEMBER: JSON.stringify({ handler: handler.href, options }) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    createInterface({ input: this.#child.stdout! }).on('line', line => {
+      this.events.push(JSON.parse(line) as MemberEvent)
+      for (const wake of this.#waiters) wake()
+    })
+    this.#child.stderr!.on('data', (chunk: Buffer) => {
+      this.errors += chunk.toString()
+    })
+    this.exited = once(this.#child, 'exit').then(
+      ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+    )
+    atEnd(t, async () => {
+      this.#child.kill('SIGKILL')
+      await this.exited
+    })
+  }
+
+  /** The first event of that name from index `after` on; rejects if the process ends without it. */
+  async event(name: string, after = 0): Promise<MemberEvent> {
+    for (;;) {
+      const found = this.events.slice(after).find(one => one.event === name)
+      if (found !== undefined) return found
+      const ended = await Promise.race([this.#nextEvent(), this.exited])
+      if (ended !== undefined && !this.events.slice(after).some(one => one.event === name)) {
+        throw new Error(`the member ended (${ended}) without the event ${name}: ${this.errors}`)
+      }
+    }
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal)
+  }
+
+  #nextEvent(): Promise<undefined> {
+    return new Promise(resolve => {
+      const wake = (): void => {
+        this.#waiters.delete(wake)
+        resolve(undefined)
+      }
+      this.#waiters.add(wake)
+    })
+  }
+}

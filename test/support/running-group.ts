@@ -1,0 +1,36 @@
+import { runGroup, type Group, type RunGroupOptions } from '#src/index.js'
+import { silentLogger } from '#src/shared/logger.js'
+import { atEnd, type Owner } from './cleanup.js'
+import { eventually } from './eventually.js'
+
+/** A member in this process; stopped when the test ends. */
+export async function runMember(t: Owner, handler: URL, options: RunGroupOptions): Promise<Group> {
+  const group = await runGroup(handler, {
+    logger: silentLogger,
+    threads: 2,
+    offsetReset: 'earliest',
+    ...options,
+  })
+  atEnd(t, () => group.stop())
+  return group
+}
+
+/** Resolves when the group has handled `count` records; rejects early with the first error event. */
+export async function handled(group: Group, count: number, deadlineMs = 60_000): Promise<void> {
+  let failure: Error | null = null
+  const onError = (error: Error): void => {
+    failure ??= error
+  }
+  group.on('error', onError)
+  try {
+    await eventually(
+      () => {
+        if (failure !== null) throw failure
+        return group.status().handled >= count
+      },
+      { deadlineMs, message: () => `handled ${group.status().handled} of ${count}` },
+    )
+  } finally {
+    group.off('error', onError)
+  }
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { OwnedPartition, type OwnedPartitionHost } from '#src/coordinator/owned-partition.js'
+import type { Claim, ClaimAttempt, GroupStorage } from '#src/coordinator/storage/group-storage.js'
+import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
+import { deferred } from '#src/shared/deferred.js'
+import { GroupError, isGroupError } from '#src/shared/errors.js'
+import { LaneMemory } from '#src/shared/memory/lane-memory.js'
+import type { LaneStart } from '#src/shared/protocol.js'
+
+/** A thread that records what it is asked, and drains when the test lets it. */
+class FakeThread {
+  readonly threadId: number
+  readonly calls: string[] = []
+  readonly lanes: LaneStart[] = []
+  drained: Promise<void> = Promise.resolve()
+  startError: Error | null = null
+
+  constructor(threadId: number) {
+    this.threadId = threadId
+  }
+
+  async startLane(lane: LaneStart): Promise<void> {
+    this.calls.push('start')
+    if (this.startError !== null) throw this.startError
+    this.lanes.push(lane)
+  }
+
+  async drainLane(): Promise<void> {
+    this.calls.push('drain')
+    await this.drained
+  }
+
+  async abortLane(): Promise<void> {
+    this.calls.push('abort')
+  }
+
+  async setPaused(): Promise<void> {}
+
+  creditHandled(): void {}
+}
+
+const asThread = (fake: FakeThread): WorkerThread => fake as unknown as WorkerThread
+
+describe('an owned partition', () => {
+  let thread: FakeThread
+  let other: FakeThread
+  let log: string[]
+  let claim: (attempt: ClaimAttempt) => Promise<Claim>
+  let commit: (offset: number) => Promise<void>
+
+  beforeEach(() => {
+    thread = new FakeThread(0)
+    other = new FakeThread(1)
+    log = []
+    claim = async () => ({ topic: 't', partition: 0, epoch: 7n, committedOffset: 100 })
+    commit = async offset => void log.push(`commit ${offset}`)
+  })
+
+  function create(): OwnedPartition {
+    const storage = {
+      claim: (_: unknown, attempt: ClaimAttempt) => claim(attempt),
+      commit: (_: unknown, offset: number) => commit(offset),
+      release: async (_: unknown, offset: number | null) => void log.push(`release ${offset ?? 'nothing'}`),
+    } as unknown as GroupStorage
+    const host: OwnedPartitionHost = {
+      storage,
+      resolveStart: async one => one.committedOffset ?? 0,
+      chooseThread: () => asThread(thread),
+      isPaused: () => false,
+      claimed: () => void log.push('claimed'),
+      refused: (_, holder) => void log.push(`refused by ${holder}`),
+      released: (_, reason) => void log.push(`ended: ${reason}`),
+      failed: (_, error) => void log.push(`failed ${error.code}`),
+    }
+    return new OwnedPartition({ topic: 't', partition: 0 }, host)
+  }
+
+  const finish = (offset: number): void => LaneMemory.attach(thread.lanes[0]!.memory).advanceFloor(offset)
+
+  it('claims, starts its lane where the committed offset is, and runs', async () => {
+    const partition = create()
+    await partition.acquire()
+    assert.equal(partition.state, 'running')
+    assert.equal(LaneMemory.attach(thread.lanes[0]!.memory).floor, 100)
+    assert.equal(thread.lanes[0]!.epoch, 7n)
+  })
+
+  it('commits only what changed', async () => {
+    const partition = create()
+    await partition.acquire()
+    assert.equal(await partition.commit(), null)
+    finish(105)
+    assert.equal(await partition.commit(), 105)
+    assert.equal(await partition.commit(), null)
+    assert.deepEqual(log, ['claimed', 'commit 105'])
+  })
+
+  it('never lets an older commit land after a newer one', async () => {
+    const partition = create()
+    await partition.acquire()
+    const slow = deferred<undefined>()
+    const landed: number[] = []
+    commit = async offset => {
+      if (landed.length === 0) await slow.promise
+      landed.push(offset)
+    }
+    finish(105)
+    const first = partition.commit()
+    await Promise.resolve()
+    finish(110)
+    const second = partition.commit()
+    slow.resolve(undefined)
+    await Promise.all([first, second])
+    assert.deepEqual(
+      landed,
+      landed.toSorted((a, b) => a - b),
+    )
+    assert.equal(partition.committed, 110)
+  })
+
+  it('drains before it releases, with everything finished by then', async () => {
+    const partition = create()
+    await partition.acquire()
+    const drained = deferred<undefined>()
+    thread.drained = drained.promise
+    const released = partition.release('test')
+    await Promise.resolve()
+    finish(120)
+    assert.equal(log.includes('release 120'), false)
+    drained.resolve(undefined)
+    await released
+    assert.deepEqual(log, ['claimed', 'release 120', 'ended: test'])
+    assert.equal(partition.state, 'released')
+  })
+
+  it('hands the same memory to the next thread only after the first one has drained', async () => {
+    const partition = create()
+    await partition.acquire()
+    const drained = deferred<undefined>()
+    thread.drained = drained.promise
+    const moved = partition.moveTo(asThread(other))
+    await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual(other.calls, [])
+    assert.equal(partition.state, 'moving')
+    finish(130)
+    drained.resolve(undefined)
+    await moved
+    assert.equal(other.lanes[0]!.memory, thread.lanes[0]!.memory)
+    assert.equal(LaneMemory.attach(other.lanes[0]!.memory).floor, 130)
+    assert.equal(partition.thread, asThread(other))
+  })
+
+  it('finishes a move before a release that was asked for meanwhile', async () => {
+    const partition = create()
+    await partition.acquire()
+    const drained = deferred<undefined>()
+    thread.drained = drained.promise
+    const moved = partition.moveTo(asThread(other))
+    const released = partition.release('test')
+    drained.resolve(undefined)
+    await Promise.all([moved, released])
+    assert.deepEqual(other.calls, ['start', 'drain'])
+    assert.equal(partition.state, 'released')
+  })
+
+  it('keeps its claim when its lane fails, and reports once', async () => {
+    const partition = create()
+    await partition.acquire()
+    const error = new GroupError('HANDLER_FAILED', 'broke')
+    partition.fail(error)
+    partition.fail(error)
+    assert.deepEqual(log, ['claimed', 'failed HANDLER_FAILED'])
+    assert.equal(partition.state, 'failed')
+    await partition.release('test')
+    assert.equal(log.at(-2), 'release 100')
+  })
+
+  it('fails when the lane cannot be started', async () => {
+    thread.startError = new GroupError('HANDLER_HOOK_FAILED', 'claimed() threw')
+    const partition = create()
+    await partition.acquire()
+    assert.equal(partition.state, 'failed')
+    assert.equal(partition.failure?.code, 'HANDLER_HOOK_FAILED')
+  })
+
+  it('aborts and drains a void claim without committing or releasing anything', async () => {
+    const partition = create()
+    await partition.acquire()
+    finish(150)
+    await partition.abandon('the session expired')
+    assert.deepEqual(thread.calls, ['start', 'abort', 'drain'])
+    assert.deepEqual(log, ['claimed', 'ended: the session expired'])
+    assert.equal(partition.state, 'lost')
+    assert.equal(await partition.commit(), null)
+  })
+
+  it('stops asking for a claim that is no longer wanted', async () => {
+    claim = attempt =>
+      new Promise((_, reject) => {
+        attempt.onRefused('somebody')
+        attempt.signal.addEventListener('abort', () => reject(attempt.signal.reason as Error))
+      })
+    const partition = create()
+    const acquired = partition.acquire()
+    await Promise.resolve()
+    await Promise.all([
+      partition.release('the member stops'),
+      assert.rejects(acquired, error => isGroupError(error, 'NOT_RUNNING')),
+    ])
+    assert.equal(partition.state, 'released')
+    assert.deepEqual(log, ['refused by somebody'])
+  })
+
+  it('counts a dead thread as drained', async () => {
+    const partition = create()
+    await partition.acquire()
+    thread.drainLane = async () => {
+      throw new GroupError('WORKER_DIED', 'gone')
+    }
+    finish(160)
+    await partition.release('test')
+    assert.ok(log.includes('release 160'))
+  })
+})

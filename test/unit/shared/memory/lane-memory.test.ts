@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { LaneMemory, WAIT_REASONS } from '#src/shared/memory/lane-memory.js'
+
+const offsets = fc.oneof(
+  fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  fc.integer({ min: -3, max: 3 }).map(delta => 2 ** 32 + delta),
+  fc.integer({ min: -3, max: 3 }).map(delta => 2 ** 31 + delta),
+)
+
+describe('lane memory', () => {
+  it('gives back every floor that was stored, whatever words it needs', () => {
+    fc.assert(
+      fc.property(fc.array(offsets, { minLength: 1, maxLength: 20 }), floors => {
+        const memory = LaneMemory.create(0)
+        const reader = LaneMemory.attach(memory.buffer)
+        for (const floor of floors.sort((a, b) => a - b)) {
+          memory.advanceFloor(floor)
+          assert.equal(reader.floor, floor)
+        }
+      }),
+    )
+  })
+
+  it('lets a second thread go on from the floor that the first one left', () => {
+    fc.assert(
+      fc.property(offsets, fc.integer({ min: 1, max: 5 }), (floor, step) => {
+        const first = LaneMemory.create(0)
+        first.advanceFloor(Math.min(floor, Number.MAX_SAFE_INTEGER - 5))
+        const second = LaneMemory.attach(first.buffer)
+        second.advanceFloor(second.floor + step)
+        assert.equal(first.floor, Math.min(floor, Number.MAX_SAFE_INTEGER - 5) + step)
+      }),
+    )
+  })
+
+  it('reads counters modulo 2^32, so that differences stay right across the wrap', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 33 }), fc.integer({ min: 0, max: 1000 }), (count, more) => {
+        const memory = LaneMemory.create(0)
+        memory.setHandled(count)
+        const before = memory.handled
+        memory.setHandled(count + more)
+        assert.equal((memory.handled - before) >>> 0, more)
+      }),
+    )
+  })
+
+  it('shows each reason for waiting', () => {
+    const memory = LaneMemory.create(5)
+    for (const reason of WAIT_REASONS) {
+      memory.setWaitsFor(reason)
+      assert.equal(memory.read().waitsFor, reason)
+    }
+  })
+
+  it('starts with nothing in hand, nothing handled and no known end', () => {
+    assert.deepEqual(LaneMemory.create(7).read(), {
+      floor: 7,
+      inHand: false,
+      handled: 0,
+      failed: 0,
+      bufferedBytes: 0,
+      waitsFor: '',
+      highWatermark: -1,
+    })
+  })
+
+  it('never shows a torn or falling floor to a reader while a thread crosses the 32-bit boundary again and again', async () => {
+    const memory = LaneMemory.create(0)
+    const url = new URL('../../../../../dist/shared/memory/lane-memory.js', import.meta.url).href
+    const writer = new Worker(
+      `const { workerData } = require('node:worker_threads')
+       import(${JSON.stringify(url)}).then(({ LaneMemory }) => {
+         const memory = LaneMemory.attach(workerData)
+         for (let floor = 0; floor < 2 ** 32 * 300; floor += 2 ** 31 + 7) for (let i = 0; i < 50; i++) memory.advanceFloor(floor + i)
+         memory.setHandled(1)
+       })`,
+      { eval: true, workerData: memory.buffer },
+    )
+    const exit = new Promise(resolve => writer.once('exit', resolve))
+    let last = 0
+    let reads = 0
+    while (memory.handled === 0) {
+      for (let i = 0; i < 1000; i++) {
+        const floor = memory.floor
+        assert.ok(floor >= last, `the floor fell from ${last} to ${floor}`)
+        assert.ok(floor % (2 ** 31 + 7) < 50, `torn floor ${floor}`)
+        last = floor
+        reads += 1
+      }
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    assert.ok(reads > 0)
+    await exit
+  })
+})

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { GroupError } from '#src/shared/errors.js'
+import type { LaneRecord } from '#src/worker/record.js'
+import {
+  anyLog,
+  fetchFrom,
+  visibleFrom,
+  type LogRecord,
+  type RandomLog,
+} from '../../../support/random-logs.ts'
+import { cursorOver, readToError } from '../../../support/read-records.ts'
+import { reseal, resealMessage } from '../../../support/record-batches.ts'
+
+const DECODER_CODES = ['BATCH_CORRUPT', 'BATCH_TOO_LARGE', 'CODEC_UNSUPPORTED']
+const MAX_BATCH_BYTES = 2 ** 20
+
+const logAndPlace = fc.tuple(anyLog, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }))
+
+describe('a random log', () => {
+  it('is read as it was written, from any offset, at both isolation levels', () => {
+    fc.assert(
+      fc.property(logAndPlace, fc.boolean(), ([log, place], readCommitted) => {
+        const from = offsetAt(log, place)
+        const { bytes, aborted } = fetchFrom(log, from)
+        const { cursor, records, error } = readToError(bytes, { from, aborted, readCommitted })
+        assert.equal(error, null)
+        assert.deepEqual(records.map(asRead), visibleFrom(log, from, readCommitted).map(asWritten))
+        assert.equal(cursor.nextOffset, log.endOffset)
+      }),
+    )
+  })
+
+  it('leaves nothing out and repeats nothing when reading stops anywhere and goes on at the next offset', () => {
+    fc.assert(
+      fc.property(anyLog, fc.array(fc.nat(5), { minLength: 1, maxLength: 10 }), (log, stops) => {
+        const seen: number[] = []
+        let next = log.batches[0]!.records[0]?.offset ?? 0
+        const first = next
+        for (const stop of [...stops, Infinity]) {
+          const { bytes, aborted } = fetchFrom(log, next)
+          const cursor = cursorOver(bytes, { from: next, aborted })
+          for (let read = 0; read < stop && cursor.next(); read++) seen.push(cursor.record.offset)
+          assert.ok(cursor.nextOffset >= next)
+          next = cursor.nextOffset
+        }
+        assert.deepEqual(
+          seen,
+          visibleFrom(log, first, true).map(({ offset }) => offset),
+        )
+      }),
+    )
+  })
+
+  it('cut off at any place is read up to its last whole batch', () => {
+    fc.assert(
+      fc.property(logAndPlace, ([log, place]) => {
+        const { bytes, aborted } = fetchFrom(log, 0)
+        const length = Math.floor(place * bytes.length)
+        const { cursor, records, error } = readToError(bytes.subarray(0, length), { aborted })
+        assert.equal(error, null)
+        const all = visibleFrom(log, 0, true)
+        assert.deepEqual(records.map(asRead), all.slice(0, records.length).map(asWritten))
+        const nextRecord = all[records.length]
+        assert.ok(nextRecord === undefined || cursor.nextOffset <= nextRecord.offset)
+        if (cursor.truncatedFirstBatch !== null) assert.ok(cursor.truncatedFirstBatch.neededBytes > length)
+      }),
+    )
+  })
+})
+
+describe('a random log with damaged bytes', () => {
+  it('is read up to the damage, which CRCs reveal', () => {
+    fc.assert(
+      fc.property(logAndPlace, fc.integer({ min: 1, max: 255 }), ([log, place], mask) => {
+        const { bytes, aborted } = fetchFrom(log, 0)
+        damage(bytes, Math.floor(place * bytes.length), mask)
+        const { records, error } = readToError(bytes, { aborted, maxBatchBytes: MAX_BATCH_BYTES })
+        // A base offset is outside of its batch's CRC, as brokers fill it in: those bytes may move records.
+        if (error === null) return
+        assertClear(error)
+        const written = visibleFrom(log, 0, true).map(asWritten)
+        assert.ok(records.length <= written.length)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('gives records or a clear error, never a crash or a hang, even when the CRCs were made right again', () => {
+    fc.assert(
+      fc.property(
+        logAndPlace,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (random, hits) => {
+          const [log, place] = random
+          const batch = log.batches[Math.floor(place * log.batches.length)]!.bytes
+          for (const [at, mask] of hits) damage(batch, 17 + (at % (batch.length - 17)), mask)
+          if (batch[16] === 2) reseal(batch)
+          else resealMessage(batch)
+          const { bytes, aborted } = fetchFrom(log, 0)
+          const { cursor, records, error } = readToError(bytes, { aborted, maxBatchBytes: MAX_BATCH_BYTES })
+          if (error !== null) assertClear(error)
+          for (const record of records) readFields(record)
+          assertAscending(records, cursor.nextOffset)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('that is no log at all gives a clear error or nothing', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), noise => {
+        const { error } = readToError(Buffer.from(noise), { maxBatchBytes: MAX_BATCH_BYTES })
+        if (error !== null) assertClear(error)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+function offsetAt(log: RandomLog, place: number): number {
+  const first = log.batches[0]!.records[0]?.offset ?? 0
+  return first + Math.floor(place * (log.endOffset - first))
+}
+
+function asRead(record: LaneRecord<Buffer>): object {
+  const headers = Object.entries(record.headers).map(([name, value]) => [name, [value].flat()])
+  return {
+    ...picked(record),
+    offset: Number(record.offset),
+    headers: new Map(headers as [string, Buffer[]][]),
+  }
+}
+
+function asWritten(record: LogRecord): object {
+  const headers = new Map<string, Buffer[]>()
+  for (const [name, value] of record.headers ?? [])
+    headers.set(name, [...(headers.get(name) ?? []), value ?? Buffer.alloc(0)])
+  return { ...picked(record as Required<LogRecord>), offset: record.offset, headers }
+}
+
+function picked({
+  timestamp,
+  key,
+  value,
+}: {
+  timestamp: number
+  key: Buffer | null
+  value: Buffer | null
+}): object {
+  return { timestamp, key: key?.toString('hex') ?? null, value: value?.toString('hex') ?? null }
+}
+
+function damage(bytes: Buffer, at: number, mask: number): void {
+  bytes.writeUInt8(bytes[at]! ^ mask, at)
+}
+
+function assertClear(error: unknown): void {
+  assert.ok(error instanceof GroupError, `not a GroupError: ${String(error)}`)
+  assert.ok(DECODER_CODES.includes(error.code), error.code)
+  assert.equal(typeof error.details['offset'], 'number')
+}
+
+/** Reading any field gives it or a clear error. */
+function readFields(record: LaneRecord<Buffer>): void {
+  try {
+    assert.ok(record.size >= (record.key?.length ?? 0) + (record.value?.length ?? 0))
+    assert.ok(Object.keys(record.headers).length >= 0)
+  } catch (error) {
+    if (!(error instanceof GroupError)) throw error
+    assert.equal(error.code, 'BATCH_CORRUPT')
+  }
+}
+
+function assertAscending(records: readonly LaneRecord[], nextOffset: number): void {
+  let last = -1
+  for (const { offset } of records) {
+    assert.ok(Number(offset) > last)
+    last = Number(offset)
+  }
+  assert.ok(nextOffset > last)
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { GroupError } from '#src/shared/errors.js'
+import { LaneInbox } from '#src/worker/feed/lane-inbox.js'
+import { encodeBatch } from '../../../support/record-batches.ts'
+
+function inbox(position = 0): { inbox: LaneInbox; heard: string[] } {
+  const heard: string[] = []
+  const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
+  const listener = {
+    arrived: () => heard.push('arrived'),
+    changed: () => heard.push('changed'),
+    sawEnd: (offset: number) => heard.push(`end ${offset}`),
+  }
+  return { inbox: new LaneInbox({ lane, position, maxBatchBytes: 2 ** 20, listener }), heard }
+}
+
+function batch(...offsets: number[]): Buffer {
+  return encodeBatch({ records: offsets.map(offset => ({ offset, value: Buffer.alloc(100) })) })
+}
+
+describe('the inbox of a lane', () => {
+  it('moves its position behind the last whole batch, so that the next fetch can go out at once', () => {
+    const { inbox: box, heard } = inbox()
+    const whole = batch(0, 1, 2)
+    assert.equal(box.accept(Buffer.concat([whole, batch(3, 4).subarray(0, 70)]), 0, []), true)
+    assert.equal(box.position, 3)
+    assert.equal(box.bufferedBytes, whole.length)
+    assert.deepEqual(heard, ['changed', 'arrived'])
+  })
+
+  it('takes records that hold nothing new for nothing, so that nobody asks for them in a loop', () => {
+    const { inbox: box } = inbox(10)
+    assert.equal(box.accept(batch(3, 4, 5), 10, []), false)
+    assert.equal(box.accept(Buffer.alloc(0), 10, []), false)
+    assert.equal(box.isEmpty, true)
+    assert.equal(box.position, 10)
+  })
+
+  it('remembers how much it takes to get a batch that came cut, until it came whole', () => {
+    const { inbox: box } = inbox()
+    const whole = batch(0, 1, 2)
+    assert.equal(box.accept(whole.subarray(0, 80), 0, []), false)
+    assert.equal(box.neededBytes, whole.length)
+    assert.equal(box.accept(whole, 0, []), true)
+    assert.equal(box.neededBytes, 0)
+  })
+
+  it('asks for nothing behind damaged bytes', () => {
+    const { inbox: box } = inbox()
+    const damaged = batch(0)
+    damaged.writeInt32BE(-1, 8)
+    assert.equal(box.accept(damaged, 0, []), true)
+    assert.equal(box.isFetchable, false)
+    assert.equal(box.take()?.type, 'chunk')
+  })
+
+  it('rests after an error that may pass, longer each time, and opens again by itself', t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    t.mock.method(Math, 'random', () => 1)
+    const { inbox: box } = inbox()
+    box.setReachable(true)
+    for (const pauseMs of [50, 100, 200]) {
+      box.rest('moved')
+      assert.equal(box.isFetchable, false)
+      assert.equal(box.isInTrouble, true)
+      t.mock.timers.tick(pauseMs - 1)
+      assert.equal(box.isFetchable, false)
+      t.mock.timers.tick(1)
+      assert.equal(box.isFetchable, true)
+    }
+    box.answered(7)
+    box.rest('moved')
+    t.mock.timers.tick(50)
+    assert.equal(box.isFetchable, true)
+  })
+
+  it('hands out an error only behind what came before it, and nothing after it', () => {
+    const { inbox: box } = inbox()
+    box.accept(batch(0), 0, [])
+    box.fail(new GroupError('FETCH_REFUSED', 'no'))
+    assert.deepEqual([box.take()?.type, box.take()?.type, box.take()], ['chunk', 'failure', undefined])
+    assert.equal(box.isFetchable, false)
+  })
+
+  it('is not fetched for while it is paused, but keeps what it has and takes what is under way', () => {
+    const { inbox: box } = inbox()
+    box.setPaused(true)
+    assert.equal(box.isFetchable, false)
+    assert.equal(box.isOpen, true)
+    assert.equal(box.accept(batch(0), 0, []), true)
+    box.setPaused(false)
+    assert.equal(box.isFetchable, true)
+    assert.equal(box.isEmpty, false)
+  })
+
+  it('drops everything when it is closed, once', () => {
+    const { inbox: box, heard } = inbox()
+    box.accept(batch(0), 0, [])
+    box.close()
+    box.close()
+    assert.equal(box.bufferedBytes, 0)
+    assert.equal(box.take(), undefined)
+    assert.equal(box.isClosed, true)
+    assert.equal(heard.filter(what => what === 'changed').length, 2)
+  })
+})

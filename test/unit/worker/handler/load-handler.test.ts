@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { loadHandler } from '#src/worker/handler/load-handler.js'
+import { defineHandler } from '#src/handler.js'
+import { readHandlerExports } from '#src/worker/handler/handler-exports.js'
+import { rejection } from '../../../support/group-error.ts'
+
+const MODULES = new URL('../../../../../test/fixtures/handlers/modules/', import.meta.url)
+
+function load(file: string): ReturnType<typeof loadHandler> {
+  return loadHandler(new URL(file, MODULES).href)
+}
+
+async function refusal(file: string): Promise<string> {
+  const error = await rejection(load(file), 'HANDLER_MODULE_INVALID')
+  const path = fileURLToPath(new URL(file, MODULES))
+  assert.equal(error.details['path'], path)
+  assert.ok(error.message.startsWith(`handler module ${path} `), error.message)
+  return error.message.slice(`handler module ${path} `.length)
+}
+
+describe('loading a handler module', () => {
+  it('takes a default-exported function, whose values are buffers unless it says otherwise', async () => {
+    const handler = await load('function.mjs')
+    assert.equal(handler.handle.name, 'handle')
+    assert.equal(handler.decode, 'buffer')
+    assert.equal(handler.setup, undefined)
+  })
+
+  it('takes decode and hooks exported beside the function, and leaves other exports alone', async () => {
+    const { handle, decode, ...hooks } = await load('function-with-hooks.mjs')
+    assert.equal(typeof handle, 'function')
+    assert.equal(decode, 'json')
+    assert.deepEqual(Object.keys(hooks).sort(), ['claimed', 'released', 'setup', 'teardown'])
+  })
+
+  it('takes a default-exported object, with members of its own or exports beside it', async () => {
+    assert.equal(typeof (await load('object.mjs')).decode, 'function')
+    assert.equal((await load('object-and-exports.mjs')).decode, 'string')
+  })
+
+  it('takes what defineHandler made', () => {
+    const setup = (): void => {}
+    const handler = readHandlerExports(
+      { default: defineHandler({ handle() {}, setup, decode: 'json' }) },
+      'x',
+    )
+    assert.equal(handler.setup, setup)
+    assert.equal(handler.decode, 'json')
+  })
+
+  it('takes CommonJS: a function, an object, and what a compiler makes of ES modules', async () => {
+    for (const file of ['function.cjs', 'object.cjs', 'compiled.cjs', 'compiled-object.cjs'])
+      assert.equal(typeof (await load(file)).handle, 'function', file)
+    assert.equal((await load('function.cjs')).decode, 'msgpack')
+    assert.equal((await load('function.cjs')).setup?.length, 0)
+    assert.equal((await load('object.cjs')).released?.name, 'released')
+    assert.equal((await load('compiled.cjs')).decode, 'json')
+    assert.equal((await load('compiled.cjs')).claimed?.length, 0)
+    assert.equal((await load('compiled-object.cjs')).decode, 'json')
+  })
+
+  it('takes parameters behind a question mark', async () => {
+    assert.equal(typeof (await load('function.mjs?a=1')).handle, 'function')
+  })
+})
+
+describe('refusing a handler module', () => {
+  it('says that the file is missing, or is a directory', async () => {
+    assert.equal(await refusal('not-there.mjs'), 'does not exist')
+    assert.match(await refusal('../modules'), /^is a directory/)
+  })
+
+  it('names the file and line of a syntax error', async () => {
+    for (const file of ['syntax-error.mjs', 'syntax-error.cjs']) {
+      const message = await refusal(file)
+      assert.match(message, /^does not parse: Unexpected token '}'/)
+      assert.ok(message.includes(`${file}:3`), message)
+    }
+  })
+
+  it('says when the syntax error may be in a module that it imports', async () => {
+    assert.match(
+      await refusal('imports-syntax-error.mjs'),
+      /imports-syntax-error\.mjs or a module it imports/,
+    )
+  })
+
+  it('tells what it threw while it was loaded, also when that is a missing import', async () => {
+    assert.equal(await refusal('throws.mjs'), 'threw while it was loaded: no database today')
+    assert.match(await refusal('imports-missing.mjs'), /Cannot find module '.*not-there\.mjs'/)
+  })
+
+  it('asks for TypeScript to be compiled, unless this Node strips types by itself', async () => {
+    const { typescript } = process.features as { typescript?: unknown }
+    if (typescript === 'strip' || typescript === 'transform')
+      assert.equal(typeof (await load('typescript.ts')).handle, 'function')
+    else assert.match(await refusal('typescript.ts'), /compile it to JavaScript first$/)
+  })
+
+  it('names what it found in the place of a handler', async () => {
+    assert.match(await refusal('no-default.mjs'), /it exports 'nothing' but no default; export a function as/)
+    assert.match(await refusal('named-handle.mjs'), /it exports 'handle' but no default/)
+    assert.match(await refusal('empty.mjs'), /it exports nothing/)
+    assert.match(await refusal('number.mjs'), /its default export is a number/)
+    assert.match(await refusal('object-without-handle.mjs'), /is an object with 'handel', 'decode'/)
+  })
+
+  it('names an unknown decoder and those there are', async () => {
+    const known = "'buffer', 'string', 'json', 'msgpack' or a function"
+    assert.equal(await refusal('bad-decode.mjs'), `exports 'decode' as 'yaml'; it must be one of ${known}`)
+    assert.equal(
+      await refusal('bad-decode-type.mjs'),
+      `exports 'decode' as a number; it must be one of ${known}`,
+    )
+  })
+
+  it('names a hook that is not a function', async () => {
+    assert.equal(await refusal('bad-setup.mjs'), "exports 'setup' as a string; it must be a function")
+    assert.equal(await refusal('bad-claimed.mjs'), "exports 'claimed' as a boolean; it must be a function")
+  })
+
+  it('does not choose between two different exports of the same name', async () => {
+    assert.match(await refusal('twice.mjs'), /^exports 'decode' twice/)
+  })
+
+  it('does not ignore exports that later versions will run', async () => {
+    assert.match(
+      await refusal('handle-batch.mjs'),
+      /^exports 'handleBatch', which is not available in this version/,
+    )
+    assert.match(await refusal('retry.mjs'), /^exports 'retry', which is not available in this version/)
+  })
+})

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { afterEach, describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { monotonicMs, wallMs } from '#src/shared/clock.js'
+import { GroupMemory } from '#src/shared/memory/group-memory.js'
+import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
+import { RecordLoop, type LoopLane } from '#src/worker/record-loop.js'
+import type { TakeResult } from '#src/worker/record-taker.js'
+import { eventually } from '../../support/eventually.ts'
+
+/** A lane of so many records, each of which burns so much time. */
+class ScriptedLane implements LoopLane {
+  readonly taken: number[] = []
+  awaitingSinceMs: number | null = null
+  isHeld = false
+  readonly #group: GroupMemory
+  readonly #burnMs: number
+  left: number
+
+  constructor(group: GroupMemory, records: number, burnMs = 0) {
+    this.#group = group
+    this.left = records
+    this.#burnMs = burnMs
+  }
+
+  get canTake(): boolean {
+    return this.left > 0
+  }
+
+  take(untilMs: number): TakeResult {
+    do {
+      if (this.#group.mustNotStart) return 'held'
+      const atMs = monotonicMs()
+      this.taken.push(atMs)
+      this.left -= 1
+      while (monotonicMs() < atMs + this.#burnMs);
+      if (this.left === 0) return 'empty'
+    } while (monotonicMs() < untilMs)
+    return 'more'
+  }
+
+  setHeld(isHeld: boolean): void {
+    this.isHeld = isHeld
+  }
+}
+
+describe('the record loop', () => {
+  const loops: RecordLoop[] = []
+  afterEach(() => loops.splice(0).forEach(loop => loop.stop()))
+
+  function loopWith(
+    group: GroupMemory,
+    ...lanes: ScriptedLane[]
+  ): { loop: RecordLoop; memory: WorkerMemory } {
+    const memory = new WorkerMemory()
+    const loop = new RecordLoop(group, memory)
+    loops.push(loop)
+    for (const lane of lanes) loop.add(lane)
+    return { loop, memory }
+  }
+
+  function leased(): GroupMemory {
+    const group = new GroupMemory()
+    group.renewLease({ monoMs: monotonicMs() + 60_000, wallMs: wallMs() + 60_000 })
+    return group
+  }
+
+  it('works off what there is and then rests', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 1000)
+    const { loop, memory } = loopWith(group, lane)
+    loop.wake()
+    await eventually(() => lane.left === 0, { intervalMs: 1 })
+    const { loopTurns } = memory.read()
+    await nextTurn()
+    await nextTurn()
+    assert.equal(memory.read().loopTurns, loopTurns)
+    assert.equal(memory.read().running, false)
+  })
+
+  it('gives the event loop a turn every few milliseconds, so that a timer is not late by more than one record', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 200, 0.5)
+    const { loop } = loopWith(group, lane)
+    loop.wake()
+    const lateMs: number[] = []
+    let dueMs = monotonicMs() + 5
+    while (lane.left > 0) {
+      await new Promise(resolve => setTimeout(resolve, 5))
+      lateMs.push(monotonicMs() - dueMs)
+      dueMs = monotonicMs() + 5
+    }
+    lateMs.sort((a, b) => a - b)
+    assert.ok(lateMs[Math.floor(lateMs.length / 2)]! < 10, `median lateness ${lateMs.join(' ')}`)
+  })
+
+  it('serves its lanes in turn, however much each of them has', async () => {
+    const group = leased()
+    const lanes = [1, 2, 3].map(() => new ScriptedLane(group, 40, 0.4))
+    const { loop } = loopWith(group, ...lanes)
+    loop.wake()
+    await eventually(() => lanes.every(lane => lane.left === 0), { intervalMs: 1 })
+    const thirdStart = Math.min(...lanes[2]!.taken)
+    assert.ok(lanes[0]!.taken.filter(atMs => atMs < thirdStart).length < 10)
+    const ends = lanes.map(lane => lane.taken.at(-1)!)
+    assert.ok(Math.max(...ends) - Math.min(...ends) < 10, `they end together: ${ends.join(' ')}`)
+  })
+
+  it('takes nothing while the lease is over, says so of the lanes that wait, and goes on when it holds again', async () => {
+    const group = leased()
+    const busy = new ScriptedLane(group, 10)
+    const empty = new ScriptedLane(group, 0)
+    const { loop } = loopWith(group, busy, empty)
+    group.endLease()
+    loop.wake()
+    await eventually(() => busy.isHeld, { intervalMs: 1 })
+    assert.equal(empty.isHeld, false)
+    assert.equal(busy.taken.length, 0)
+    group.renewLease({ monoMs: monotonicMs() + 60_000, wallMs: wallMs() + 60_000 })
+    await eventually(() => busy.left === 0, { intervalMs: 1 })
+    assert.equal(busy.isHeld, false)
+  })
+
+  it('rests for good once the group is being stopped', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 10)
+    const { loop, memory } = loopWith(group, lane)
+    group.requestStop()
+    loop.wake()
+    await eventually(() => memory.read().loopTurns === 1, { intervalMs: 1 })
+    assert.equal(lane.taken.length, 0)
+    await nextTurn()
+    assert.equal(memory.read().loopTurns, 1)
+  })
+
+  it('goes on with a lane at once when its promise was short, without a turn for each record', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 100)
+    lane.take = function (): TakeResult {
+      this.taken.push(monotonicMs())
+      this.left -= 1
+      void Promise.resolve().then(() => (this.left > 0 ? loop.goOn(this) : undefined))
+      return 'awaiting'
+    }
+    const { loop, memory } = loopWith(group, lane)
+    loop.wake()
+    await eventually(() => lane.left === 0, { intervalMs: 1 })
+    assert.ok(memory.read().loopTurns < 20, `${memory.read().loopTurns} turns`)
+  })
+
+  it('shows since when the oldest async handler runs', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 1)
+    const { loop, memory } = loopWith(group, lane)
+    lane.awaitingSinceMs = monotonicMs() - 5000
+    loop.wake()
+    await eventually(() => lane.left === 0, { intervalMs: 1 })
+    assert.equal(memory.read().running, true)
+    assert.ok(Math.abs(memory.read().runningSinceMs - lane.awaitingSinceMs) < 1)
+  })
+
+  it('runs nothing after it was stopped, and may be stopped twice', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 10)
+    const { loop } = loopWith(group, lane)
+    loop.wake()
+    loop.stop()
+    loop.stop()
+    loop.wake()
+    await nextTurn()
+    assert.equal(lane.taken.length, 0)
+  })
+})

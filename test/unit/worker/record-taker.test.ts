@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { HandlerContext } from '#src/handler.js'
+import { monotonicMs, wallMs } from '#src/shared/clock.js'
+import { GroupMemory } from '#src/shared/memory/group-memory.js'
+import { LaneMemory } from '#src/shared/memory/lane-memory.js'
+import { RecordCursor } from '#src/worker/decode/record-cursor.js'
+import { LaneInbox } from '#src/worker/feed/lane-inbox.js'
+import type { LaneRecord } from '#src/worker/record.js'
+import { RecordTaker } from '#src/worker/record-taker.js'
+import { GroupError } from '#src/shared/errors.js'
+import { encodeBatch, encodeMarker } from '../../support/record-batches.ts'
+
+const LIMITS = { maxBatchBytes: 2 ** 20, readCommitted: true }
+const LONG_MS = 60_000
+
+class Bench {
+  readonly group = new GroupMemory()
+  readonly memory = LaneMemory.create(0)
+  readonly heard: string[] = []
+  readonly handled: number[] = []
+  readonly inbox: LaneInbox
+  readonly taker: RecordTaker
+  /** Told the offset; what it returns or throws is the handler's. */
+  handler: (offset: number) => unknown = () => {}
+
+  constructor() {
+    this.renewLease()
+    const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
+    const listener = { arrived() {}, changed() {}, sawEnd() {} }
+    this.inbox = new LaneInbox({ lane, position: 0, maxBatchBytes: LIMITS.maxBatchBytes, listener })
+    this.taker = new RecordTaker({
+      group: this.group,
+      memory: this.memory,
+      inbox: this.inbox,
+      cursor: new RecordCursor(LIMITS),
+      origin: { topic: 't', partition: 0, decode: bytes => bytes.toString() },
+      handle: (record: LaneRecord) => {
+        this.handled.push(Number(record.offset))
+        return this.handler(Number(record.offset))
+      },
+      context: {} as HandlerContext,
+      listener: {
+        settled: () => this.heard.push('settled'),
+        handlerFailed: (offset, thrown) => this.heard.push(`failed ${offset} ${String(thrown)}`),
+        feedFailed: thrown => this.heard.push(`feed ${String(thrown)}`),
+      },
+    })
+  }
+
+  renewLease(durationMs = LONG_MS): void {
+    this.group.renewLease({ monoMs: monotonicMs() + durationMs, wallMs: wallMs() + durationMs })
+  }
+
+  fetched(offsets: readonly number[], more: { lastOffset?: number } = {}): void {
+    const records = offsets.map(offset => ({ offset, value: Buffer.from(`value ${offset}`) }))
+    this.inbox.accept(encodeBatch({ records, ...more }), this.inbox.position, [])
+  }
+
+  take(forMs = LONG_MS): ReturnType<RecordTaker['take']> {
+    return this.taker.take(monotonicMs() + forMs)
+  }
+}
+
+describe('taking records with a sync handler', () => {
+  it('finishes each before the next one starts, as the floor shows', () => {
+    const bench = new Bench()
+    const floors: number[] = []
+    bench.handler = () => floors.push(bench.memory.floor)
+    bench.fetched([0, 1, 2])
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [0, 1, 2])
+    assert.deepEqual(floors, [0, 1, 2])
+    assert.equal(bench.memory.floor, 3)
+    assert.equal(bench.memory.handled, 3)
+    assert.equal(bench.memory.read().inHand, false)
+  })
+
+  it('ends at the end of the partition, behind records that are compacted away, hidden or control', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1], { lastOffset: 9 })
+    const hidden = encodeBatch({ records: [{ offset: 10 }, { offset: 11 }], transactionOf: 7n })
+    const marker = encodeMarker(12, 7n, 'abort')
+    bench.inbox.accept(Buffer.concat([hidden, marker]), 10, [{ producerId: 7n, firstOffset: 10 }])
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [0, 1])
+    assert.equal(bench.memory.floor, 13)
+  })
+
+  it('skips what was handled before, when its batch had to be fetched again', () => {
+    const bench = new Bench()
+    const batch = encodeBatch({ records: [0, 1, 2, 3].map(offset => ({ offset })) })
+    bench.inbox.accept(batch, 2, [])
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [2, 3])
+  })
+
+  it('returns when its time is up, and goes on where it was', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1, 2])
+    bench.handler = () => burn(2)
+    assert.equal(bench.take(1), 'more')
+    assert.deepEqual(bench.handled, [0])
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [0, 1, 2])
+  })
+
+  it('stops at the record whose handler throws, with the floor at it', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1, 2])
+    bench.handler = offset => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- users may
+      if (offset === 1) throw 'no error object'
+    }
+    assert.equal(bench.take(), 'failed')
+    assert.deepEqual(bench.heard, ['failed 1 no error object'])
+    assert.equal(bench.memory.floor, 1)
+    assert.equal(bench.memory.handled, 1)
+  })
+
+  it('meets what the fetch met, after everything before it', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    bench.inbox.fail(new GroupError('FETCH_REFUSED', 'refused'))
+    assert.equal(bench.take(), 'failed')
+    assert.deepEqual(bench.handled, [0, 1])
+    assert.deepEqual(bench.heard, ['feed GroupError: refused'])
+    assert.equal(bench.memory.floor, 2)
+  })
+
+  it('handles what is good before a damaged batch, and nothing behind it', () => {
+    const bench = new Bench()
+    const damaged = encodeBatch({ records: [{ offset: 2, value: Buffer.from('x') }] })
+    damaged[damaged.length - 2]! ^= 1
+    const good = encodeBatch({ records: [{ offset: 0 }, { offset: 1 }] })
+    const behind = encodeBatch({ records: [{ offset: 3 }] })
+    bench.inbox.accept(Buffer.concat([good, damaged, behind]), 0, [])
+    assert.equal(bench.take(), 'failed')
+    assert.deepEqual(bench.handled, [0, 1])
+    assert.equal(bench.memory.floor, 2)
+    assert.match(bench.heard[0]!, /damaged: its CRC/)
+  })
+
+  it('jumps over what is gone from the log', () => {
+    const bench = new Bench()
+    bench.fetched([0])
+    bench.inbox.ask()
+    bench.inbox.jumpTo(100)
+    bench.fetched([100])
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [0, 100])
+    assert.equal(bench.memory.floor, 101)
+  })
+
+  it('keeps the bytes of a chunk on the account until the last record of it is finished', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    const bytes = bench.inbox.bufferedBytes
+    bench.handler = () => {
+      assert.equal(bench.inbox.bufferedBytes, bytes)
+    }
+    assert.equal(bench.take(), 'empty')
+    assert.equal(bench.inbox.bufferedBytes, 0)
+  })
+})
+
+describe('taking records with an async handler', () => {
+  it('starts the next one only when the promise is done', async () => {
+    const bench = new Bench()
+    let resolve = (): void => {}
+    bench.fetched([0, 1])
+    bench.handler = () => new Promise<void>(done => (resolve = done))
+    assert.equal(bench.take(), 'awaiting')
+    assert.deepEqual(bench.handled, [0])
+    assert.equal(bench.memory.read().inHand, true)
+    assert.ok(bench.taker.awaitingSinceMs! <= monotonicMs())
+    resolve()
+    await nextTurn()
+    assert.deepEqual(bench.heard, ['settled'])
+    assert.equal(bench.memory.floor, 1)
+    assert.equal(bench.memory.read().inHand, false)
+    assert.equal(bench.take(), 'awaiting')
+    assert.deepEqual(bench.handled, [0, 1])
+  })
+
+  it('stops at the record whose promise rejects', async () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    bench.handler = () => Promise.reject(new Error('later'))
+    assert.equal(bench.take(), 'awaiting')
+    await nextTurn()
+    assert.deepEqual(bench.heard, ['failed 0 Error: later', 'settled'])
+    assert.equal(bench.memory.floor, 0)
+  })
+
+  it('awaits whatever has a then, and survives one that throws', async () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    const thenables = [
+      { then: (done: () => void) => done() },
+      {
+        get then(): never {
+          throw new Error('trap')
+        },
+      },
+    ]
+    bench.handler = offset => thenables[offset]
+    assert.equal(bench.take(), 'awaiting')
+    await nextTurn()
+    assert.equal(bench.memory.floor, 1)
+    assert.equal(bench.take(), 'failed')
+    assert.equal(bench.heard.at(-1), 'failed 1 Error: trap')
+  })
+})
+
+describe('the lease of a lane', () => {
+  it('is looked at before the first record', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    bench.renewLease(-1)
+    assert.equal(bench.take(), 'held')
+    assert.deepEqual(bench.handled, [])
+    bench.renewLease()
+    assert.equal(bench.take(), 'empty')
+    assert.deepEqual(bench.handled, [0, 1])
+  })
+
+  it('ends the taking within a record when the coordinator says so', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1, 2, 3])
+    bench.handler = offset => {
+      if (offset === 1) bench.group.endLease()
+    }
+    assert.equal(bench.take(), 'held')
+    assert.deepEqual(bench.handled, [0, 1])
+    assert.equal(bench.memory.floor, 2)
+  })
+
+  it('ends it by the clock alone, before the next slow record', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1, 2, 3, 4, 5])
+    bench.renewLease(20)
+    bench.handler = () => burn(8)
+    assert.equal(bench.take(), 'held')
+    assert.ok(bench.handled.length <= 3, `${bench.handled.length} started`)
+  })
+
+  it('lets fast records run on for no more than a stride after a freeze', () => {
+    const bench = new Bench()
+    const offsets = Array.from({ length: 1000 }, (_, offset) => offset)
+    bench.fetched(offsets)
+    bench.renewLease(50)
+    let startedAfter = 0
+    bench.handler = offset => {
+      if (offset === 500) burn(60) // stands for the freeze: the record in hand is the only one that may outlast the lease
+      if (offset > 500) startedAfter += 1
+    }
+    assert.equal(bench.take(), 'held')
+    assert.ok(startedAfter <= 16, `${startedAfter} started`)
+  })
+
+  it('ends with a stop of the group, too', () => {
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    bench.group.requestStop()
+    assert.equal(bench.take(), 'held')
+    assert.deepEqual(bench.handled, [])
+  })
+
+  it('is looked at again behind a batch that may have taken long to decompress', () => {
+    const bench = new Bench()
+    const offsets = Array.from({ length: 100 }, (_, offset) => offset)
+    bench.fetched(offsets)
+    bench.handler = offset => {
+      if (offset === 99) bench.group.renewLease({ monoMs: 0, wallMs: 0 })
+    }
+    bench.fetched([100])
+    assert.equal(bench.take(), 'held')
+    assert.equal(bench.handled.at(-1), 99)
+  })
+})
+
+function burn(ms: number): void {
+  for (const end = monotonicMs() + ms; monotonicMs() < end;);
+}
