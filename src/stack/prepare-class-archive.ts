@@ -16,8 +16,9 @@ export async function prepareClassArchive(onProgress: (text: string) => void): P
   const written = `${target}.${process.pid}`
   const stack = await startStack({ brokerJavaFlags: [`-XX:ArchiveClassesAtExit=${written}`], onProgress })
   try {
-    await stack.brokerProcess(0).stop()
-    if (await exists(written)) await rename(written, target) // a Java without this ability has written nothing
+    const end = await stack.brokerProcess(0).stop()
+    // A killed Java has written half of it, and one without this ability nothing.
+    if (end === 'ended' && (await exists(written))) await rename(written, target)
   } finally {
     await stack.stop()
     await rm(written, { force: true })

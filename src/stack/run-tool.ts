@@ -11,9 +11,13 @@ export interface ToolResult {
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024
 
 /** Runs a program to its end. Never rejects: a missing program and a failing one are results. */
-export function runTool(command: string, args: readonly string[]): Promise<ToolResult> {
+export function runTool(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string } = {},
+): Promise<ToolResult> {
   return new Promise(resolve => {
-    execFile(command, args, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
+    execFile(command, args, { ...options, maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       const found = (error as NodeJS.ErrnoException | null)?.code !== 'ENOENT'
       const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
       resolve({ found, exitCode, output: `${stdout}${stderr}` })

@@ -79,8 +79,10 @@ export class ServerProcess {
   }
 
   /** SIGTERM; SIGKILL when it has not ended in time. A frozen server is thawed first. */
-  async stop(): Promise<void> {
-    if (!(await this.#endWith('SIGTERM'))) await this.#endWith('SIGKILL')
+  async stop(): Promise<'ended' | 'killed'> {
+    if (await this.#endWith('SIGTERM')) return 'ended'
+    await this.#endWith('SIGKILL')
+    return 'killed'
   }
 
   /** SIGKILL, also while frozen. */
