@@ -2,12 +2,13 @@ import { monotonicMs, wallMs } from '../../../shared/clock.ts'
 import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { MemberDescription } from '../group-storage.ts'
+import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { encodeMember } from './formats.ts'
 import { isOurs, removeOurs } from './own-nodes.ts'
 import type { GroupPaths } from './paths.ts'
 import { after, firstOf, Latch, type Subscribe } from './wait.ts'
-import { sessionName, type Znode } from './znode.ts'
+import { ANY_VERSION, sessionName, type Znode } from './znode.ts'
 
 /**
  * Two ticks of a server with default settings. A server ends sessions a tick late and may see ours a tick early; by
@@ -21,7 +22,9 @@ export class Membership {
   readonly #member: MemberDescription
   readonly #logger: Logger
   readonly #sessionChanged: Subscribe
-  #version = 0
+  /** Fires when something happens to the node. */
+  readonly #touched = new Latch()
+  #version: number | null = null
   #waitUntilMs: number | null = null
   #repair: Promise<void> | null = null
 
@@ -37,22 +40,29 @@ export class Membership {
    * predecessor's, so it is waited for as long as a dead session can last. MEMBER_ID_TAKEN if it stays.
    */
   async register(client: ZooKeeperClient, signal: AbortSignal): Promise<void> {
-    const changed = new Latch()
-    const unlisten = client.onNodeEvent(this.#path, () => changed.fire())
+    this.#version = null
+    const unlisten = client.onNodeEvent(this.#path, () => this.#touched.fire())
     try {
-      while (!(await this.#tryRegister(client, changed))) {
-        const leftMs = this.#waitUntilMs === null ? 0 : this.#waitUntilMs - monotonicMs()
-        if (leftMs > 0) await firstOf([changed.subscribe, this.#sessionChanged, after(leftMs)], signal)
+      for (;;) {
+        const holder = await this.#write(client)
+        if (holder === null) return
+        const leftMs = await this.#patienceWith(holder, client)
+        if (leftMs > 0) await firstOf([this.#touched.subscribe, this.#sessionChanged, after(leftMs)], signal)
       }
-    } finally {
+    } catch (error) {
       unlisten()
+      throw error
     }
   }
 
-  /** The check-only transaction that keeps the session and proves that this member is still registered. */
+  /**
+   * The check-only transaction that keeps the session and proves that the node is there. It would not notice a node
+   * of somebody else with the same version: events of the node do.
+   */
   async heartbeat(client: ZooKeeperClient): Promise<void> {
-    const result = await client.multi([{ type: 'check', path: this.#path, version: this.#version }], true)
-    if (result.committed) return
+    const ops = [{ type: 'check', path: this.#path, version: this.#version ?? ANY_VERSION } as const]
+    const isThere = (await client.multi(ops, true)).committed
+    if (isThere && !this.#touched.fired) return
     this.#repair ??= this.#registerAgain(client).finally(() => (this.#repair = null))
     await this.#repair
   }
@@ -61,49 +71,55 @@ export class Membership {
     await removeOurs(client, this.#path)
   }
 
-  async #tryRegister(client: ZooKeeperClient, changed: Latch): Promise<boolean> {
-    changed.reset()
-    if (await client.create(this.#path, this.#data(), 'ephemeral')) {
-      this.#version = 0
-      return true
+  /** Makes the node ours, in one round trip, and watches it. Answers the node if it is somebody else's. */
+  async #write(client: ZooKeeperClient): Promise<Znode | null> {
+    for (;;) {
+      this.#touched.reset()
+      const [isNew, node] = await Promise.all([
+        client.create(this.#path, this.#data(), 'ephemeral'),
+        client.getData(this.#path, true),
+      ])
+      if (node === null) continue // it has just gone: try again at once
+      if (node.stat.ephemeralOwner !== client.sessionId) return node
+      if (isNew) this.#version = node.stat.version
+      if (node.stat.version === this.#version || (await this.#overwrite(client, node))) return null
     }
-    const holder = await client.getData(this.#path, true)
-    if (holder === null) return false // it has just gone: try again at once
-    if (holder.stat.ephemeralOwner === client.sessionId) return this.#adopt(client, holder)
-    if (isOurs(client, holder.stat.ephemeralOwner)) await removeOurs(client, this.#path)
-    else this.#waitFor(client, holder)
-    return false
   }
 
-  /** The node is ours already: the answer to its creation was lost with a connection, or others wrote to it. */
-  async #adopt(client: ZooKeeperClient, node: Znode): Promise<true> {
-    this.#version = await client.setData(this.#path, this.#data(), node.stat.version)
-    return true
+  /** The node is ours already: the answer to its creation was lost with a connection, or somebody wrote to it. */
+  async #overwrite(client: ZooKeeperClient, { stat }: Znode): Promise<boolean> {
+    try {
+      this.#version = await client.setData(this.#path, this.#data(), stat.version)
+      return true
+    } catch (error) {
+      if (answeredWith(error, 'BAD_VERSION', 'NO_NODE')) return false // changed once more in between
+      throw error
+    }
   }
 
-  #waitFor(client: ZooKeeperClient, holder: Znode): void {
+  /** How much longer to wait for the holder of the id; 0 to try again at once. MEMBER_ID_TAKEN when it was long enough. */
+  async #patienceWith(holder: Znode, client: ZooKeeperClient): Promise<number> {
+    if (isOurs(client, holder.stat.ephemeralOwner)) {
+      await removeOurs(client, this.#path)
+      return 0
+    }
     const nowMs = monotonicMs()
-    if (this.#waitUntilMs === null) {
-      const patienceMs = client.sessionTimeoutMs + Math.min(DEFAULT_TWO_TICKS_MS, client.sessionTimeoutMs)
-      this.#waitUntilMs = nowMs + patienceMs
-      const fields = { path: this.#path, session: sessionName(holder.stat.ephemeralOwner), patienceMs }
-      this.#logger.warn(fields, 'memberId is in use, waiting for an earlier holder to go')
-    } else if (nowMs >= this.#waitUntilMs) throw this.#taken(holder)
+    this.#waitUntilMs ??= this.#startPatience(holder, client.sessionTimeoutMs) + nowMs
+    if (nowMs >= this.#waitUntilMs) throw this.#taken(holder)
+    return this.#waitUntilMs - nowMs
+  }
+
+  #startPatience(holder: Znode, sessionTimeoutMs: number): number {
+    const patienceMs = sessionTimeoutMs + Math.min(DEFAULT_TWO_TICKS_MS, sessionTimeoutMs)
+    const fields = { path: this.#path, session: sessionName(holder.stat.ephemeralOwner), patienceMs }
+    this.#logger.warn(fields, 'memberId is in use, waiting for an earlier holder to go')
+    return patienceMs
   }
 
   async #registerAgain(client: ZooKeeperClient): Promise<void> {
-    this.#logger.warn(
-      { path: this.#path },
-      'id node was changed or deleted by somebody else, writing it again',
-    )
-    if (await client.create(this.#path, this.#data(), 'ephemeral')) {
-      this.#version = 0
-      return
-    }
-    const holder = await client.getData(this.#path)
-    if (holder === null) return // it has just gone: the next heartbeat finds out and comes here again
-    if (holder.stat.ephemeralOwner !== client.sessionId) throw this.#taken(holder)
-    await this.#adopt(client, holder)
+    this.#logger.info({ path: this.#path }, 'something happened to the id node, making sure that it is ours')
+    const holder = await this.#write(client)
+    if (holder !== null) throw this.#taken(holder)
   }
 
   #taken(holder: Znode): GroupError {

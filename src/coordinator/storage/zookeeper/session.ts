@@ -124,9 +124,9 @@ export class Session {
 
   /** From now on the session is kept alive by this write, and the lease counts. */
   startHeartbeat(heartbeat: Heartbeat): void {
-    this.stopHeartbeat()
+    clearInterval(this.#heartbeatTimer)
     this.#heartbeat = heartbeat
-    this.#lease.resume()
+    this.#lease.resume() // from the newest write so far: what made the member one
     this.#heartbeatTimer = setInterval(() => this.#beat(), this.timeoutMs / HEARTBEATS_PER_TIMEOUT)
   }
 
