@@ -2,8 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isGroupError, type ErrorCode } from '#src/shared/errors.js'
 import { eventually } from '../support/eventually.ts'
+import { rejection } from '../support/group-error.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { joinedProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
+
+failOnLeaks()
+
+const SESSION_MS = 2_000
+const LEASE_MS = (SESSION_MS * 2) / 3
 
 function withCode(code: ErrorCode): (error: unknown) => boolean {
   return error => isGroupError(error, code)
@@ -176,4 +183,25 @@ describe('two members never hold the same claim', () => {
     assert.equal(second.storage.sessionState, 'closed')
     await second.storage.leave()
   })
+
+  it('nothing is committed while the lease is over, although the session lives', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t, { sessionTimeoutMs: SESSION_MS })
+    const group = `/consumers/${probe.groupId}`
+    const claim = await probe.claim(0)
+    block(LEASE_MS + 50) // as long as this process stood still, it cannot have renewed anything
+    const refused = await rejection(probe.storage.commit(claim, 1), 'LEASE_OVER')
+    assert.equal(refused.retryable, true)
+    await rejection(probe.storage.release(claim, 1), 'LEASE_OVER')
+    assert.equal(await view.read(`${group}/offsets/t/0`), undefined)
+    await probe.told('leaseOver')
+    const leases = probe.leases.length
+    await eventually(() => probe.leases.length > leases)
+    await probe.storage.commit(claim, 1)
+    assert.deepEqual(probe.events, ['leaseOver'])
+  })
 })
+
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { isGroupError } from '#src/shared/errors.js'
+import { failOnLeaks } from '../support/leaks.ts'
 import { joinedProbe, openProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
+
+failOnLeaks()
 
 const PERSISTENT = '0000000000000000'
 

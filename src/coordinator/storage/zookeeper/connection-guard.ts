@@ -1,10 +1,10 @@
 import { Backoff } from '../../../shared/backoff.ts'
-import { monotonicMs } from '../../../shared/clock.ts'
 import { toError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
 import { PatientTimer } from './patient-timer.ts'
+import { SilenceWatch } from './silence-watch.ts'
 import { shuffled, type ServerAddress } from './server-address.ts'
 
 const RECONNECT_BACKOFF = { initialMs: 50, maxMs: 1_000 } as const
@@ -41,14 +41,13 @@ export class ConnectionGuard {
   readonly #splitter = new FrameSplitter()
   readonly #backoff = new Backoff(RECONNECT_BACKOFF)
   readonly #handshake = new PatientTimer(() => this.drop('no answer to the handshake in time'))
-  readonly #silence = new PatientTimer(() => this.#judgeSilence())
+  readonly #silence = new SilenceWatch(() => this.drop('the server has been silent for too long'))
   readonly #deliver: (frame: Buffer) => void
   readonly #onClosed: () => void
   #connectTimer: NodeJS.Timeout | undefined
   #nextServer = 0
   /** Since a server last answered a call or a ping. */
   #attempts = 0
-  #lastFrameMs = 0
   #ended = false
   #lastTrouble = 'no connection was tried yet'
   #unknownCode: number | null = null
@@ -119,7 +118,7 @@ export class ConnectionGuard {
     try {
       const socket = this.#manager.socket
       for (const frame of this.#splitter.push(bytes)) {
-        this.#lastFrameMs = monotonicMs()
+        this.#silence.heard()
         this.#handle(frame)
         if (this.#ended || socket?.destroyed === true) return // what else came belongs to a connection that is given up
       }
@@ -143,7 +142,7 @@ export class ConnectionGuard {
     this.#lastTrouble = 'the server closed the connection'
     this.#deliver(frame)
     this.#handshake.clear()
-    this.#watchSilence()
+    if (!this.#ended) this.#silence.begin(this.#manager.sessionTimeout * READ_TIMEOUT_SHARE)
   }
 
   #handshakeFault(frame: Buffer): string | null {
@@ -184,22 +183,9 @@ export class ConnectionGuard {
     this.#onClosed()
   }
 
-  #watchSilence(): void {
-    if (!this.#ended) this.#silence.arm(this.#silenceLeftMs())
-  }
-
-  #judgeSilence(): void {
-    if (this.#silenceLeftMs() > 0) this.#watchSilence()
-    else this.drop('the server has been silent for too long')
-  }
-
-  #silenceLeftMs(): number {
-    return this.#lastFrameMs + this.#manager.sessionTimeout * READ_TIMEOUT_SHARE - monotonicMs()
-  }
-
   #clearTimers(): void {
     this.#handshake.clear()
-    this.#silence.clear()
+    this.#silence.end()
   }
 
   #note(trouble: string): void {

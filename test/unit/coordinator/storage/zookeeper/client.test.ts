@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { isGroupError, type ErrorCode } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { ZooKeeperClient } from '#src/coordinator/storage/zookeeper/client.js'
 import { hasEnded } from '#src/coordinator/storage/zookeeper/ended-sessions.js'
 import { atEnd, type Owner } from '../../../../support/cleanup.ts'
+import { failOnLeaks } from '../../../../support/leaks.ts'
 import { eventually } from '../../../../support/eventually.ts'
 import {
   checksPassed,
@@ -19,6 +21,8 @@ import {
   SESSION_ID,
   type Script,
 } from '../../../../support/fake-zookeeper.ts'
+
+failOnLeaks()
 
 const TIMEOUT_MS = 900
 const CLOSE_MS = 300
@@ -104,6 +108,16 @@ describe('the ZooKeeper client', () => {
     assert.equal(fake.connections.length, 1)
   })
 
+  it('lets a server answer after it stood still itself and asked nothing (Z1)', async t => {
+    const { fake, events } = await connectedClientOf(t)
+    await eventually(() => fake.received(OP.ping).length > 0, { message: 'a ping' })
+    await setImmediate() // its answer has been read
+    block(0.9 * TIMEOUT_MS)
+    await eventually(() => fake.received(OP.ping).length >= 3, { message: 'pings again' })
+    assert.deepEqual(events, ['connected'])
+    assert.equal(fake.connections.length, 1)
+  })
+
   it('tries again when a server accepts and never answers the handshake (Z2)', async t => {
     const { fake, connected, client } = await clientOf(t, { onConnect: (_connection, nth) => nth < 3 })
     client.connect()
@@ -117,7 +131,7 @@ describe('the ZooKeeper client', () => {
       onRequest: (connection, { xid }, nth) => {
         if (nth > 1) return false
         connection.send(reply(xid, 0, Buffer.alloc(200)).subarray(0, 100))
-        setImmediate(() => connection.socket.end())
+        connection.socket.end()
         return true
       },
     })
@@ -133,7 +147,7 @@ describe('the ZooKeeper client', () => {
       onRequest: (connection, { xid }, nth) => {
         if (nth > 1) return false
         connection.send(reply(xid, 0, Buffer.alloc(200)).subarray(0, 212)) // eight bytes short
-        setImmediate(() => connection.socket.end())
+        connection.socket.end()
         return true
       },
     })

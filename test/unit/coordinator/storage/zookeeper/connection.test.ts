@@ -4,8 +4,11 @@ import { silentLogger } from '#src/shared/logger.js'
 import { SessionConnection } from '#src/coordinator/storage/zookeeper/connection.js'
 import { isGroupError } from '#src/shared/errors.js'
 import { atEnd } from '../../../../support/cleanup.ts'
+import { failOnLeaks } from '../../../../support/leaks.ts'
 import { eventually } from '../../../../support/eventually.ts'
 import { FakeZooKeeper, OP } from '../../../../support/fake-zookeeper.ts'
+
+failOnLeaks()
 
 const TIMEOUT_MS = 900
 

@@ -7,6 +7,7 @@ import type { Lease } from '#src/shared/memory/group-memory.js'
 import type { ZooKeeperClient } from '#src/coordinator/storage/zookeeper/client.js'
 import { Session } from '#src/coordinator/storage/zookeeper/session.js'
 import { atEnd, type Owner } from '../../../../support/cleanup.ts'
+import { failOnLeaks } from '../../../../support/leaks.ts'
 import { eventually } from '../../../../support/eventually.ts'
 import {
   checksPassed,
@@ -16,6 +17,8 @@ import {
   reply,
   type Script,
 } from '../../../../support/fake-zookeeper.ts'
+
+failOnLeaks()
 
 const TIMEOUT_MS = 900
 const LEASE_MS = (TIMEOUT_MS * 2) / 3
