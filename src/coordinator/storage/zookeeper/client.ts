@@ -112,16 +112,19 @@ export class ZooKeeperClient {
   }
 
   /** All steps or none, in one transaction. That a step failed is a result, not an error. */
-  async multi(ops: readonly Op[]): Promise<MultiResult> {
+  async multi(ops: readonly Op[], isUrgent = false): Promise<MultiResult> {
     const path = ops[0]?.path ?? '/'
     assertFits('multi', path, bytesOf(ops))
-    return this.#connection.call<MultiResult>('multi', path, isCommitted, answered => {
-      const header = new jute.protocol.RequestHeader(0, MULTI)
-      const request = new jute.Request(header, new jute.TransactionRequest(toLibraryOps(ops, OPEN_ACL)))
-      this.#connection.manager.queue(request, (error, response) =>
-        answered(error, response === undefined ? undefined! : toMultiResult(response.payload.results)),
-      )
-    })
+    return this.#connection.call<MultiResult>(
+      { operation: 'multi', path, isQuorumWrite: isCommitted, isUrgent },
+      answered => {
+        const header = new jute.protocol.RequestHeader(0, MULTI)
+        const request = new jute.Request(header, new jute.TransactionRequest(toLibraryOps(ops, OPEN_ACL)))
+        this.#connection.manager.queue(request, (error, response) =>
+          answered(error, response === undefined ? undefined! : toMultiResult(response.payload.results)),
+        )
+      },
+    )
   }
 
   /** Hears events of a node, as far as `getData` set a watch on it. Returns the way to stop hearing. */
@@ -143,11 +146,11 @@ export class ZooKeeperClient {
   }
 
   #write<T>(operation: string, path: string, send: (answered: Answered<T>) => void): Promise<T> {
-    return this.#connection.call(operation, path, () => true, send)
+    return this.#connection.call({ operation, path, isQuorumWrite: () => true }, send)
   }
 
   #read<T>(operation: string, path: string, send: (answered: Answered<T>) => void): Promise<T> {
-    return this.#connection.call(operation, path, () => false, send)
+    return this.#connection.call({ operation, path, isQuorumWrite: () => false }, send)
   }
 }
 

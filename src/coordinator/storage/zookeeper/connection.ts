@@ -8,6 +8,7 @@ import { rememberEnded } from './ended-sessions.ts'
 import { systemClock, type Instant } from './lease.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
 import { OutstandingCalls, type OutstandingCall } from './outstanding-calls.ts'
+import { SendWindow } from './send-window.ts'
 import type { ServerAddress } from './server-address.ts'
 import { answerOf } from './wire.ts'
 
@@ -26,6 +27,15 @@ export interface ConnectionListener {
   written(sent: Instant): void
 }
 
+export interface Call<T> {
+  readonly operation: string
+  readonly path: string
+  /** Whether an answer with this value proves that a quorum held the session alive. */
+  readonly isQuorumWrite: (value: T) => boolean
+  /** Does not wait behind others. @defaultValue false */
+  readonly isUrgent?: boolean
+}
+
 export type Answered<T> = (error: unknown, value: T) => void
 
 /** The library wants a connection string; the guard replaces what it makes of it. */
@@ -33,6 +43,9 @@ const PLACEHOLDER = '127.0.0.1'
 
 /** The library counts requests in a signed 32-bit number and throws at its end; answers only repeat the number. */
 const LAST_XID = 0x7fff_0000
+
+/** Calls under way at a time: what a heartbeat may have to wait for, yet far more than fit into one round trip. */
+const WINDOW = 256
 
 const LIBRARY_CODES = new Set<unknown>(Object.values(zookeeper.Exception))
 
@@ -56,6 +69,7 @@ export class SessionConnection {
   readonly #listener: ConnectionListener
   readonly #guard: ConnectionGuard
   readonly #outstanding = new OutstandingCalls()
+  readonly #window = new SendWindow(WINDOW)
   #goodbye: Promise<void> | null = null
   #endGoodbye: () => void = () => {}
 
@@ -101,34 +115,50 @@ export class SessionConnection {
    * Sends one call; `send` hands it to the library with the callback for its answer. Rejects at once when there is no
    * connection: the library would keep the call and send it whenever there is one again.
    */
-  call<T>(
-    operation: string,
-    path: string,
-    isQuorumWrite: (value: T) => boolean,
-    send: (answered: Answered<T>) => void,
-  ): Promise<T> {
+  call<T>(what: Call<T>, send: (answered: Answered<T>) => void): Promise<T> {
+    const { operation, path } = what
     if (!this.connected) return Promise.reject(this.#unavailable({ operation, path }))
-    if (this.manager.xid > LAST_XID) this.manager.xid = 0
     return new Promise<T>((resolve, reject) => {
       const call = { operation, path }
-      const sent = systemClock()
-      const onDeadline = (): void => this.#guard.drop(`no answer to ${operation} ${path}`)
-      this.#outstanding.add(call, reject, this.sessionTimeoutMs, onDeadline)
-      const answered = (error: unknown, value: T): void => {
-        if (!this.#outstanding.settle(call)) return // rejected before: the connection or the session has ended
-        if (error !== null && error !== undefined) {
-          reject(this.#toGroupError(error, call))
-          return
-        }
+      this.#outstanding.add(call, reject)
+      this.#window.enter(() => this.#send(call, what, send, { resolve, reject }), what.isUrgent ?? false)
+    })
+  }
+
+  #send<T>(
+    call: OutstandingCall,
+    { isQuorumWrite }: Call<T>,
+    send: (answered: Answered<T>) => void,
+    { resolve, reject }: { resolve: (value: T) => void; reject: (error: GroupError) => void },
+  ): void {
+    const sent = systemClock()
+    const onDeadline = (): void => this.#guard.drop(`no answer to ${call.operation} ${call.path}`)
+    this.#outstanding.startDeadline(call, this.sessionTimeoutMs, onDeadline)
+    if (this.manager.xid > LAST_XID) this.manager.xid = 0
+    this.#gatherWrites()
+    const answered = (error: unknown, value: T): void => {
+      if (!this.#outstanding.settle(call)) return // rejected before: the connection or the session has ended
+      if (error !== null && error !== undefined) reject(this.#toGroupError(error, call))
+      else {
         if (isQuorumWrite(value)) this.#listener.written(sent)
         resolve(value)
       }
-      try {
-        send(answered)
-      } catch (thrown) {
-        answered(thrown, undefined!) // the library refused the arguments; nothing was sent
-      }
-    })
+      // The library calls back for a lost connection while it still counts as connected: nothing may follow.
+      if (this.manager.socket?.destroyed === false) this.#window.leave()
+    }
+    try {
+      send(answered)
+    } catch (thrown) {
+      answered(thrown, undefined!) // the library refused the arguments; nothing was sent
+    }
+  }
+
+  /** All calls of one turn of the event loop leave in one write: commits come many at a time. */
+  #gatherWrites(): void {
+    const { socket } = this.manager
+    if (socket === undefined || socket.writableCorked > 0) return
+    socket.cork()
+    process.nextTick(() => socket.uncork())
   }
 
   /**
@@ -169,6 +199,7 @@ export class SessionConnection {
   }
 
   #afterDisconnected(): void {
+    this.#window.reset()
     this.#outstanding.rejectAll(call => disconnected(call, 'the connection to ZooKeeper was lost'))
     if (this.#state.is('open')) this.#listener.disconnected()
   }
@@ -183,6 +214,7 @@ export class SessionConnection {
     this.#state.moveTo(to, reason)
     rememberEnded(this.sessionId)
     this.#guard.end()
+    this.#window.reset()
     this.#outstanding.rejectAll(call => this.#unavailable(call))
   }
 

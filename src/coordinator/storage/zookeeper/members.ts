@@ -51,7 +51,7 @@ export class Membership {
 
   /** The check-only transaction that keeps the session and proves that this member is still registered. */
   async heartbeat(client: ZooKeeperClient): Promise<void> {
-    const result = await client.multi([{ type: 'check', path: this.#path, version: this.#version }])
+    const result = await client.multi([{ type: 'check', path: this.#path, version: this.#version }], true)
     if (result.committed) return
     this.#repair ??= this.#registerAgain(client).finally(() => (this.#repair = null))
     await this.#repair

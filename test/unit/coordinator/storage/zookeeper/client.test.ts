@@ -7,6 +7,7 @@ import { hasEnded } from '#src/coordinator/storage/zookeeper/ended-sessions.js'
 import { atEnd, type Owner } from '../../../../support/cleanup.ts'
 import { eventually } from '../../../../support/eventually.ts'
 import {
+  checksPassed,
   FakeZooKeeper,
   type FakeConnection,
   type FakeRequest,
@@ -383,6 +384,36 @@ describe('the ZooKeeper client', () => {
     await client.getData('/a')
     assert.deepEqual(heard, ['first deleted', 'second deleted', 'second changed'])
     assert.equal(fake.received(OP.setWatches).length, 0, 'a reconnect sends only watches that somebody needs')
+  })
+
+  it('lets an urgent call pass a crowd of others, and loses none of them', async t => {
+    const held: FakeRequest[] = []
+    const { fake, client } = await connectedClientOf(t, {
+      onRequest: (connection, request) => {
+        held.push(request)
+        if (request.type === OP.get && fake.received(OP.multi).length === 0) return true
+        for (const { xid, type } of held.splice(0))
+          connection.send(type === OP.get ? reply(xid, -101) : reply(xid, 0, checksPassed()))
+        return true
+      },
+    })
+    const reads = Array.from({ length: 1_000 }, (_none, index) => client.getData(`/${index}`))
+    const urgent = client.multi([{ type: 'check', path: '/id', version: 0 }], true)
+    assert.equal((await urgent).committed, true)
+    assert.ok(fake.received(OP.get).length <= 512, `${fake.received(OP.get).length} reads went before`)
+    assert.deepEqual(new Set(await Promise.all(reads)), new Set([null]))
+  })
+
+  it('sends nothing of a crowd after the connection is lost', async t => {
+    const { fake, client, connected } = await connectedClientOf(t, mute)
+    const reads = Array.from({ length: 1_000 }, (_none, index) => client.getData(`/${index}`))
+    fake.script = {}
+    fake.last.socket.destroy()
+    for (const outcome of await Promise.allSettled(reads))
+      assert.ok(outcome.status === 'rejected' && isGroupError(outcome.reason, 'ZOOKEEPER_DISCONNECTED'))
+    await connected()
+    await client.getData('/after')
+    assert.equal(fake.last.requests.length, 1)
   })
 
   it('refuses payloads that the server would cut the connection for (Z16)', async t => {

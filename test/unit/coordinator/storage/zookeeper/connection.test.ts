@@ -18,7 +18,7 @@ describe('the connection of a session', () => {
     await eventually(() => connection.connected, { message: 'connected' })
     connection.manager.xid = 0x7fff_ffff
     for (const path of ['/a', '/b', '/c'])
-      await connection.call<unknown>('exists', path, never, answered =>
+      await connection.call<unknown>({ operation: 'exists', path: path, isQuorumWrite: never }, answered =>
         connection.library.exists(path, answered),
       )
     assert.deepEqual(
@@ -34,7 +34,7 @@ describe('the connection of a session', () => {
     connection.connect()
     await eventually(() => connection.connected, { message: 'connected' })
     await assert.rejects(
-      connection.call<unknown>('exists', '/a/../b', never, answered =>
+      connection.call<unknown>({ operation: 'exists', path: '/a/../b', isQuorumWrite: never }, answered =>
         connection.library.exists('/a/../b', answered),
       ),
       error => isGroupError(error, 'ZOOKEEPER_REFUSED'),
