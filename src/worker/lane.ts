@@ -212,6 +212,7 @@ export class Lane {
       return
     }
     this.#state.moveTo('failed', error.code)
+    this.#taker.release()
     this.#closeInbox()
     this.#host.failed(this.id, error)
   }

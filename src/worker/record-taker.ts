@@ -83,9 +83,15 @@ export class RecordTaker {
     }
   }
 
+  /** A lane that takes nothing any more keeps no bytes. Not while a record is in hand. */
+  release(): void {
+    this.#parts.cursor.release()
+  }
+
   #run(untilMs: number): TakeResult {
     const { group, cursor, origin, handle, context } = this.#parts
     const reader = cursor.record
+    const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
     let isFirst = true
     let allowed = 0
     let taken = 0 // since the clock was read
@@ -101,8 +107,8 @@ export class RecordTaker {
       if (group.mustNotStart) return 'held'
       if (taken === allowed) {
         const nowMs = (this.#nowMs = monotonicMs())
-        if (!group.leaseHolds(nowMs, wallMs())) return 'held'
         if (!isFirst && nowMs >= untilMs) return 'more'
+        if (nowMs >= lease.monoMs || wallMs() >= lease.wallMs) return 'held'
         allowed = isFirst ? this.#stride.restart(nowMs) : this.#stride.next(nowMs, taken)
         taken = 0
         isFirst = false

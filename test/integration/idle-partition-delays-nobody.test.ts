@@ -24,6 +24,8 @@ const STUCK = 2
 const BATCH_RECORDS = 20
 const VALUE = Buffer.alloc(500, 'v')
 const FETCH_BYTES = 22_000
+const FILLING = Buffer.alloc(2 * FETCH_BYTES, 'f')
+const HANDLER_MS = 20
 
 function groupOptions(topic: string): RunGroupOptions {
   return {
@@ -36,21 +38,37 @@ function groupOptions(topic: string): RunGroupOptions {
   }
 }
 
-/** Produces one record at a time into an idle partition: milliseconds from its timestamp to its handler's start. */
+/**
+ * Milliseconds from a record's timestamp to its handler's start. A record that fills the buffer goes before each, so
+ * that the leader is left with a long poll without this partition.
+ */
 async function probeDelaysMs(producer: Producer, topic: string, ledger: Ledger): Promise<number[]> {
   const delaysMs: number[] = []
-  for (let offset = 0; offset < PROBES; offset++) {
-    await sleep(50 + Math.random() * 200) // at any moment of a long poll
-    const producedMs = Date.now()
-    const message = { partition: PROBED, value: 'probe', timestamp: String(producedMs) }
-    await producer.send({ topic, messages: [message] })
-    const entry = await eventually(
-      () => ledger.read().find(one => one.partition === PROBED && one.offset === offset),
-      { message: `probe ${offset} was handled` },
-    )
-    delaysMs.push(entry.startMs - producedMs)
+  for (let probe = 0; probe < PROBES; probe++) {
+    await handleOne(producer, topic, ledger, { value: FILLING, offset: 2 * probe })
+    await sleep(HANDLER_MS + Math.random() * 200) // at any moment of the long poll
+    const { producedMs, startMs } = await handleOne(producer, topic, ledger, {
+      value: 'probe',
+      offset: 2 * probe + 1,
+    })
+    delaysMs.push(startMs - producedMs)
   }
   return delaysMs
+}
+
+async function handleOne(
+  producer: Producer,
+  topic: string,
+  ledger: Ledger,
+  { value, offset }: { readonly value: Buffer | string; readonly offset: number },
+): Promise<{ readonly producedMs: number; readonly startMs: number }> {
+  const producedMs = Date.now()
+  await producer.send({ topic, messages: [{ partition: PROBED, value, timestamp: String(producedMs) }] })
+  const { startMs } = await eventually(
+    () => ledger.read().find(one => one.partition === PROBED && one.offset === offset),
+    { message: `record ${offset} was handled`, intervalMs: 5 },
+  )
+  return { producedMs, startMs }
 }
 
 function assertMostWithin(delaysMs: readonly number[], t: TestContext): void {
@@ -69,7 +87,7 @@ describe('a partition with data', () => {
     const topic = await createTopic(t, { partitions: 2 })
     const producer = await openProducer(t)
     const ledger = new Ledger(t)
-    await runMember(t, ledger.handler(), groupOptions(topic))
+    await runMember(t, ledger.handler({ sleepMs: HANDLER_MS }), groupOptions(topic))
     assertMostWithin(await probeDelaysMs(producer, topic, ledger), t)
   })
 
@@ -78,7 +96,11 @@ describe('a partition with data', () => {
     const producer = await openProducer(t)
     await fill(producer, topic, STUCK, 20)
     const ledger = new Ledger(t)
-    const group = await runMember(t, ledger.handler({ stuck: STUCK }), groupOptions(topic))
+    const group = await runMember(
+      t,
+      ledger.handler({ stuck: STUCK, sleepMs: HANDLER_MS }),
+      groupOptions(topic),
+    )
     await eventually(() => ledger.count === 1, { message: 'the stuck record is in hand' })
     await eventually(() => group.status().partitions[STUCK]!.bufferedBytes >= FETCH_BYTES / 2)
     assertMostWithin(await probeDelaysMs(producer, topic, ledger), t)

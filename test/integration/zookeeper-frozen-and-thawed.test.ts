@@ -120,6 +120,7 @@ describe('ZooKeeper frozen and thawed', () => {
       freezes.push(await freezeZooKeeper(rig, 1.5 * SESSION_MS))
       await eventually(() => rig.restored.length > known, { message: 'session:restored' })
     }
+    t.diagnostic(`freezes until the session expired: ${freezes.length}`)
     assert.ok(rig.restored.includes(false), 'the session never expired')
     const entries = await everyRecordHandled(rig)
     for (const freeze of freezes) assertLeaseKept(entries, freeze)

@@ -32,6 +32,23 @@ export interface LaneOptions {
   readonly paused?: boolean
 }
 
+/** The defaults of the options, as a thread gets them. */
+export function rigSettings(handler: URL, threads = 1): Omit<WorkerSettings, 'threadId'> {
+  const { fetch } = DEFAULTS
+  return {
+    groupId: 'rig',
+    memberId: 'rig',
+    handlerUrl: handler.href,
+    connection: connectionOptions(),
+    maxBufferedBytes: fetch.maxBufferedBytes / threads,
+    maxBytesPerPartition: fetch.maxBytesPerPartition,
+    maxWaitMs: fetch.maxWaitMs,
+    minBytes: fetch.minBytes,
+    maxBatchBytes: fetch.maxBatchBytes,
+    readCommitted: true,
+  }
+}
+
 const LONG_LEASE_MS = 3_600_000
 
 /** Real worker threads and real brokers, with the test in the coordinator's place. */
@@ -46,23 +63,10 @@ export class WorkerRig {
   #stopped: Promise<void> | null = null
 
   private constructor(options: RigOptions, cluster: KafkaCluster) {
-    const { fetch } = DEFAULTS
     const threads = options.threads ?? 1
     this.#topic = options.topic
     this.#cluster = cluster
-    const settings = {
-      groupId: 'rig',
-      memberId: 'rig',
-      handlerUrl: options.handler.href,
-      connection: connectionOptions(),
-      maxBufferedBytes: fetch.maxBufferedBytes / threads,
-      maxBytesPerPartition: fetch.maxBytesPerPartition,
-      maxWaitMs: fetch.maxWaitMs,
-      minBytes: fetch.minBytes,
-      maxBatchBytes: fetch.maxBatchBytes,
-      readCommitted: true,
-      ...options.settings,
-    }
+    const settings = { ...rigSettings(options.handler, threads), ...options.settings }
     const listener: WorkerThreadListener = {
       message: (_thread, message) => this.#hear(message),
       resolveOutOfRange: (lane, position) =>

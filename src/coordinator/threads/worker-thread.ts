@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { GroupError, toError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
@@ -67,7 +67,12 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
       settings,
     }
     const transfer = [calls.port2, answers.port2, messages.port2]
-    this.ended = this.#watch(run(start, transfer, this.#kill.signal))
+    this.ended = this.#watch(run(start, transfer, this.#kill.signal), () => {
+      // What the thread said last lies in the port's queue when its task settles: `teardown` may log.
+      for (let last = receiveMessageOnPort(messages.port1); last !== undefined; last = receiveMessageOnPort(messages.port1)) {
+        listener.message(this, last.message as WorkerMessage)
+      }
+    })
     this.#death = this.ended.then(error => {
       throw error ?? diedError(this.threadId, undefined)
     })
@@ -123,13 +128,14 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
     return Promise.race([call, this.#death])
   }
 
-  async #watch(task: Promise<void>): Promise<GroupError | null> {
+  async #watch(task: Promise<void>, hearTheRest: () => void): Promise<GroupError | null> {
     try {
       await task
       return null
     } catch (error) {
       return diedError(this.threadId, error)
     } finally {
+      hearTheRest()
       for (const port of this.#ports) port.close()
     }
   }

@@ -64,11 +64,20 @@ export class GroupMemory {
     return (this.#words[STOP]! | this.#words[LEASE_OVER]!) !== 0
   }
 
+  /**
+   * Worker: until when claims are certainly valid. May be kept for a while by whoever checks `mustNotStart`, too: a
+   * deadline only ever moves on, except when the lease ends, and that sets the flag first.
+   */
+  readLease(): Lease {
+    return {
+      monoMs: Number(Atomics.load(this.#longs, LEASE_MONO_US)) / 1000,
+      wallMs: Number(Atomics.load(this.#longs, LEASE_WALL_MS)),
+    }
+  }
+
   /** Worker, with clock readings: true while claims are certainly valid. */
   leaseHolds(monoMs: number, wallMs: number): boolean {
-    return (
-      monoMs * 1000 < Number(Atomics.load(this.#longs, LEASE_MONO_US)) &&
-      wallMs < Number(Atomics.load(this.#longs, LEASE_WALL_MS))
-    )
+    const lease = this.readLease()
+    return monoMs < lease.monoMs && wallMs < lease.wallMs
   }
 }

@@ -28,8 +28,10 @@ export function laneShare(limits: BufferLimits, lanes: number): LaneShare {
 
 /**
  * Whether a lane that holds `bufferedBytes` may ask for more. An empty one always may: a batch larger than any share
- * must get through (KIP-74). Otherwise only for a full fetch, so that a lane near its limit does not ask in crumbs.
+ * must get through (KIP-74). Otherwise only for a full fetch, so that a lane near its limit does not ask in crumbs, and
+ * only while the thread as a whole has `spareBytes` for it: shares shrink when lanes come, what lanes hold does not.
  */
-export function hasRoom(share: LaneShare, bufferedBytes: number): boolean {
-  return bufferedBytes === 0 || bufferedBytes + share.fetchBytes <= share.shareBytes
+export function hasRoom(share: LaneShare, bufferedBytes: number, spareBytes: number): boolean {
+  if (bufferedBytes === 0) return true
+  return bufferedBytes + share.fetchBytes <= share.shareBytes && share.fetchBytes <= spareBytes
 }

@@ -50,6 +50,12 @@ export class Feeds implements FeedHost {
     return this.#share
   }
 
+  get spareBytes(): number {
+    let spareBytes = this.#settings.maxBufferedBytes
+    for (const inbox of this.#homes.keys()) spareBytes -= inbox.bufferedBytes
+    return spareBytes
+  }
+
   attach(inbox: LaneInbox): void {
     this.#homes.set(inbox, null)
     this.#share = laneShare(this.#settings, this.#homes.size)

@@ -21,6 +21,8 @@ export interface FeedSettings {
 export interface FeedHost extends AnswerHost {
   /** What each lane of the thread may hold at the moment. */
   readonly share: LaneShare
+  /** What all lanes of the thread together may still take. Below zero while there are more lanes than when they were filled. */
+  readonly spareBytes: number
   /** The leader cannot be used, and trying again may not help; told once per series of failures. */
   troubled(inbox: LaneInbox, error: GroupError): void
 }
@@ -109,9 +111,12 @@ export class LeaderFeed {
 
   #candidates(): Candidate[] {
     const { share } = this.#host
+    let { spareBytes } = this.#host
     const candidates: Candidate[] = []
     for (const inbox of this.#inboxes) {
-      if (this.#inFlight.has(inbox) || !inbox.isFetchable || !hasRoom(share, inbox.bufferedBytes)) continue
+      if (this.#inFlight.has(inbox) || !inbox.isFetchable) continue
+      if (!hasRoom(share, inbox.bufferedBytes, spareBytes)) continue
+      spareBytes -= share.fetchBytes
       const { topic, partition, position, servedAt } = inbox
       const maxBytes = Math.max(share.fetchBytes, inbox.neededBytes)
       candidates.push({ inbox, topic, partition, offset: position, maxBytes, servedAt })

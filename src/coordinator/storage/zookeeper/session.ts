@@ -199,6 +199,7 @@ export class Session {
       this.#state.moveTo('connected', 'claims verified')
       if (this.#heartbeat !== null) this.#lease.resume()
       this.#listener.restored()
+      this.#beat() // verifying took time, so what is left of the lease is short
     } catch (error) {
       if (!isConnectionError(error)) this.#giveUp(error) // else the next reconnect verifies again
     }

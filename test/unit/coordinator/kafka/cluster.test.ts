@@ -39,7 +39,8 @@ async function startCluster(
     const isEmpty = (script.emptyAnswers ?? 0) > 0
     if (isEmpty) script.emptyAnswers! -= 1
     const brokers = isEmpty ? [] : [{ nodeId: 0, host: broker.host, port: broker.port }]
-    return metadataAnswer({ brokers, topics: isEmpty ? [] : [next(script.topics)] })
+    const isAsked = request.body.readInt32BE(0) > 0
+    return metadataAnswer({ brokers, topics: isAsked && !isEmpty ? [next(script.topics)] : [] })
   }
   const cluster = new KafkaCluster({
     connection: connectionOptions({ requestTimeoutMs }),

@@ -34,6 +34,7 @@ describe('the control connection', () => {
     const control = controlOf(t)
     await control.connect([broker])
     broker.sockets[0]!.destroy()
+    await eventually(() => control.to(broker) === null, { message: 'the end is noticed' })
     await Promise.all([ask(control), ask(control), ask(control)])
     assert.equal(broker.sockets.length, 2)
   })

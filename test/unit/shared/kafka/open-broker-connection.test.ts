@@ -88,11 +88,12 @@ describe('opening a broker connection', () => {
 
   it('is given up by its signal, before and while it goes on', async t => {
     const server = await startServer(t, () => {})
-    await rejection(open(t, server, {}, { signal: AbortSignal.abort() }), 'BROKERS_UNREACHABLE')
+    const before = rejection(open(t, server, {}, { signal: AbortSignal.abort() }), 'BROKERS_UNREACHABLE')
+    assert.match((await before).message, /given up/)
     const giveUp = new AbortController()
     const opening = open(t, server, {}, { signal: giveUp.signal })
     setImmediate(() => giveUp.abort())
-    await rejection(opening, 'BROKERS_UNREACHABLE')
+    assert.match((await rejection(opening, 'BROKERS_UNREACHABLE')).message, /given up/)
   })
 
   it('refuses a broker that is too old', async t => {

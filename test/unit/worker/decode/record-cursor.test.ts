@@ -6,6 +6,7 @@ import {
   encodeBatch,
   encodeMarker,
   encodeMessage,
+  reseal,
   type TestRecord,
 } from '../../../support/record-batches.ts'
 
@@ -164,6 +165,23 @@ describe('the next offset of a record cursor', () => {
     assert.equal(cursor.nextOffset, 3)
   })
 
+  it('stays at the last good record of a batch whose next one is damaged, though its CRC is right', () => {
+    const bytes = encodeBatch({ records: offsets(0, 6) })
+    bytes.writeUInt8(1, 61 + 3 * 7) // the length of the record at offset 3
+    const { cursor, records, error } = readToError(reseal(bytes))
+    assert.equal(records.length, 3)
+    assert.equal(error?.code, 'BATCH_CORRUPT')
+    assert.equal(cursor.nextOffset, 3)
+  })
+
+  it('knows nothing of the offsets before a reset, even if the first batch after it is damaged', () => {
+    const cursor = cursorOver(encodeBatch({ records: offsets(100, 110) }), { from: 100 })
+    cursor.next()
+    cursor.reset(encodeBatch({ records: [], baseOffset: 5, lastOffset: 6, count: -1 }), 3, null)
+    assert.throws(() => cursor.next(), { code: 'BATCH_CORRUPT' })
+    assert.equal(cursor.nextOffset, 3)
+  })
+
   it('is kept when the bytes are released', () => {
     const cursor = cursorOver(encodeBatch({ records: offsets(0, 9) }))
     cursor.next()
@@ -195,6 +213,15 @@ describe('bytes that end within a batch', () => {
       assert.deepEqual(cursor.truncatedFirstBatch, { neededBytes: length < 12 ? 61 : first.length })
       assert.equal(cursor.nextOffset, 0)
     }
+  })
+
+  it('end silently there too if the cut batch is larger than allowed: it is refused when it comes first', () => {
+    const big = encodeBatch({ records: [{ offset: 3, value: Buffer.alloc(1000) }] })
+    const { cursor, error } = readToError(Buffer.concat([first, big.subarray(0, 500)]), {
+      maxBatchBytes: 900,
+    })
+    assert.equal(error, null)
+    assert.equal(cursor.nextOffset, 3)
   })
 
   it('are refused if the first batch would need more than is allowed', () => {

@@ -18,16 +18,22 @@ describe('the budget of a lane', () => {
 
   it('leaves room for the next fetch while one answer is being handled, and none beside two', () => {
     const share = laneShare(LIMITS, 8)
-    assert.equal(hasRoom(share, 0), true)
-    assert.equal(hasRoom(share, MIB), true)
-    assert.equal(hasRoom(share, MIB + 1), false)
-    assert.equal(hasRoom(share, 2 * MIB), false)
+    assert.equal(hasRoom(share, 0, MIB), true)
+    assert.equal(hasRoom(share, MIB, MIB), true)
+    assert.equal(hasRoom(share, MIB + 1, MIB), false)
+    assert.equal(hasRoom(share, 2 * MIB, MIB), false)
   })
 
   it('lets an empty lane ask however small its share is: a batch larger than that must get through', () => {
     const share = laneShare({ maxBufferedBytes: 1000, maxBytesPerPartition: 1000 }, 100)
-    assert.equal(hasRoom(share, 0), true)
-    assert.equal(hasRoom(share, 1), false)
+    assert.equal(hasRoom(share, 0, MIB), true)
+    assert.equal(hasRoom(share, 1, MIB), false)
+  })
+
+  it('gives a lane nothing ahead while others still hold what they got when lanes were few', () => {
+    const share = laneShare(LIMITS, 8)
+    assert.equal(hasRoom(share, MIB, MIB - 1), false)
+    assert.equal(hasRoom(share, 0, -5 * MIB), true)
   })
 
   it('never adds up to more than the thread may hold, whatever order lanes fill in', () => {
@@ -43,7 +49,7 @@ describe('the budget of a lane', () => {
         const buffered = new Array<number>(lanes).fill(0)
         for (const ask of asks) {
           const lane = ask % lanes
-          if (hasRoom(share, buffered[lane]!)) buffered[lane]! += share.fetchBytes
+          if (hasRoom(share, buffered[lane]!, Infinity)) buffered[lane]! += share.fetchBytes
         }
         assert.ok(buffered.reduce((sum, bytes) => sum + bytes, 0) <= limits.maxBufferedBytes)
       }),

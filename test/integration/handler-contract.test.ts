@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { pack } from 'msgpackr'
+import type { Message } from 'kafkajs'
+import type { GroupError, RunGroupOptions } from '#src/index.js'
+import { Chronicle, type ChronicleEvent } from '../support/chronicle.ts'
+import { atEnd } from '../support/cleanup.ts'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
+import { inRepository } from '../support/repository.ts'
+import { handled, runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { readOffsets } from '../support/zookeeper.ts'
+
+interface Run {
+  readonly topic: string
+  readonly options: RunGroupOptions
+}
+
+async function newRun(t: TestContext, partitions: number, messages: Message[]): Promise<Run> {
+  const topic = await createTopic(t, { partitions })
+  if (messages.length > 0) await produce(topic, messages)
+  return { topic, options: { groupId: uniqueGroup(), topics: [topic], zookeeper: sharedStack().zookeeper } }
+}
+
+/** `count` messages for each of the partitions. */
+function messagesFor(partitions: readonly number[], count: number): Message[] {
+  return partitions.flatMap(partition =>
+    Array.from({ length: count }, (_, number) => ({ partition, value: `value ${number}` })),
+  )
+}
+
+/** A file that a fixture writes into; gone with the test. */
+function outputFile(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'kwg-contract-'))
+  atEnd(t, () => rmSync(directory, { recursive: true, force: true }))
+  return join(directory, 'output')
+}
+
+function seenHandler(file: string, decode: string): URL {
+  const url = pathToFileURL(inRepository('test/fixtures/handlers/seen.js'))
+  url.searchParams.set('file', file)
+  url.searchParams.set('decode', decode)
+  return url
+}
+
+function readLines(file: string): Record<string, unknown>[] {
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+  return lines.map(line => JSON.parse(line) as Record<string, unknown>)
+}
+
+const OF_THE_THREAD: ReadonlySet<ChronicleEvent['event']> = new Set(['setup', 'teardown'])
+
+/** Names of what happened to one partition, each run of records as one. */
+function story(events: readonly ChronicleEvent[], partition: number): string[] {
+  const own = events.filter(one => one.partition === partition || OF_THE_THREAD.has(one.event))
+  return own.map(one => one.event).filter((event, index, all) => event !== all[index - 1])
+}
+
+describe('a handler module', () => {
+  it('is set up once per thread, told of each partition before its first and after its last record, and torn down', async t => {
+    const { options } = await newRun(t, 4, messagesFor([0, 1, 2, 3], 5))
+    const chronicle = new Chronicle(t)
+    const group = await runMember(t, chronicle.handler(), options)
+    await handled(group, 20)
+    await group.stop()
+    const events = chronicle.read()
+    assert.deepEqual(new Set(events.map(one => one.threadId)), new Set([0, 1]))
+    for (const threadId of [0, 1]) {
+      const own = events.filter(one => one.threadId === threadId)
+      const partitions = new Set(own.filter(one => one.event === 'claimed').map(one => one.partition))
+      assert.equal(partitions.size, 2)
+      for (const partition of partitions)
+        assert.deepEqual(story(own, partition), ['setup', 'claimed', 'start', 'released', 'teardown'])
+    }
+  })
+
+  const decoded: [decode: string, bytes: Buffer | string, value: unknown][] = [
+    ['json', '{"a":[1,null]}', { a: [1, null] }],
+    ['string', 'grüße', 'grüße'],
+    ['msgpack', pack({ a: [1, 'x'] }), { a: [1, 'x'] }],
+    ['buffer', 'ab', { type: 'Buffer', data: [97, 98] }],
+    ['function', 'abc', '0: cba'],
+  ]
+  for (const [decode, bytes, value] of decoded) {
+    it(`gets values decoded by ${decode}, and null where there is none`, async t => {
+      const { options } = await newRun(t, 1, [{ value: bytes }, { value: null }])
+      const file = outputFile(t)
+      const group = await runMember(t, seenHandler(file, decode), options)
+      await handled(group, 2)
+      await group.stop()
+      assert.deepEqual(
+        readLines(file).map(line => line['value']),
+        [value, null],
+      )
+    })
+  }
+
+  it('stops its partition at a value that cannot be decoded', async t => {
+    const { topic, options } = await newRun(t, 1, [{ value: '1' }, { value: '{' }, { value: '3' }])
+    const group = await runMember(t, seenHandler(outputFile(t), 'json'), options)
+    const error = await new Promise<GroupError>(resolve => group.on('error', resolve))
+    assert.equal(error.code, 'DECODE_FAILED')
+    assert.deepEqual(
+      [error.details['topic'], error.details['partition'], error.details['offset']],
+      [topic, 0, 1],
+    )
+    await group.stop()
+    assert.deepEqual(await readOffsets(options.groupId, topic), [1])
+  })
+
+  it('finds group, member, thread, epoch, signal, logger and its own state in the context', async t => {
+    const { options } = await newRun(t, 1, messagesFor([0], 3))
+    const file = outputFile(t)
+    const group = await runMember(t, seenHandler(file, 'buffer'), { ...options, memberId: 'member-of-test' })
+    await handled(group, 3)
+    const { epoch, threadId } = group.status().partitions[0]!
+    await group.stop()
+    const lines = readLines(file)
+    assert.deepEqual(
+      lines.map(line => line['records']),
+      [1, 2, 3],
+    )
+    assert.deepEqual(lines[2], {
+      value: { type: 'Buffer', data: [...Buffer.from('value 2')] },
+      groupId: options.groupId,
+      memberId: 'member-of-test',
+      threadId,
+      epoch: String(epoch),
+      epochIs: 'bigint',
+      isAborted: false,
+      isSignal: true,
+      loggerHas: ['debug', 'info', 'warn', 'error'],
+      records: 3,
+    })
+  })
+
+  it('that is async gets one record of a partition at a time, and other partitions of its thread meanwhile', async t => {
+    const { options } = await newRun(t, 2, messagesFor([0, 1], 20))
+    const chronicle = new Chronicle(t)
+    const group = await runMember(t, chronicle.handler({ sleepMs: 10 }), { ...options, threads: 1 })
+    await handled(group, 40)
+    await group.stop()
+    const events = chronicle.read().filter(({ event }) => event === 'start' || event === 'end')
+    for (const partition of [0, 1]) {
+      const own = events.filter(one => one.partition === partition)
+      const expected = Array.from({ length: 20 }, (_, offset) => [`start ${offset}`, `end ${offset}`]).flat()
+      assert.deepEqual(
+        own.map(one => `${one.event} ${one.offset}`),
+        expected,
+      )
+    }
+    assert.ok(
+      events.some((one, index) => one.event === 'start' && events[index - 1]?.event === 'start'),
+      'partitions never overlapped',
+    )
+  })
+
+  it('may be CommonJS', async t => {
+    const { options } = await newRun(t, 1, messagesFor([0], 3))
+    const file = outputFile(t)
+    process.env['KWG_TEST_FILE'] = file
+    atEnd(t, () => delete process.env['KWG_TEST_FILE'])
+    const handler = pathToFileURL(inRepository('test/fixtures/handlers/common.cjs'))
+    const group = await runMember(t, handler, { ...options, threads: 1 })
+    await handled(group, 3)
+    await group.stop()
+    assert.equal(readFileSync(file, 'utf8'), 'value 0 0\nvalue 1 0\nvalue 2 0\n')
+  })
+
+  it('that throws stops its partition only, at that record, which is not committed', async t => {
+    const { topic, options } = await newRun(t, 2, messagesFor([0, 1], 20))
+    const chronicle = new Chronicle(t)
+    const group = await runMember(t, chronicle.handler({ throwAt: '0:5' }), options)
+    const errors: GroupError[] = []
+    group.on('error', error => errors.push(error))
+    await eventually(() => errors.length > 0 && group.status().handled === 25)
+    const [failed, other] = group.status().partitions
+    assert.deepEqual(
+      [failed?.state, failed?.failure?.code, other?.state],
+      ['failed', 'HANDLER_FAILED', 'running'],
+    )
+    await group.stop()
+    assert.equal(errors.length, 1)
+    assert.equal(errors[0]!.code, 'HANDLER_FAILED')
+    assert.match(errors[0]!.message, /handler said no/)
+    const { partition, offset } = errors[0]!.details
+    assert.deepEqual([errors[0]!.details['topic'], partition, offset], [topic, 0, 5])
+    assert.deepEqual(await readOffsets(options.groupId, topic), [5, 20])
+  })
+})
+
+describe('a running group', () => {
+  it('takes no record of what is paused, and goes on when it is resumed', async t => {
+    const { topic, options } = await newRun(t, 2, [])
+    const chronicle = new Chronicle(t)
+    const group = await runMember(t, chronicle.handler(), options)
+    group.pause(topic, 0)
+    await eventually(() => group.status().partitions[0]?.waitsFor === 'paused')
+    await produce(topic, messagesFor([0, 1], 10))
+    await handled(group, 10)
+    assert.deepEqual([chronicle.started(0).length, chronicle.started(1).length], [0, 10])
+
+    group.pause()
+    await eventually(() => group.status().partitions.every(one => one.waitsFor === 'paused'))
+    group.resume(topic, 0)
+    await handled(group, 20)
+    await produce(topic, messagesFor([0, 1], 10))
+    await handled(group, 30)
+    assert.deepEqual([chronicle.started(0).length, chronicle.started(1).length], [20, 10])
+
+    group.resume()
+    await handled(group, 40)
+    await group.stop()
+    assert.deepEqual(await readOffsets(options.groupId, topic), [20, 20])
+  })
+
+  it('commits when asked to if commit.auto is off, and not before', async t => {
+    const { topic, options } = await newRun(t, 2, messagesFor([0, 1], 10))
+    const commit = { auto: false, intervalMs: 100 }
+    const group = await runMember(t, new Chronicle(t).handler(), { ...options, commit })
+    const committed: number[] = []
+    group.on('offsets:committed', ({ offsets }) => committed.push(offsets.length))
+    await handled(group, 20)
+    assert.deepEqual(committed, [])
+    assert.deepEqual(await readOffsets(options.groupId, topic), [0, 0])
+    await group.commit()
+    assert.deepEqual(committed, [2])
+    assert.deepEqual(await readOffsets(options.groupId, topic), await endOffsets(topic))
+    await group.commit()
+    assert.deepEqual(committed, [2])
+  })
+})

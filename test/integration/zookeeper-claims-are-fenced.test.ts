@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isGroupError, type ErrorCode } from '#src/shared/errors.js'
+import { eventually } from '../support/eventually.ts'
+import { joinedProbe } from '../support/zookeeper-member.ts'
+import { openZooKeeper } from '../support/zookeeper.ts'
+
+function withCode(code: ErrorCode): (error: unknown) => boolean {
+  return error => isGroupError(error, code)
+}
+
+describe('two members never hold the same claim', () => {
+  it('a claim waits for its holder and is made the instant it lets go', async t => {
+    const first = await joinedProbe(t)
+    const second = await joinedProbe(t, { groupId: first.groupId })
+    for (const partition of [0, 1, 2]) {
+      const held = await first.claim(partition)
+      const holders: string[] = []
+      let claimedAt = 0
+      const waiting = second.claim(partition, { onRefused: holder => holders.push(holder) }).then(claim => {
+        claimedAt = performance.now()
+        return claim
+      })
+      await eventually(() => holders.length > 0, { message: 'refused' })
+      const releasedAt = performance.now()
+      await first.storage.release(held, 100 + partition)
+      const claim = await waiting
+      assert.ok(claimedAt - releasedAt < 150, `${claimedAt - releasedAt} ms`)
+      assert.equal(claim.committedOffset, 100 + partition, 'read after the claim was made')
+      assert.ok(claim.epoch > held.epoch)
+      assert.deepEqual(holders, [`${first.memberId}-0`], 'told once')
+    }
+  })
+
+  it('a claim is made when the session of its holder ends', async t => {
+    const first = await joinedProbe(t)
+    const second = await joinedProbe(t, { groupId: first.groupId })
+    await first.claim(0)
+    let isRefused = false
+    const waiting = second.claim(0, { onRefused: () => (isRefused = true) })
+    await eventually(() => isRefused, { message: 'refused' })
+    await first.storage.close()
+    assert.equal((await waiting).partition, 0)
+  })
+
+  it('a claim that is given up leaves nothing behind, whenever that is', async t => {
+    const view = await openZooKeeper(t)
+    const first = await joinedProbe(t)
+    const second = await joinedProbe(t, { groupId: first.groupId })
+    const owners = `/consumers/${first.groupId}/owners/t`
+
+    const held = await first.claim(0)
+    const waiting = new AbortController()
+    const refused = second.claim(0, {
+      signal: waiting.signal,
+      onRefused: () => waiting.abort(new Error('enough')),
+    })
+    await assert.rejects(refused, /enough/)
+    await first.storage.release(held, null)
+    assert.deepEqual(await view.list(owners), [])
+
+    const sending = new AbortController()
+    const sent = second.claim(1, { signal: sending.signal })
+    sending.abort(new Error('too late'))
+    await assert.rejects(sent, /too late/)
+    assert.deepEqual(await view.list(owners), [])
+    assert.equal((await second.claim(1)).partition, 1)
+  })
+
+  it('a commit of a claim whose owner node was deleted is refused, and the claim reported lost', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const claim = await probe.claim(0)
+    await probe.storage.commit(claim, 10)
+    await view.remove(`/consumers/${probe.groupId}/owners/t/0`)
+    await assert.rejects(probe.storage.commit(claim, 20), withCode('CLAIM_LOST'))
+    await assert.rejects(probe.storage.release(claim, 20), withCode('CLAIM_LOST'))
+    assert.equal(probe.lost.length, 1)
+    assert.equal(probe.lost[0]!.claim, claim)
+    assert.match(probe.lost[0]!.reason.message, /owners\/t\/0 was deleted/)
+    assert.equal((await view.read(`/consumers/${probe.groupId}/offsets/t/0`))!.text, '10')
+    assert.equal((await probe.claim(0)).committedOffset, 10)
+  })
+
+  it('a claim whose owner node was deleted is reported lost without any commit', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const owner = `/consumers/${probe.groupId}/owners/t/0`
+    const claim = await probe.claim(0)
+    await view.remove(owner)
+    await view.write(owner, 'thief-0')
+    await eventually(() => probe.lost.length === 1, { message: 'lost', deadlineMs: 1_000 })
+    await assert.rejects(probe.storage.commit(claim, 20), withCode('CLAIM_LOST'))
+    assert.equal((await view.read(owner))!.text, 'thief-0', 'only our own nodes are deleted')
+  })
+
+  it('an owner node that somebody writes to gets its value back, and the claim stands', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const owner = `/consumers/${probe.groupId}/owners/t/0`
+    const claim = await probe.claim(0)
+    await view.write(owner, 'scribble')
+    await probe.storage.commit(claim, 10)
+    await eventually(async () => (await view.read(owner))!.text === `${probe.memberId}-0`)
+    await eventually(() => probe.foreignWrites.length > 0, { message: 'told' })
+    await view.write(owner, 'again')
+    await eventually(async () => (await view.read(owner))!.text === `${probe.memberId}-0`)
+    await probe.storage.release(claim, 11)
+    assert.deepEqual(probe.lost, [])
+  })
+
+  it("somebody else's write to an offset is reported, and ours stands", async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const offset = `/consumers/${probe.groupId}/offsets/t/0`
+    const claim = await probe.claim(0)
+    await probe.storage.commit(claim, 10)
+    await probe.storage.commit(claim, 11)
+    assert.equal(probe.foreignWrites.length, 0)
+    await view.write(offset, '3')
+    await probe.storage.commit(claim, 12)
+    assert.equal(probe.foreignWrites.length, 1)
+    assert.equal((await view.read(offset))!.text, '12')
+    await view.remove(offset)
+    await probe.storage.commit(claim, 13)
+    assert.equal(probe.foreignWrites.length, 2)
+    assert.equal((await view.read(offset))!.text, '13')
+    await view.remove(`/consumers/${probe.groupId}/offsets`)
+    await probe.storage.commit(claim, 14)
+    assert.equal((await view.read(offset))!.text, '14')
+    await view.write(offset, '4')
+    await probe.storage.release(claim, 15)
+    assert.equal((await view.read(offset))!.text, '15')
+    assert.ok(probe.foreignWrites.every(({ code }) => code === 'FOREIGN_WRITE'))
+    assert.deepEqual(probe.lost, [])
+  })
+
+  it('commits of one claim land in the order in which they were asked for', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const claims = await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(partition => probe.claim(partition)))
+    await Promise.all(
+      claims.flatMap(claim => [
+        ...Array.from({ length: 50 }, (_none, offset) => probe.storage.commit(claim, offset)),
+        probe.storage.release(claim, 50),
+      ]),
+    )
+    for (const { partition } of claims) {
+      const node = await view.read(`/consumers/${probe.groupId}/offsets/t/${partition}`)
+      assert.equal(node!.text, '50')
+      assert.equal(node!.version, 50)
+    }
+    assert.deepEqual(probe.foreignWrites, [])
+  })
+
+  it('refuses everything after close, also a claim that waits', async t => {
+    const first = await joinedProbe(t)
+    const second = await joinedProbe(t, { groupId: first.groupId })
+    await first.claim(0)
+    const own = await second.claim(1)
+    let isRefused = false
+    const waiting = second.claim(0, { onRefused: () => (isRefused = true) })
+    await eventually(() => isRefused, { message: 'refused' })
+    await Promise.all([second.storage.close(), assert.rejects(waiting, withCode('NOT_RUNNING'))])
+    await second.storage.close()
+    for (const call of [
+      () => second.storage.commit(own, 1),
+      () => second.storage.release(own, 1),
+      () => second.claim(2),
+      () => second.join(),
+      () => second.storage.listBrokers(),
+      () => second.storage.readOffsets('g', ['t']),
+      () => second.storage.pinStartOffsets([]),
+    ])
+      await assert.rejects(call, error => isGroupError(error))
+    assert.equal(second.storage.sessionState, 'closed')
+    await second.storage.leave()
+  })
+})
