@@ -29,7 +29,11 @@ function isInstalled() {
 function install() {
   say('installing dependencies (npm install), once …')
   // Not `npm ci`: it refuses a lock file made where a registry lacked some other system's optional package.
-  execute('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], 'npm install failed')
+  execute(
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    'npm install failed',
+  )
 }
 
 /** The compiler looks itself at what has changed. */

@@ -109,6 +109,11 @@ export class OwnedPartition implements TopicPartition {
     return this.#state.isFinal
   }
 
+  /** It was released or abandoned, even if that has not ended yet. */
+  get isUnwanted(): boolean {
+    return this.#giveUp.signal.aborted
+  }
+
   get laneId(): LaneId | null {
     return this.#claim === null
       ? null
@@ -213,8 +218,19 @@ export class OwnedPartition implements TopicPartition {
       this.#host.claimed(this)
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
-      this.fail(asGroupError(error, this))
+      await this.#startFailed(asGroupError(error, this))
     }
+  }
+
+  /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
+  async #startFailed(error: GroupError): Promise<void> {
+    if (!error.retryable) {
+      this.fail(error)
+      return
+    }
+    this.#state.moveTo('draining', error.code)
+    await this.#giveBack(this.#claim!, error.code, null)
+    throw error
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {

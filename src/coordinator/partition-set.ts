@@ -1,4 +1,3 @@
-import { GroupError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
@@ -92,9 +91,7 @@ export class PartitionSet {
   }
 
   #acquireEnded(partition: OwnedPartition, error: unknown): void {
-    const gaveUp =
-      error instanceof GroupError && (error.code === 'NOT_RUNNING' || error.code === 'CLAIM_LOST')
-    if (gaveUp || partition.isEnded) return // it was released or abandoned while it waited
+    if (partition.isUnwanted) return // it was released or abandoned while it waited
     this.forget(partition)
     this.#host.acquireFailed(partition, error)
   }

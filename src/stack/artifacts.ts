@@ -42,7 +42,7 @@ async function askMaven(target: string, onProgress: (text: string) => void): Pro
   try {
     const offline = await buildClasspath(output, true)
     if (offline !== undefined) {
-      onProgress('fetching Kafka and ZooKeeper with Maven (about 90 MB, once per machine)')
+      onProgress('fetching Kafka and ZooKeeper with Maven (about 60 MB, once per machine)')
       const online = await buildClasspath(output, false)
       if (online !== undefined)
         throw stackError('Maven could not fetch Kafka and ZooKeeper: check its access to the network', {

@@ -69,7 +69,11 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
     const transfer = [calls.port2, answers.port2, messages.port2]
     this.ended = this.#watch(run(start, transfer, this.#kill.signal), () => {
       // What the thread said last lies in the port's queue when its task settles: `teardown` may log.
-      for (let last = receiveMessageOnPort(messages.port1); last !== undefined; last = receiveMessageOnPort(messages.port1)) {
+      for (
+        let last = receiveMessageOnPort(messages.port1);
+        last !== undefined;
+        last = receiveMessageOnPort(messages.port1)
+      ) {
         listener.message(this, last.message as WorkerMessage)
       }
     })

@@ -48,7 +48,7 @@ export class LeaderFeed {
   readonly #inFlight = new Set<LaneInbox>()
   readonly #reconnect = new Backoff(RECONNECT)
   readonly #early = new Backoff(EARLY)
-  #wasPollEmpty = false
+  #wasPollFull = false
   #isDown = false
   #isPumping = false
   #pause: NodeJS.Timeout | null = null
@@ -104,7 +104,7 @@ export class LeaderFeed {
     const isQuickBusy = this.#quick.isBusy
     if (isPollBusy && isQuickBusy) return
     const candidates = this.#candidates()
-    const situation = { isPollBusy, isQuickBusy, wasPollEmpty: this.#wasPollEmpty }
+    const situation = { isPollBusy, isQuickBusy, wasPollFull: this.#wasPollFull }
     const link = chooseLink({ hasCandidates: candidates.length > 0, ...situation })
     if (link !== null) void this.#exchange(link, inServiceOrder(candidates))
   }
@@ -134,7 +134,7 @@ export class LeaderFeed {
       if (this.#isClosed) return
       this.#connected()
       const brought = this.#deliver(response, asked)
-      if (link === 'poll') this.#wasPollEmpty = brought === 0
+      if (link === 'poll') this.#wasPollFull = isFull(response, request)
       if (brought > 0 || monotonicMs() - sentAtMs >= request.maxWaitMs / 2) this.#early.reset()
       else this.#pauseFor(this.#early.nextDelayMs())
     } catch (thrown) {
@@ -203,4 +203,10 @@ export class LeaderFeed {
       this.pump()
     }, delayMs)
   }
+}
+
+/** Half of what was allowed: batches are whole, so an answer rarely has all of it. */
+function isFull(response: FetchResponse, request: FetchRequest): boolean {
+  const bytes = response.partitions.reduce((sum, { records }) => sum + (records?.length ?? 0), 0)
+  return bytes >= request.maxBytes / 2
 }

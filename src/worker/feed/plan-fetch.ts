@@ -20,18 +20,19 @@ export interface LinkSituation {
   readonly hasCandidates: boolean
   readonly isPollBusy: boolean
   readonly isQuickBusy: boolean
-  /** The last answer on the poll link brought nothing. */
-  readonly wasPollEmpty: boolean
+  /** The last answer on the poll link was full: its partitions have a backlog. */
+  readonly wasPollFull: boolean
 }
 
 /**
  * Which connection the next request goes out on. The poll link may wait long, because whoever it leaves out goes on
- * the quick one, which waits briefly. When a long poll ends empty, it is held back until the quick link is home:
- * then one long poll has them all and the quick link rests. docs/decisions/0003-long-poll.md
+ * the quick one, which waits briefly. When the poll link comes home and the quick one is out, it stays until that is
+ * home, too: then one long poll has them all and the quick link rests. Only a backlog is not made to wait for that.
+ * docs/decisions/0003-long-poll.md
  */
 export function chooseLink(situation: LinkSituation): 'poll' | 'quick' | null {
-  const { hasCandidates, isPollBusy, isQuickBusy, wasPollEmpty } = situation
+  const { hasCandidates, isPollBusy, isQuickBusy, wasPollFull } = situation
   if (!hasCandidates) return null
   if (isPollBusy) return isQuickBusy ? null : 'quick'
-  return isQuickBusy && wasPollEmpty ? null : 'poll'
+  return isQuickBusy && !wasPollFull ? null : 'poll'
 }

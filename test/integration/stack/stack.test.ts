@@ -90,7 +90,7 @@ describe('a stack', () => {
     await stack.brokerProcess(0).freeze()
     await stack.brokerProcess(0).kill()
     await zookeeper.freeze()
-    await zookeeper.stop()
+    assert.equal(await zookeeper.stop(), 'ended')
     assert.equal(zookeeper.state, 'stopped')
     await zookeeper.start()
     assert.equal(await zookeeperAnswer(stack), 'imok')

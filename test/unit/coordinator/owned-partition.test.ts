@@ -46,6 +46,7 @@ describe('an owned partition', () => {
   let thread: FakeThread
   let other: FakeThread
   let log: string[]
+  let startError: Error | null
   let claim: (attempt: ClaimAttempt) => Promise<Claim>
   let commit: (offset: number) => Promise<void>
 
@@ -53,6 +54,7 @@ describe('an owned partition', () => {
     thread = new FakeThread(0)
     other = new FakeThread(1)
     log = []
+    startError = null
     claim = async () => ({ topic: 't', partition: 0, epoch: 7n, committedOffset: 100 })
     commit = async offset => void log.push(`commit ${offset}`)
   })
@@ -65,7 +67,10 @@ describe('an owned partition', () => {
     } as unknown as GroupStorage
     const host: OwnedPartitionHost = {
       storage,
-      resolveStart: async one => one.committedOffset ?? 0,
+      resolveStart: async one => {
+        if (startError !== null) throw startError
+        return one.committedOffset ?? 0
+      },
       chooseThread: () => asThread(thread),
       isPaused: () => false,
       claimed: () => void log.push('claimed'),
@@ -182,6 +187,15 @@ describe('an owned partition', () => {
     await partition.acquire()
     assert.equal(partition.state, 'failed')
     assert.equal(partition.failure?.code, 'HANDLER_HOOK_FAILED')
+  })
+
+  it('gives the claim back and rejects when its start fails for a passing reason, so that it is tried again', async () => {
+    const partition = create()
+    const passing = new GroupError('BROKER_DISCONNECTED', 'for now')
+    startError = passing
+    await assert.rejects(partition.acquire(), passing)
+    assert.deepEqual(log, ['release nothing', 'ended: BROKER_DISCONNECTED'])
+    assert.equal(partition.isUnwanted, false)
   })
 
   it('aborts and drains a void claim without committing or releasing anything', async () => {

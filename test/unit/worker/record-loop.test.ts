@@ -78,20 +78,16 @@ describe('the record loop', () => {
     assert.equal(memory.read().running, false)
   })
 
-  it('gives the event loop a turn every few milliseconds, so that a timer is not late by more than one record', async () => {
+  it('gives the event loop a turn every few milliseconds', async () => {
     const group = leased()
-    const lane = new ScriptedLane(group, 200, 0.5)
-    const { loop } = loopWith(group, lane)
+    const burnMs = 0.5
+    const records = 200
+    const lane = new ScriptedLane(group, records, burnMs)
+    const { loop, memory } = loopWith(group, lane)
     loop.wake()
-    const lateMs: number[] = []
-    let dueMs = monotonicMs() + 5
-    while (lane.left > 0) {
-      await new Promise(resolve => setTimeout(resolve, 5))
-      lateMs.push(monotonicMs() - dueMs)
-      dueMs = monotonicMs() + 5
-    }
-    lateMs.sort((a, b) => a - b)
-    assert.ok(lateMs[Math.floor(lateMs.length / 2)]! < 10, `median lateness ${lateMs.join(' ')}`)
+    await eventually(() => lane.left === 0, { intervalMs: 1 })
+    // Counted, not timed: on a busy machine a turn has fewer records, so there are more turns, never fewer.
+    assert.ok(memory.read().loopTurns >= (records * burnMs) / 3, `${memory.read().loopTurns} turns`)
   })
 
   it('serves its lanes in turn, however much each of them has', async () => {
@@ -102,8 +98,9 @@ describe('the record loop', () => {
     await eventually(() => lanes.every(lane => lane.left === 0), { intervalMs: 1 })
     const thirdStart = Math.min(...lanes[2]!.taken)
     assert.ok(lanes[0]!.taken.filter(atMs => atMs < thirdStart).length < 10)
-    const ends = lanes.map(lane => lane.taken.at(-1)!)
-    assert.ok(Math.max(...ends) - Math.min(...ends) < 10, `they end together: ${ends.join(' ')}`)
+    const firstEnd = Math.min(...lanes.map(lane => lane.taken.at(-1)!))
+    for (const { taken } of lanes)
+      assert.ok(taken.filter(atMs => atMs > firstEnd).length < 10, 'one was left behind')
   })
 
   it('takes nothing while the lease is over, says so of the lanes that wait, and goes on when it holds again', async () => {

@@ -132,20 +132,25 @@ describe('fetching from a leader', () => {
     assert.equal(poll.isAnswered, false)
   })
 
-  it('brings the two together again when the long poll ends empty', async t => {
-    const broker = await startFetchingBroker(t, fetch => {
-      setTimeout(() => fetch.answer(), fetch.maxWaitMs)
-    })
-    const thread = new Thread(t)
-    thread.leadAll(broker)
-    thread.lane(0)
-    await eventually(() => broker.fetches.length === 1, QUICKLY)
-    thread.lane(1)
-    const together = await eventually(() => broker.fetches.find(fetch => fetch.asked.length === 2), QUICKLY)
-    assert.equal(together.maxWaitMs, MAX_WAIT_MS)
-    const before = broker.fetches.length
-    await delay(MAX_WAIT_MS / 2)
-    assert.equal(broker.fetches.length, before, 'the quick connection rests')
+  it('brings the two together again when the long poll ends, empty or with a few records', async t => {
+    for (const brought of [[], [{ partition: 0, records: records(0) }]]) {
+      const broker = await startFetchingBroker(t)
+      const thread = new Thread(t)
+      thread.leadAll(broker)
+      thread.lane(0)
+      const poll = await eventually(() => broker.fetches[0], QUICKLY)
+      thread.lane(1)
+      const quick = await eventually(() => broker.fetches[1], QUICKLY)
+      poll.answer(...brought)
+      await eventually(() => poll.isAnswered, QUICKLY)
+      await delay(20)
+      assert.equal(broker.fetches.length, 2, 'the poll link waits for the quick one')
+      quick.answer()
+      const together = await eventually(() => broker.fetches[2], QUICKLY)
+      assert.deepEqual([together.asked, together.maxWaitMs], [[0, 1], MAX_WAIT_MS])
+      await delay(50)
+      assert.equal(broker.fetches.length, 3, 'the quick connection rests')
+    }
   })
 
   it('asks for no more while a lane is full, and again as soon as it has room', async t => {

@@ -29,7 +29,7 @@ describe('the order of a fetch', () => {
 })
 
 describe('the choice of a connection', () => {
-  const idle = { hasCandidates: true, isPollBusy: false, isQuickBusy: false, wasPollEmpty: true }
+  const idle = { hasCandidates: true, isPollBusy: false, isQuickBusy: false, wasPollFull: false }
 
   it('takes the long poll when nothing is under way', () => {
     assert.equal(chooseLink(idle), 'poll')
@@ -39,12 +39,12 @@ describe('the choice of a connection', () => {
     assert.equal(chooseLink({ ...idle, isPollBusy: true }), 'quick')
   })
 
-  it('holds an empty long poll back until the quick one is home, so that one request then has all', () => {
+  it('holds the long poll back until the quick one is home, so that one request then has all', () => {
     assert.equal(chooseLink({ ...idle, isQuickBusy: true }), null)
   })
 
-  it('does not hold back a poll that brings records', () => {
-    assert.equal(chooseLink({ ...idle, isQuickBusy: true, wasPollEmpty: false }), 'poll')
+  it('does not hold back a poll that works off a backlog', () => {
+    assert.equal(chooseLink({ ...idle, isQuickBusy: true, wasPollFull: true }), 'poll')
   })
 
   it('never sends on a busy connection, and never without partitions', () => {
@@ -52,7 +52,7 @@ describe('the choice of a connection', () => {
       hasCandidates: fc.boolean(),
       isPollBusy: fc.boolean(),
       isQuickBusy: fc.boolean(),
-      wasPollEmpty: fc.boolean(),
+      wasPollFull: fc.boolean(),
     })
     fc.assert(
       fc.property(situations, situation => {
@@ -65,6 +65,6 @@ describe('the choice of a connection', () => {
   })
 
   it('keeps somebody waiting only while a request is under way', () => {
-    for (const wasPollEmpty of [true, false]) assert.notEqual(chooseLink({ ...idle, wasPollEmpty }), null)
+    for (const wasPollFull of [true, false]) assert.notEqual(chooseLink({ ...idle, wasPollFull }), null)
   })
 })

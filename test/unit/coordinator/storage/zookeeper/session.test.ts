@@ -145,10 +145,11 @@ describe('the ZooKeeper session', () => {
     assert.equal(session.state, 'disconnected')
     assert.throws(() => session.clientFor('commit', '/x'), withCode('ZOOKEEPER_DISCONNECTED'))
     assert.equal(leases.length, held)
+    subject.verify = heartbeat // on a machine so busy that the session is cut again, nobody would end the wait above a second time
     verified()
     await wait('restored')
     await eventually(() => leases.length > held, { message: 'renewed again' })
-    assert.deepEqual(events, ['disconnected', 'leaseOver', 'restored'])
+    assert.deepEqual(events.slice(0, 3), ['disconnected', 'leaseOver', 'restored'])
   })
 
   it('verifies again when the connection is lost while it verifies', async t => {
