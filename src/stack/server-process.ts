@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
+import { isStopped } from './is-stopped.ts'
 import { portTaken } from './ports.ts'
 import { stackError } from './stack-error.ts'
 import type { Supervisor } from './supervisor-client.ts'
@@ -31,6 +32,8 @@ export interface ServerSpec {
 
 const READY_DEADLINE_MS = 60_000
 const READY_INTERVAL_MS = 50
+const FREEZE_DEADLINE_MS = 5000
+const FREEZE_INTERVAL_MS = 5
 const STOP_DEADLINE_MS = 15_000
 const LOG_TAIL_LINES = 60
 
@@ -90,10 +93,15 @@ export class ServerProcess {
     await this.#endWith('SIGKILL')
   }
 
-  /** SIGSTOP: it keeps its sockets and answers nothing. */
+  /** SIGSTOP: it keeps its sockets and, once this has resolved, answers nothing. */
   async freeze(): Promise<void> {
     this.#machine.moveTo('frozen', 'freeze()')
+    const pid = this.#pid!
     await this.#supervisor.signal(this.name, 'SIGSTOP')
+    const deadline = { deadlineMs: FREEZE_DEADLINE_MS, intervalMs: FREEZE_INTERVAL_MS }
+    if (!(await waitFor(() => isStopped(pid), deadline))) {
+      throw stackError(`${this.name} did not freeze within ${FREEZE_DEADLINE_MS / 1000} s`)
+    }
   }
 
   async thaw(): Promise<void> {

@@ -1,5 +1,3 @@
-import { Backoff } from '../../shared/backoff.ts'
-import { monotonicMs } from '../../shared/clock.ts'
 import { isGroupError, toError, type GroupError } from '../../shared/errors.ts'
 import type { FetchRequest } from '../../shared/kafka/fetch-request.ts'
 import { errorCodeName } from '../../shared/kafka/error-codes.ts'
@@ -33,10 +31,6 @@ interface Candidate extends FetchCandidate {
 
 /** How long a broker may wait for records on the quick link: the most that a partition which gains room is held up. */
 const QUICK_WAIT_MS = 20
-/** After a connection was lost or could not be opened. */
-const RECONNECT = { initialMs: 50, maxMs: 2000 }
-/** After an answer that brought nothing although it came early: whatever makes a broker do that must not make a loop. */
-const EARLY = { initialMs: 10, maxMs: 500 }
 
 /** Fetches from one leader for the lanes of this thread. docs/decisions/0003-long-poll.md tells why it has two links. */
 export class LeaderFeed {
@@ -46,12 +40,9 @@ export class LeaderFeed {
   readonly #quick: FetchLink
   readonly #inboxes = new Set<LaneInbox>()
   readonly #inFlight = new Set<LaneInbox>()
-  readonly #reconnect = new Backoff(RECONNECT)
-  readonly #early = new Backoff(EARLY)
   #wasPollFull = false
   #isDown = false
   #isPumping = false
-  #pause: NodeJS.Timeout | null = null
   #isClosed = false
   /** Counts answers that brought something, to serve partitions in turn. */
   #served = 0
@@ -59,8 +50,10 @@ export class LeaderFeed {
   constructor(settings: FeedSettings, host: FeedHost, open: OpenConnection) {
     this.#settings = settings
     this.#host = host
-    this.#poll = new FetchLink(open)
-    this.#quick = new FetchLink(open)
+    const { maxWaitMs } = settings
+    const changed = (): void => this.pump()
+    this.#poll = new FetchLink({ waitMs: maxWaitMs, open, changed })
+    this.#quick = new FetchLink({ waitMs: Math.min(QUICK_WAIT_MS, maxWaitMs), open, changed })
   }
 
   get isUnused(): boolean {
@@ -92,21 +85,20 @@ export class LeaderFeed {
   /** Drops the connections; answers under way are ignored. Idempotent. */
   close(): void {
     this.#isClosed = true
-    if (this.#pause !== null) clearTimeout(this.#pause)
-    this.#pause = null
     this.#poll.close()
     this.#quick.close()
   }
 
   #ask(): void {
-    if (this.#isClosed || this.#pause !== null) return
-    const isPollBusy = this.#poll.isBusy
-    const isQuickBusy = this.#quick.isBusy
-    if (isPollBusy && isQuickBusy) return
+    if (this.#isClosed) return
+    const links = { poll: this.#poll.state, quick: this.#quick.state }
+    if (links.poll !== 'ready' && links.quick !== 'ready') return
     const candidates = this.#candidates()
-    const situation = { isPollBusy, isQuickBusy, wasPollFull: this.#wasPollFull }
-    const link = chooseLink({ hasCandidates: candidates.length > 0, ...situation })
-    if (link !== null) void this.#exchange(link, inServiceOrder(candidates))
+    const situation = { hasCandidates: candidates.length > 0, wasPollFull: this.#wasPollFull, ...links }
+    const chosen = chooseLink(situation)
+    if (chosen === null) return
+    const [link, other] = chosen === 'poll' ? [this.#poll, this.#quick] : [this.#quick, this.#poll]
+    void this.#exchange(link, other, inServiceOrder(candidates))
   }
 
   #candidates(): Candidate[] {
@@ -125,31 +117,30 @@ export class LeaderFeed {
   }
 
   /** One request and its answer. Never rejects. */
-  async #exchange(link: 'poll' | 'quick', asked: readonly Candidate[]): Promise<void> {
-    const request = this.#request(link, asked)
+  async #exchange(link: FetchLink, other: FetchLink, asked: readonly Candidate[]): Promise<void> {
+    const request = this.#request(link.waitMs, asked)
     for (const { inbox } of asked) this.#inFlight.add(inbox)
-    const sentAtMs = monotonicMs()
     try {
-      const response = await (link === 'poll' ? this.#poll : this.#quick).fetch(request)
+      const response = await link.fetch(request)
       if (this.#isClosed) return
-      this.#connected()
-      const brought = this.#deliver(response, asked)
-      if (link === 'poll') this.#wasPollFull = isFull(response, request)
-      if (brought > 0 || monotonicMs() - sentAtMs >= request.maxWaitMs / 2) this.#early.reset()
-      else this.#pauseFor(this.#early.nextDelayMs())
+      this.#setDown(false)
+      const wasUseful = this.#deliver(response, asked)
+      if (link === this.#poll) this.#wasPollFull = isFull(response, request)
+      link.settle(wasUseful ? 'useful' : 'nothing')
     } catch (thrown) {
       if (this.#isClosed) return // our own close cut it
-      this.#lost(thrown)
+      link.settle('failed')
+      this.#lost(thrown, other)
     } finally {
       for (const { inbox } of asked) this.#inFlight.delete(inbox)
     }
     this.pump()
   }
 
-  #request(link: 'poll' | 'quick', asked: readonly Candidate[]): FetchRequest {
-    const { maxBytesPerPartition, maxWaitMs, minBytes, readCommitted } = this.#settings
+  #request(maxWaitMs: number, asked: readonly Candidate[]): FetchRequest {
+    const { maxBytesPerPartition, minBytes, readCommitted } = this.#settings
     return {
-      maxWaitMs: link === 'poll' ? maxWaitMs : Math.min(QUICK_WAIT_MS, maxWaitMs),
+      maxWaitMs,
       minBytes,
       // One partition's worth: with a backlog an answer then holds one partition, of which nothing needs to be copied.
       maxBytes: Math.max(maxBytesPerPartition, ...asked.map(candidate => candidate.maxBytes)),
@@ -158,50 +149,41 @@ export class LeaderFeed {
     }
   }
 
-  /** Returns how many partitions got something. After the await anything may have changed: each inbox is looked at anew. */
-  #deliver(response: FetchResponse, asked: readonly Candidate[]): number {
+  /**
+   * Returns whether the broker had a reason to answer: something for a partition, or an error, after which the partition
+   * rests by itself. After the await anything may have changed: each inbox is looked at anew.
+   */
+  #deliver(response: FetchResponse, asked: readonly Candidate[]): boolean {
     if (response.errorCode !== 0) throw new Error(`fetch: ${errorCodeName(response.errorCode)}`)
     const byName = new Map(asked.map(candidate => [partitionName(candidate), candidate]))
-    let brought = 0
+    let wasUseful = false
     for (const answer of response.partitions) {
       const candidate = byName.get(partitionName(answer))
       if (candidate === undefined) continue // nobody asked for it
       const { inbox, offset } = candidate
       const isCurrent = this.#inboxes.has(inbox) && inbox.isOpen && inbox.position === offset
+      wasUseful ||= answer.errorCode !== 0
       if (!isCurrent || !applyAnswer(answer, offset, inbox, this.#host)) continue
       inbox.servedAt = this.#served += 1
-      brought += 1
+      wasUseful = true
     }
-    return brought
-  }
-
-  #connected(): void {
-    this.#reconnect.reset()
-    this.#setDown(false)
+    return wasUseful
   }
 
   /** The connection ended or could not be opened: perhaps others lead these partitions now. Tries on until they are taken away. */
-  #lost(thrown: unknown): void {
+  #lost(thrown: unknown, other: FetchLink): void {
     const error = toError(thrown)
     if (isGroupError(error) && !error.retryable && !this.#isDown) {
       for (const inbox of this.#inboxes) this.#host.troubled(inbox, error)
     }
-    this.#setDown(true)
+    // The same broker may still answer there, and if it does not, that request will tell.
+    if (!other.isOut) this.#setDown(true)
     this.#host.leadersStale(error.message)
-    this.#pauseFor(this.#reconnect.nextDelayMs())
   }
 
   #setDown(isDown: boolean): void {
     this.#isDown = isDown
     for (const inbox of this.#inboxes) inbox.setReachable(!isDown)
-  }
-
-  #pauseFor(delayMs: number): void {
-    if (this.#pause !== null) return
-    this.#pause = setTimeout(() => {
-      this.#pause = null
-      this.pump()
-    }, delayMs)
   }
 }
 

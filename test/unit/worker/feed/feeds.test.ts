@@ -8,7 +8,11 @@ import { Feeds } from '#src/worker/feed/feeds.js'
 import { LaneInbox, type InboxItem } from '#src/worker/feed/lane-inbox.js'
 import { atEnd } from '../../../support/cleanup.ts'
 import { eventually } from '../../../support/eventually.ts'
-import { startFetchingBroker, type FetchingBroker } from '../../../support/fetching-broker.ts'
+import {
+  startFetchingBroker,
+  type FetchingBroker,
+  type ReceivedFetch,
+} from '../../../support/fetching-broker.ts'
 import { connectionOptions } from '../../../support/kafka-options.ts'
 import { encodeBatch } from '../../../support/record-batches.ts'
 
@@ -84,6 +88,28 @@ function drained(inbox: LaneInbox): InboxItem[] {
   return items
 }
 
+/** Partition 0 fails whenever it is asked for: how long after each failure the next request for partition 1 goes out. */
+async function delaysBeside(t: TestContext): Promise<number[]> {
+  let held: ReceivedFetch | undefined
+  let failedAtMs = 0
+  const delaysMs: number[] = []
+  const broker = await startFetchingBroker(t, fetch => {
+    if (!fetch.asked.includes(0)) {
+      delaysMs.push(fetch.atMs - failedAtMs)
+      held = fetch
+      return
+    }
+    fetch.answer({ partition: 0, errorCode: 6 })
+    held?.answer({ partition: 1, records: records(held.partitions[0]!.offset) })
+    failedAtMs = fetch.atMs
+  })
+  const thread = new Thread(t)
+  thread.leadAll(broker)
+  thread.lane(0)
+  thread.lane(1)
+  return eventually(() => (delaysMs.length >= 2 ? delaysMs : undefined), QUICKLY)
+}
+
 describe('fetching from a leader', () => {
   it('waits long for all its partitions in one request, one at a time', async t => {
     const broker = await startFetchingBroker(t)
@@ -143,7 +169,7 @@ describe('fetching from a leader', () => {
       const quick = await eventually(() => broker.fetches[1], QUICKLY)
       poll.answer(...brought)
       await eventually(() => poll.isAnswered, QUICKLY)
-      await delay(20)
+      await delay(10)
       assert.equal(broker.fetches.length, 2, 'the poll link waits for the quick one')
       quick.answer()
       const together = await eventually(() => broker.fetches[2], QUICKLY)
@@ -151,6 +177,20 @@ describe('fetching from a leader', () => {
       await delay(50)
       assert.equal(broker.fetches.length, 3, 'the quick connection rests')
     }
+  })
+
+  it('is not held up by a quick request that gets no answer', async t => {
+    const broker = await startFetchingBroker(t)
+    const thread = new Thread(t)
+    thread.leadAll(broker)
+    const inbox = thread.lane(0)
+    const poll = await eventually(() => broker.fetches[0], QUICKLY)
+    thread.lane(1)
+    await eventually(() => broker.fetches[1], QUICKLY)
+    poll.answer({ partition: 0, records: records(0) })
+    const next = await eventually(() => broker.fetches[2], QUICKLY)
+    assert.deepEqual([next.asked, next.partitions[0]!.offset], [[0], 1])
+    assert.equal(inbox.isEmpty, false)
   })
 
   it('asks for no more while a lane is full, and again as soon as it has room', async t => {
@@ -247,6 +287,14 @@ describe('an error that a broker gives for one partition', () => {
     assert.equal(good.isInTrouble, false)
     const next = await eventually(() => broker.fetches[1], QUICKLY)
     assert.deepEqual(next.asked, [1])
+  })
+
+  it('does not hold up the others while it comes again and again', async t => {
+    const runs = [await delaysBeside(t), await delaysBeside(t), await delaysBeside(t)]
+    for (const [request, what] of ['on the poll link', 'on the quick link'].entries()) {
+      const leastMs = Math.min(...runs.map(delaysMs => delaysMs[request]!))
+      assert.ok(leastMs < 6, `${what} it costs the good partition ${leastMs} ms at least`)
+    }
   })
 
   it('asks the coordinator where to go on when the position is out of range, and goes on there', async t => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { chooseLink, inServiceOrder, type FetchCandidate } from '#src/worker/feed/plan-fetch.js'
+import {
+  chooseLink,
+  inServiceOrder,
+  type FetchCandidate,
+  type LinkSituation,
+  type LinkState,
+} from '#src/worker/feed/plan-fetch.js'
 
 function candidate(partition: number, servedAt: number): FetchCandidate {
   return { topic: 't', partition, offset: 0, maxBytes: 1000, servedAt }
@@ -29,42 +35,56 @@ describe('the order of a fetch', () => {
 })
 
 describe('the choice of a connection', () => {
-  const idle = { hasCandidates: true, isPollBusy: false, isQuickBusy: false, wasPollFull: false }
+  const idle: LinkSituation = { hasCandidates: true, poll: 'ready', quick: 'ready', wasPollFull: false }
 
   it('takes the long poll when nothing is under way', () => {
     assert.equal(chooseLink(idle), 'poll')
   })
 
   it('takes the quick one for whoever a long poll has left out', () => {
-    assert.equal(chooseLink({ ...idle, isPollBusy: true }), 'quick')
+    assert.equal(chooseLink({ ...idle, poll: 'out' }), 'quick')
+    assert.equal(chooseLink({ ...idle, poll: 'overdue' }), 'quick')
   })
 
   it('holds the long poll back until the quick one is home, so that one request then has all', () => {
-    assert.equal(chooseLink({ ...idle, isQuickBusy: true }), null)
+    assert.equal(chooseLink({ ...idle, quick: 'out' }), null)
   })
 
   it('does not hold back a poll that works off a backlog', () => {
-    assert.equal(chooseLink({ ...idle, isQuickBusy: true, wasPollFull: true }), 'poll')
+    assert.equal(chooseLink({ ...idle, quick: 'out', wasPollFull: true }), 'poll')
   })
 
-  it('never sends on a busy connection, and never without partitions', () => {
-    const situations = fc.record({
-      hasCandidates: fc.boolean(),
-      isPollBusy: fc.boolean(),
-      isQuickBusy: fc.boolean(),
-      wasPollFull: fc.boolean(),
-    })
+  it('does not wait for a quick link that is overdue or pausing', () => {
+    assert.equal(chooseLink({ ...idle, quick: 'overdue' }), 'poll')
+    assert.equal(chooseLink({ ...idle, quick: 'pausing' }), 'poll')
+  })
+
+  const states = fc.constantFrom<LinkState>('ready', 'out', 'overdue', 'pausing')
+  const situations = fc.record({
+    hasCandidates: fc.boolean(),
+    poll: states,
+    quick: states,
+    wasPollFull: fc.boolean(),
+  })
+
+  it('sends only on a link that is ready, and never without partitions', () => {
     fc.assert(
       fc.property(situations, situation => {
         const link = chooseLink(situation)
-        assert.ok(link === null || situation.hasCandidates)
-        assert.ok(link !== 'poll' || !situation.isPollBusy)
-        assert.ok(link !== 'quick' || !situation.isQuickBusy)
+        assert.ok(link === null || (situation.hasCandidates && situation[link] === 'ready'))
       }),
     )
   })
 
-  it('keeps somebody waiting only while a request is under way', () => {
-    for (const wasPollFull of [true, false]) assert.notEqual(chooseLink({ ...idle, wasPollFull }), null)
+  it('keeps somebody waiting only for a timer or a request that is not overdue', () => {
+    fc.assert(
+      fc.property(situations, situation => {
+        const { poll, quick, hasCandidates } = situation
+        const ends = [poll, quick].some(state => state === 'out' || state === 'pausing')
+        const bothOverdue = poll === 'overdue' && quick === 'overdue'
+        fc.pre(hasCandidates && !ends && !bothOverdue)
+        assert.notEqual(chooseLink(situation), null)
+      }),
+    )
   })
 })
