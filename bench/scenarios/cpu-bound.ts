@@ -1,4 +1,5 @@
 import { runContender } from '../lib/contender.js'
+import { calibrateNativeCpu } from '../lib/native-cpu.js'
 import type { Scenario } from '../lib/scenario.js'
 import { median, spread } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
@@ -6,9 +7,11 @@ import { perSecond, rate } from './throughput.js'
 
 const SIZE = { topic: 'cpu-bound', partitions: 8, records: 80_000, valueBytes: 100 }
 const THREADS = 2
+const CALL_US = 125
 
 /** Two threads and a handler of native CPU work, against two bare threads doing that work over values in memory. */
 export const cpuBound: Scenario = async ({ stack, rounds, say }) => {
+  calibrateNativeCpu(CALL_US)
   await createFilledTopic(stack.brokers, SIZE)
   const ours: number[] = []
   const bare: number[] = []
