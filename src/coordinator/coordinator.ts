@@ -9,7 +9,9 @@ import { Committer } from './committer.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
+import { readBacklogs } from './backlogs.ts'
 import { LaneBalancer } from './lane-balancer.ts'
+import { LanePlacer } from './lane-placer.ts'
 import { LeaderKeeper } from './leader-keeper.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import { PartitionSet } from './partition-set.ts'
@@ -18,7 +20,6 @@ import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
 import { StopDeadline } from './stop-deadline.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
-import { place } from './threads/placement.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
 import { MissingTopics, findTopics, missingTopicsError } from './topics.ts'
@@ -48,6 +49,7 @@ export class Coordinator {
   readonly #leaders: LeaderKeeper
   readonly #session: SessionKeeper
   readonly #committer: Committer
+  readonly #placer: LanePlacer
   readonly #balancer: LaneBalancer
   readonly #alarm: EventLoopAlarm
   readonly #missingTopics: MissingTopics
@@ -90,6 +92,10 @@ export class Coordinator {
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
     this.#session = this.#createSession()
     this.#committer = this.#createCommitter()
+    this.#placer = new LanePlacer(
+      () => this.#pool.threads,
+      () => this.#partitions.all,
+    )
     this.#balancer = new LaneBalancer(this.#pool.threads, () => this.#partitions.all, options.logger)
     this.#alarm = new EventLoopAlarm(
       () => storage.sessionTimeoutMs / 6,
@@ -124,7 +130,7 @@ export class Coordinator {
       const missing = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join(this.#stopSignal.signal)
-      await this.#starts.pinMissing(this.#wanted)
+      await this.#prepareToClaim(this.#wanted)
       this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
       await this.#partitions.acquire(this.#wanted)
       this.#throwIfStopping()
@@ -197,7 +203,7 @@ export class Coordinator {
     const host = {
       storage,
       resolveStart: this.#starts.resolveStart.bind(this.#starts),
-      chooseThread: (partition: TopicPartition) => this.#chooseThread(partition),
+      chooseThread: (partition: TopicPartition) => this.#placer.choose(partition),
       isPaused: (partition: TopicPartition) => this.#pauses.isPaused(partition),
       claimed: (one: OwnedPartition) =>
         events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0)),
@@ -242,21 +248,19 @@ export class Coordinator {
     })
   }
 
-  /** The thread with the least to do: partitions placed there count, and what is known to wait in them. */
-  #chooseThread(partition: TopicPartition): WorkerThread {
-    const owned = this.#partitions.all
-    const loads = this.#pool.threads.map(thread => {
-      const there = owned.filter(one => one.thread === thread)
-      return { count: there.length, weight: there.length }
-    })
-    const index = place([{ item: partition, weight: 1 }], loads).get(partition) ?? 0
-    return this.#pool.threads[index]!
+  /** Stores the starts that are missing, and decides where each lane is to run. */
+  async #prepareToClaim(partitions: readonly TopicPartition[]): Promise<void> {
+    const { options, storage, cluster } = this.#parts
+    await this.#starts.pinMissing(partitions)
+    const stored = await storage.readOffsets(options.groupId, options.topics)
+    const isReadCommitted = options.fetch.isolation === 'read_committed'
+    this.#placer.plan(await readBacklogs(partitions, stored, cluster, isReadCommitted))
   }
 
   async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
     this.#wanted = [...this.#wanted, ...partitions]
     await this.#leaders.refresh()
-    await this.#starts.pinMissing(partitions)
+    await this.#prepareToClaim(partitions)
     if (this.#stopped !== null) return // stopping began meanwhile: nothing new is claimed
     await this.#partitions.acquire(partitions)
     this.#emitRebalanced()

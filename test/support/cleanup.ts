@@ -2,7 +2,7 @@ import { toError } from '#src/shared/errors.js'
 
 type Cleanup = () => unknown
 
-/** A test context, or `{ after }` of node:test inside of a suite. */
+/** A test context, or `{ after }` of node:test in the body of a suite. Inside a `before` hook that one ends with the hook. */
 export interface Owner {
   after(hook: () => Promise<void>): void
 }
