@@ -26,6 +26,8 @@ export interface LaneHost {
   attach(inbox: LaneInbox): void
   detach(inbox: LaneInbox): void
   fetchChanged(inbox: LaneInbox): void
+  /** As many fetched bytes are no longer needed. */
+  dropped(bytes: number): void
   /** It can take records now. */
   wake(lane: Lane): void
   /** It can take its next record right after an async one. */
@@ -71,6 +73,7 @@ export class Lane {
         arrived: () => host.wake(this),
         changed: () => this.#fetchChanged(),
         sawEnd: offset => this.#memory.setHighWatermark(offset),
+        dropped: bytes => host.dropped(bytes),
       },
     })
     this.#inbox.setPaused(this.#isPaused)

@@ -17,6 +17,7 @@ import type {
 } from '../shared/protocol.ts'
 import { partitionName } from '../shared/types.ts'
 import { Feeds } from './feed/feeds.ts'
+import { GarbageLimit } from './feed/garbage-limit.ts'
 import { createThreadContext, LaneContext } from './handler/contexts.ts'
 import type { LoadedHandler } from './handler/handler-exports.ts'
 import { loadHandler } from './handler/load-handler.ts'
@@ -33,12 +34,16 @@ export interface WorkerParts {
   post(message: WorkerMessage): void
 }
 
+/** What may lie about unused beside the bytes that may be in use. */
+const GARBAGE_SHARE = 1 / 4
+
 /** One thread's side of the group: its lanes, the loop that runs them and the feeds that fill them. */
 export class Worker implements WorkerApi {
   readonly #parts: WorkerParts
   readonly #group: GroupMemory
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
+  readonly #garbage: GarbageLimit
   readonly #logger: Logger
   readonly #context: ThreadContext
   readonly #lanes = new Map<string, Lane>()
@@ -60,6 +65,10 @@ export class Worker implements WorkerApi {
       leadersStale: reason => parts.post({ type: 'leaders-stale', reason }),
       troubled: (inbox, error) => this.#troubled(inbox.lane, error),
       resolveOutOfRange: (lane, position) => parts.coordinator.resolveOutOfRange(lane, position),
+    })
+    this.#garbage = new GarbageLimit({
+      maxBytes: settings.maxBufferedBytes * GARBAGE_SHARE,
+      heldBytes: () => this.#feeds.heldBytes,
     })
   }
 
@@ -163,6 +172,7 @@ export class Worker implements WorkerApi {
       attach: inbox => this.#feeds.attach(inbox),
       detach: inbox => this.#feeds.detach(inbox),
       fetchChanged: inbox => this.#feeds.changed(inbox),
+      dropped: bytes => this.#garbage.dropped(bytes),
       wake: () => this.#loop.wake(),
       goOn: lane => this.#loop.goOn(lane),
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),

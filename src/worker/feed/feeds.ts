@@ -51,9 +51,14 @@ export class Feeds implements FeedHost {
   }
 
   get spareBytes(): number {
-    let spareBytes = this.#settings.maxBufferedBytes
-    for (const inbox of this.#homes.keys()) spareBytes -= inbox.bufferedBytes
-    return spareBytes
+    return this.#settings.maxBufferedBytes - this.heldBytes
+  }
+
+  /** What all lanes together hold. */
+  get heldBytes(): number {
+    let heldBytes = 0
+    for (const inbox of this.#homes.keys()) heldBytes += inbox.bufferedBytes
+    return heldBytes
   }
 
   attach(inbox: LaneInbox): void {

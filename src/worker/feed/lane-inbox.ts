@@ -29,6 +29,8 @@ export interface InboxListener {
   changed(): void
   /** An answer told where the partition ends, for what this member may read. */
   sawEnd(offset: Offset): void
+  /** As many fetched bytes are no longer needed. */
+  dropped(bytes: number): void
 }
 
 export interface InboxOptions {
@@ -183,8 +185,10 @@ export class LaneInbox implements TopicPartition {
     const item = this.#items.shift()
     const bytes = item?.type === 'chunk' ? item.bytes.length : 0
     if (bytes === 0 && this.#openBytes === 0) return item
+    const droppedBytes = this.#openBytes
     this.#queuedBytes -= bytes
     this.#openBytes = bytes
+    this.#listener.dropped(droppedBytes)
     this.#listener.changed()
     return item
   }

@@ -28,7 +28,7 @@ class Bench {
   constructor() {
     this.renewLease()
     const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
-    const listener = { arrived() {}, changed() {}, sawEnd() {} }
+    const listener = { arrived() {}, changed() {}, sawEnd() {}, dropped() {} }
     this.inbox = new LaneInbox({ lane, position: 0, maxBatchBytes: LIMITS.maxBatchBytes, listener })
     this.taker = new RecordTaker({
       group: this.group,

@@ -69,7 +69,7 @@ class Thread {
       lane: { topic: 't', partition, epoch: 1n, lane: 0 },
       position,
       maxBatchBytes: 2 ** 20,
-      listener: { arrived() {}, changed: () => this.feeds.changed(inbox), sawEnd() {} },
+      listener: { arrived() {}, changed: () => this.feeds.changed(inbox), sawEnd() {}, dropped() {} },
     })
     this.#inboxes.push(inbox)
     this.feeds.attach(inbox)

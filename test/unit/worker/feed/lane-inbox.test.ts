@@ -11,6 +11,7 @@ function inbox(position = 0): { inbox: LaneInbox; heard: string[] } {
     arrived: () => heard.push('arrived'),
     changed: () => heard.push('changed'),
     sawEnd: (offset: number) => heard.push(`end ${offset}`),
+    dropped: (bytes: number) => heard.push(`dropped ${bytes}`),
   }
   return { inbox: new LaneInbox({ lane, position, maxBatchBytes: 2 ** 20, listener }), heard }
 }
@@ -27,6 +28,17 @@ describe('the inbox of a lane', () => {
     assert.equal(box.position, 3)
     assert.equal(box.bufferedBytes, whole.length)
     assert.deepEqual(heard, ['changed', 'arrived'])
+  })
+
+  it('tells what is no longer needed once the next item is taken', () => {
+    const { inbox: box, heard } = inbox()
+    const first = batch(0)
+    box.accept(first, 0, [])
+    box.accept(batch(1), 1, [])
+    box.take()
+    assert.ok(!heard.includes(`dropped ${first.length}`))
+    box.take()
+    assert.equal(heard.filter(what => what === `dropped ${first.length}`).length, 1)
   })
 
   it('takes records that hold nothing new for nothing, so that nobody asks for them in a loop', () => {
