@@ -37,6 +37,7 @@ export class GarbageLimit {
   /** The least seen since the last collection beside what the feeds held: the program's own, which no collection frees. */
   #keptBytes = 0
   #notBeforeMs = -Infinity
+  #isDue = false
 
   constructor(options: GarbageLimitOptions) {
     this.#maxBytes = options.maxBytes
@@ -53,13 +54,16 @@ export class GarbageLimit {
     this.#droppedBytes = 0
     const otherBytes = this.#externalBytes() - this.#heldBytes()
     this.#keptBytes = Math.min(this.#keptBytes, otherBytes)
-    if (otherBytes - this.#keptBytes >= this.#maxBytes) this.#collectIfDue()
+    if (otherBytes - this.#keptBytes < this.#maxBytes || this.#isDue || this.#now() < this.#notBeforeMs)
+      return
+    this.#isDue = true
+    setImmediate(() => this.#collectNow()) // not under the lane that takes its next records
   }
 
-  #collectIfDue(): void {
-    const startedMs = this.#now()
-    if (startedMs < this.#notBeforeMs) return
+  #collectNow(): void {
+    this.#isDue = false
     this.#collect ??= fullCollection()
+    const startedMs = this.#now()
     this.#collect()
     this.#keptBytes = Infinity // known at the next look: V8 frees buffers in the background
     const endedMs = this.#now()
@@ -67,10 +71,12 @@ export class GarbageLimit {
   }
 }
 
-/** `gc` is there only in a context that is made while the flag is set. */
+/**
+ * `gc` is there only in a context that is made while the flag is set. The flag is one for all threads, so it stays set:
+ * a thread that took it back could do so between another's setting it and making its context.
+ */
 function fullCollection(): () => void {
   setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  setFlagsFromString('--no-expose-gc')
-  return collect
+  const gc: unknown = runInNewContext('globalThis.gc')
+  return typeof gc === 'function' ? (gc as () => void) : () => {} // an engine without it collects when it likes
 }
