@@ -156,7 +156,7 @@ export class OwnedPartition implements TopicPartition {
       this.#state.moveTo('draining', reason)
       await this.#drainLane()
       await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
-      await this.#giveBack(this.#claim, reason, nextOffset ?? this.#memory?.floor ?? null)
+      await this.#giveBack(this.#claim, reason, this.#offsetToStore(nextOffset))
     })
   }
 
@@ -258,6 +258,11 @@ export class OwnedPartition implements TopicPartition {
     thread.creditHandled(this.handledOnThread)
     this.#handledElsewhere = this.#memory?.handled ?? 0
     this.#thread = null
+  }
+
+  /** Never beyond what is finished, whatever is asked for: what lies between would be lost. */
+  #offsetToStore(nextOffset = Infinity): Offset | null {
+    return this.#memory === null ? null : Math.min(nextOffset, this.#memory.floor)
   }
 
   async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {

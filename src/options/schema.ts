@@ -16,6 +16,7 @@ const MAX_SESSION_TIMEOUT_MS = 600_000
 
 /** A typing mistake beyond this would ask for more stacks than a machine has memory. */
 const MAX_THREADS = 1_024
+const MIB = 1_048_576
 
 const ZOOKEEPER_EXPECTED = "'host:port,host:port/chroot' or an object { servers, chroot, sessionTimeoutMs }"
 const SASL_MECHANISMS = "'plain' or 'scram-sha-256' or 'scram-sha-512' or 'oauthbearer'"
@@ -105,11 +106,12 @@ const claim = z.strictObject(
 
 const fetch = z.strictObject(
   {
-    maxBytesPerPartition: leaf.bytes().optional(),
-    maxWaitMs: leaf.milliseconds().optional(),
+    // The two limits on sizes keep every answer below what response-frames.ts takes for an answer of Kafka at all.
+    maxBytesPerPartition: leaf.bytes(1, 256 * MIB).optional(),
+    maxWaitMs: leaf.milliseconds(10).optional(),
     minBytes: leaf.bytes().optional(),
     maxBufferedBytes: leaf.bytes(1, Number.MAX_SAFE_INTEGER).optional(),
-    maxBatchBytes: leaf.bytes().optional(),
+    maxBatchBytes: leaf.bytes(1, 512 * MIB).optional(),
     isolation: leaf.oneOf(['read_committed', 'read_uncommitted']).optional(),
   },
   { error: 'an object { maxBytesPerPartition, maxWaitMs, … }' },

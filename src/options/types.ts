@@ -171,8 +171,8 @@ export interface FetchOptions {
   maxBytesPerPartition?: number | undefined
   /**
    * How long a broker may hold a request while there is less than `fetch.minBytes` to send. Too low: an idle member
-   * asks all the time. Too high: stopping and moving a partition can wait that long for an open request. Kafka:
-   * `fetch.max.wait.ms`.
+   * asks all the time; at least 10. Too high: stopping and moving a partition can wait that long for an open request.
+   * Kafka: `fetch.max.wait.ms`.
    * @defaultValue 500
    */
   maxWaitMs?: number | undefined
@@ -185,7 +185,9 @@ export interface FetchOptions {
   /**
    * Bytes fetched and not yet handled, for the whole member; each thread has an even share, each partition a part of
    * it. Too low: threads wait for the network. Too high: memory, and more fetched for nothing when partitions move.
-   * At least `fetch.maxBytesPerPartition`. Kafka's Java consumer has no such bound.
+   * At least `fetch.maxBytesPerPartition`. The batch that a partition is working off counts as it is decompressed, and
+   * is there even where it exceeds the budget: at most `fetch.maxBatchBytes` per partition. Kafka's Java consumer has
+   * no such bound.
    * @defaultValue 67_108_864
    */
   maxBufferedBytes?: number | undefined

@@ -81,7 +81,7 @@ export class Lane {
       group: host.group,
       memory: this.#memory,
       inbox: this.#inbox,
-      cursor: new RecordCursor(host),
+      cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
       origin: { topic, partition, decode: valueDecoder(host.handler.decode) },
       handle: host.handler.handle,
       context,

@@ -89,7 +89,7 @@ export class RecordTaker {
   }
 
   #run(untilMs: number): TakeResult {
-    const { group, cursor, origin, handle, context } = this.#parts
+    const { group, cursor, inbox, origin, handle, context } = this.#parts
     const reader = cursor.record
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
     let isFirst = true
@@ -97,11 +97,13 @@ export class RecordTaker {
     let taken = 0 // since the clock was read
     for (;;) {
       if (!this.#isStanding) {
-        if (reader.left === 0) allowed = taken // the next batch may take long to decompress: look at the clock behind it
+        const opensBatch = reader.left === 0
+        if (opensBatch) allowed = taken // the next batch may take long to decompress: look at the clock behind it
         if (!this.#isOpen || !cursor.next()) {
           if (!this.#openNext()) return 'empty'
           continue
         }
+        if (opensBatch) inbox.openedBatch(cursor.decompressedBytes)
         this.#isStanding = true
       }
       if (group.mustNotStart) return 'held'

@@ -12,19 +12,25 @@ import { readOffsets } from '../support/zookeeper.ts'
 
 const BATCHES = 4
 const PER_BATCH = 10
-const DAMAGED = { partition: 0, batch: 2 }
+const DAMAGED_BATCH = 2
+/** Partition 0 in its last record, partition 1 in the field that tells its last offset; partition 2 is good. */
+const PARTITIONS = [0, 1, 2]
 
 /** Where the length of a batch stands, and how many bytes come before what it counts. */
 const LENGTH_AT = 8
 const LENGTH_COUNTS_FROM = 12
+const LAST_OFFSET_DELTA_AT = 23
 
-/** Changes the last byte of the nth batch of a segment. */
-function damageBatch(segment: string, batch: number): void {
+/** Changes one byte of the damaged batch of a segment. */
+function damageBatch(segment: string, at: (start: number, end: number) => number): void {
   const bytes = readFileSync(segment)
+  let start = 0
   let end = 0
-  for (let number = 0; number <= batch; number++)
+  for (let number = 0; number <= DAMAGED_BATCH; number++) {
+    start = end
     end += LENGTH_COUNTS_FROM + bytes.readInt32BE(end + LENGTH_AT)
-  bytes[end - 1]! ^= 0xff
+  }
+  bytes[at(start, end)]! ^= 0x04
   writeFileSync(segment, bytes)
 }
 
@@ -32,20 +38,17 @@ describe('a record whose CRC is wrong', () => {
   it('stops its partition with topic, partition and offset; nothing past it is committed, and other partitions go on', async t => {
     const stack = await privateStack(t)
     const { brokers, zookeeper } = stack
-    const topic = await createTopic(t, { partitions: 2, brokers })
+    const topic = await createTopic(t, { partitions: PARTITIONS.length, brokers })
     for (let batch = 0; batch < BATCHES; batch++)
-      for (const partition of [0, 1]) {
+      for (const partition of PARTITIONS) {
         const messages = Array.from({ length: PER_BATCH }, () => ({ partition, value: `batch ${batch}` }))
         await produce(topic, messages, { brokers })
       }
     await stack.brokerProcess(0).stop()
-    const segment = join(
-      stack.directory,
-      'broker-0',
-      `${topic}-${DAMAGED.partition}`,
-      '00000000000000000000.log',
-    )
-    damageBatch(segment, DAMAGED.batch)
+    const segment = (partition: number): string =>
+      join(stack.directory, 'broker-0', `${topic}-${partition}`, '00000000000000000000.log')
+    damageBatch(segment(0), (_start, end) => end - 1)
+    damageBatch(segment(1), start => start + LAST_OFFSET_DELTA_AT)
     await stack.brokerProcess(0).start()
 
     const groupId = uniqueGroup()
@@ -58,21 +61,23 @@ describe('a record whose CRC is wrong', () => {
     })
     const errors: GroupError[] = []
     group.on('error', error => errors.push(error))
-    const good = DAMAGED.batch * PER_BATCH
+    const good = DAMAGED_BATCH * PER_BATCH
     const all = BATCHES * PER_BATCH
-    await eventually(() => errors.length > 0 && group.status().handled === good + all)
-    assert.equal(group.status().partitions[0]?.state, 'failed')
+    await eventually(() => errors.length > 1 && group.status().handled === 2 * good + all)
+    assert.deepEqual(
+      group.status().partitions.map(one => one.state),
+      ['failed', 'failed', 'running'],
+    )
     await group.stop()
 
+    errors.sort((a, b) => Number(a.details['partition']) - Number(b.details['partition']))
     assert.deepEqual(
-      errors.map(error => error.code),
-      ['BATCH_CORRUPT'],
+      errors.map(({ code, details }) => [code, details['topic'], details['partition'], details['offset']]),
+      [0, 1].map(partition => ['BATCH_CORRUPT', topic, partition, good]),
     )
-    const { message, details } = errors[0]!
-    assert.deepEqual([details['topic'], details['partition'], details['offset']], [topic, 0, good])
-    assert.match(message, new RegExp(`${topic}/0.*${good}`))
-    assert.match(message, /CRC/i)
-    assert.deepEqual(await readOffsets(groupId, topic, zookeeper), [good, all])
-    assert.equal(ledger.count, good + all)
+    for (const [partition, { message }] of errors.entries())
+      assert.match(message, new RegExp(`${topic}/${partition}.*${good}.*CRC`))
+    assert.deepEqual(await readOffsets(groupId, topic, zookeeper), [good, good, all])
+    assert.equal(ledger.count, 2 * good + all)
   })
 })

@@ -45,10 +45,13 @@ export class ReceivedFetch {
   }
 }
 
+/** Where every partition ends. */
+const FAR_AWAY = 2 ** 40
+
 const NOTHING = {
   errorCode: 0,
-  highWatermark: 0,
-  lastStableOffset: 0,
+  highWatermark: FAR_AWAY,
+  lastStableOffset: FAR_AWAY,
   logStartOffset: 0,
   aborted: null,
   records: null,

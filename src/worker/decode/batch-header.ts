@@ -21,6 +21,9 @@ const CONTROL = 0x20
 /** The length, the attributes, two deltas, two lengths and the number of headers, one byte each. */
 export const MIN_RECORD_BYTES = 7
 
+/** Whoever has checked the CRC of these bytes before need not do so again. */
+export type CrcCheck = 'check' | 'checked'
+
 /** The checked header of a record batch (magic 2): its CRC is right and its counts are possible. */
 export class BatchHeader {
   readonly #records: Buffer
@@ -31,9 +34,9 @@ export class BatchHeader {
   readonly count: number
 
   /** @throws BATCH_CORRUPT */
-  constructor(records: Buffer, frame: BatchFrame) {
+  constructor(records: Buffer, frame: BatchFrame, crc: CrcCheck) {
     const { start, baseOffset } = frame
-    checkCrc(records, frame)
+    if (crc === 'check') checkCrc(records, frame)
     this.#records = records
     this.#start = start
     this.baseOffset = baseOffset

@@ -1,7 +1,7 @@
 import { toError } from '../../shared/errors.ts'
 import type { Offset } from '../../shared/types.ts'
 import { BatchFrame, readFrame, type CutBatch } from './batch-frame.ts'
-import { BatchHeader } from './batch-header.ts'
+import { BatchHeader, type CrcCheck } from './batch-header.ts'
 import { BATCH_CODECS, NO_CODEC, type Codecs } from './codecs/registry.ts'
 import { isAbortMarker } from './control-record.ts'
 import { decompress } from './decompress.ts'
@@ -14,6 +14,11 @@ export interface RecordCursorOptions {
   readonly maxBatchBytes: number
   /** Whether records of aborted transactions are left out. */
   readonly readCommitted: boolean
+  /**
+   * Whether the CRCs of record batches were checked before. Old messages are always checked.
+   * @defaultValue 'check'
+   */
+  readonly crc?: CrcCheck
   /** @defaultValue every codec of Kafka */
   readonly codecs?: Codecs
 }
@@ -34,6 +39,7 @@ export class RecordCursor {
 
   readonly #maxBatchBytes: number
   readonly #readCommitted: boolean
+  readonly #crc: CrcCheck
   readonly #codecs: Codecs
   #records: Buffer = NO_BYTES
   #filter: TransactionFilter | null = null
@@ -52,6 +58,7 @@ export class RecordCursor {
   constructor(options: RecordCursorOptions) {
     this.#maxBatchBytes = options.maxBatchBytes
     this.#readCommitted = options.readCommitted
+    this.#crc = options.crc ?? 'check'
     this.#codecs = options.codecs ?? BATCH_CODECS
   }
 
@@ -149,7 +156,7 @@ export class RecordCursor {
     this.#batchStart = start
     this.#batchEnd = frame.end
     if (frame.magic < 2) this.#openOldMessages(frame)
-    else this.#openBatch(new BatchHeader(this.#records, frame), frame.end)
+    else this.#openBatch(new BatchHeader(this.#records, frame, this.#crc), frame.end)
     return true
   }
 

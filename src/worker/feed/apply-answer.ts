@@ -3,7 +3,7 @@ import { errorCodeName, fetchPolicy } from '../../shared/kafka/error-codes.ts'
 import type { FetchedPartition } from '../../shared/kafka/fetch-response.ts'
 import type { LaneId } from '../../shared/protocol.ts'
 import { partitionName, type Offset } from '../../shared/types.ts'
-import type { LaneInbox } from './lane-inbox.ts'
+import type { FetchedRecords, LaneInbox } from './lane-inbox.ts'
 
 /** What an answer may lead to outside of the feed. */
 export interface AnswerHost {
@@ -12,13 +12,20 @@ export interface AnswerHost {
   resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset>
 }
 
+/** What the request said of the partition. */
+export interface AskedPosition {
+  readonly offset: Offset
+  /** The broker had to send a first batch of up to this size whole. */
+  readonly wholeBytes: number
+}
+
 /**
  * Puts into the inbox what an answer holds for its partition; returns whether it brought anything. An error is that
  * partition's alone, and no error moves the position by itself.
  */
 export function applyAnswer(
   answer: FetchedPartition,
-  fetchOffset: Offset,
+  asked: AskedPosition,
   inbox: LaneInbox,
   host: AnswerHost,
 ): boolean {
@@ -26,7 +33,7 @@ export function applyAnswer(
   switch (fetchPolicy(answer.errorCode)) {
     case 'ok':
       inbox.answered(host.readCommitted ? answer.lastStableOffset : answer.highWatermark)
-      return answer.records !== null && inbox.accept(answer.records, fetchOffset, answer.aborted ?? [])
+      return answer.records !== null && inbox.accept(recordsOf(answer, answer.records, asked))
     case 'stale-leader':
       inbox.rest(reason)
       host.leadersStale(reason)
@@ -35,17 +42,26 @@ export function applyAnswer(
       inbox.rest(reason)
       return false
     case 'out-of-range':
-      void askWhereToGoOn(inbox, host)
+      inbox.askWhenEmpty(() => void askWhereToGoOn(inbox, host))
       return false
     case 'fatal':
-      inbox.fail(refused(answer, fetchOffset))
+      inbox.fail(refused(answer, asked.offset))
       return false
+  }
+}
+
+function recordsOf(answer: FetchedPartition, records: Buffer, asked: AskedPosition): FetchedRecords {
+  return {
+    records,
+    fetchOffset: asked.offset,
+    aborted: answer.aborted ?? [],
+    endOffset: answer.highWatermark,
+    wholeBytes: asked.wholeBytes,
   }
 }
 
 async function askWhereToGoOn(inbox: LaneInbox, host: AnswerHost): Promise<void> {
   const { position } = inbox
-  inbox.ask()
   try {
     const target = await host.resolveOutOfRange(inbox.lane, position)
     if (inbox.isClosed) return // drained while the coordinator was asked

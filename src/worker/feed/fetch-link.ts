@@ -19,8 +19,10 @@ export interface FetchLinkOptions {
 const RECONNECT = { initialMs: 50, maxMs: 2000 }
 /** After an answer that brought nothing although it came early: whatever makes a broker do that must not make a loop. */
 const EARLY = { initialMs: 10, maxMs: 500 }
-/** What an answer may take beyond its wait before nobody else waits for it. */
+/** What an answer may take beyond its wait before nobody else waits for it: this, or as many times what it took of late. */
 const OVERDUE_MS = 30
+const OVERDUE_FACTOR = 2
+const EXTRA_DECAY = 0.9
 
 /** One connection to a leader, opened when it is first needed and again when it has ended. One request at a time. */
 export class FetchLink {
@@ -32,7 +34,8 @@ export class FetchLink {
   readonly #early = new Backoff(EARLY)
   #connection: BrokerConnection | null = null
   #state: LinkState = 'ready'
-  #sentAtMs = 0
+  /** What answers took of late beyond the wait: the way there and back. */
+  #extraMs = 0
   /** Ends a pause, or makes a request overdue. */
   #timer: NodeJS.Timeout | null = null
 
@@ -50,28 +53,37 @@ export class FetchLink {
     return this.#state === 'out' || this.#state === 'overdue'
   }
 
-  /** Rejects as the connection does: BROKERS_UNREACHABLE, BROKER_DISCONNECTED, BROKER_REFUSED … */
-  async fetch(request: FetchRequest): Promise<FetchResponse> {
-    this.#sentAtMs = monotonicMs()
-    this.#become('out', 'overdue', this.waitMs + OVERDUE_MS)
+  /**
+   * Asks, hands the answer on, and pauses after one that held nothing although it came early. Rejects, and pauses, when
+   * the request failed or `take` refused the answer: BROKERS_UNREACHABLE, BROKER_DISCONNECTED, BROKER_REFUSED …
+   */
+  async exchange(
+    request: FetchRequest,
+    take: (response: FetchResponse) => 'useful' | 'nothing',
+  ): Promise<void> {
+    this.#become('out', 'overdue', this.waitMs + Math.max(OVERDUE_MS, OVERDUE_FACTOR * this.#extraMs))
     try {
       const connection = await this.#connected()
-      return await connection.fetch(request)
-    } finally {
-      this.#become('ready')
+      const sentAtMs = monotonicMs()
+      const response = await connection.fetch(request)
+      const tookMs = monotonicMs() - sentAtMs
+      this.#extraMs = Math.max(tookMs - this.waitMs, this.#extraMs * EXTRA_DECAY)
+      const outcome = take(response)
+      this.#reconnect.reset()
+      this.#answered(outcome, tookMs)
+    } catch (error) {
+      this.#become('pausing', 'ready', this.#reconnect.nextDelayMs())
+      throw error
     }
   }
 
-  /** What became of the last request. Pauses when it failed, or when its answer came early although it held nothing. */
-  settle(outcome: 'useful' | 'nothing' | 'failed'): void {
-    if (outcome === 'failed') {
-      this.#become('pausing', 'ready', this.#reconnect.nextDelayMs())
+  #answered(outcome: 'useful' | 'nothing', tookMs: number): void {
+    if (outcome === 'nothing' && tookMs < this.waitMs / 2) {
+      this.#become('pausing', 'ready', this.#early.nextDelayMs())
       return
     }
-    this.#reconnect.reset()
-    const isEarly = monotonicMs() - this.#sentAtMs < this.waitMs / 2
-    if (outcome === 'useful' || !isEarly) this.#early.reset()
-    else this.#become('pausing', 'ready', this.#early.nextDelayMs())
+    this.#early.reset()
+    this.#become('ready')
   }
 
   /** Rejects the request in flight. Idempotent; waits for nothing. */

@@ -7,7 +7,7 @@ import type { MoveTable } from '../../shared/state-machine.ts'
  * | ------- | ------------------------------------------------------------------------------------------ |
  * | open    | the next fetch asks for the fetch position                                                 |
  * | resting | the last answer for this partition was an error that may pass; a timer reopens             |
- * | asking  | the position is out of range and the coordinator is being asked where to go on             |
+ * | asking  | the position is out of range; behind what is queued the coordinator is asked where to go on |
  * | ended   | nothing can follow what is queued: behind it stands an error, which the lane will meet     |
  * | closed  | final: the lane is over, its buffers are dropped, answers that still come are ignored      |
  */

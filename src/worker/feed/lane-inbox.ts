@@ -33,6 +33,17 @@ export interface InboxListener {
   dropped(bytes: number): void
 }
 
+/** What a fetch brought for one partition. */
+export interface FetchedRecords {
+  readonly records: Buffer
+  readonly fetchOffset: Offset
+  readonly aborted: readonly AbortedTransaction[]
+  /** Where the partition ended then. */
+  readonly endOffset: Offset
+  /** The broker had to send a first batch of up to this size whole. */
+  readonly wholeBytes: number
+}
+
 export interface InboxOptions {
   readonly lane: LaneId
   readonly position: Offset
@@ -57,10 +68,14 @@ export class LaneInbox implements TopicPartition {
   #items: InboxItem[] = []
   /** The chunk that the lane is working on: its bytes are in memory until it asks for the next item. */
   #openBytes = 0
+  /** What the batch it is working on takes beside that. */
+  #decompressedBytes = 0
   #queuedBytes = 0
   #position: Offset
   #neededBytes = 0
   #restTimer: NodeJS.Timeout | null = null
+  /** Asks where to go on; waits until what is queued was handled. */
+  #askWhenEmpty: (() => void) | null = null
   #isPaused = false
   #isReachable = false
   /** Set by the feed when an answer brought something: see FetchCandidate. */
@@ -81,9 +96,9 @@ export class LaneInbox implements TopicPartition {
     return this.#position
   }
 
-  /** Bytes fetched and not yet handled. */
+  /** Bytes fetched and not yet handled, and what they take decompressed. */
   get bufferedBytes(): number {
-    return this.#openBytes + this.#queuedBytes
+    return this.#openBytes + this.#decompressedBytes + this.#queuedBytes
   }
 
   /** What the next fetch must ask for to get a whole batch; 0 while any size will do. */
@@ -126,17 +141,25 @@ export class LaneInbox implements TopicPartition {
     this.#listener.changed()
   }
 
-  /** Feed: records as they came for `fetchOffset`. Returns whether they hold anything new. */
-  accept(records: Buffer, fetchOffset: Offset, aborted: readonly AbortedTransaction[]): boolean {
-    const scan = scanBatches(records, this.#maxBatchBytes)
+  /** Feed: records as they came. Returns whether they hold anything new. Damage ends the inbox behind what is good. */
+  accept({ records, fetchOffset, aborted, ...sent }: FetchedRecords): boolean {
+    const scan = scanBatches(records, { maxBatchBytes: this.#maxBatchBytes, fetchOffset, ...sent })
     this.#neededBytes = scan.neededBytes ?? 0
-    const isNew = scan.isDamaged || (scan.nextOffset ?? 0) > this.#position
-    if (!isNew) return false
-    this.#position = Math.max(this.#position, scan.nextOffset ?? 0)
-    const bytes = keepChunk(scan.isDamaged ? records : records.subarray(0, scan.completeBytes))
-    this.#put({ type: 'chunk', bytes, fetchOffset, aborted })
-    if (scan.isDamaged) this.#state.moveTo('ended', 'damaged bytes')
-    return true
+    const nextOffset = scan.nextOffset ?? 0
+    const isNew = nextOffset > this.#position
+    if (isNew) {
+      this.#position = nextOffset
+      this.#put({
+        type: 'chunk',
+        bytes: keepChunk(records.subarray(0, scan.completeBytes)),
+        fetchOffset,
+        aborted,
+      })
+    }
+    if (scan.damage !== null) this.fail(scan.damage)
+    else if (!isNew && scan.completeBytes > 0)
+      this.rest(`nothing from offset ${fetchOffset} on was in the answer`)
+    return isNew
   }
 
   /** Feed: an answer without an error, with the partition's end. */
@@ -161,10 +184,15 @@ export class LaneInbox implements TopicPartition {
     this.#listener.changed()
   }
 
-  /** Feed: the position is out of range; nothing is fetched until `jumpTo`, `fail` or `rest`. */
-  ask(): void {
+  /**
+   * Feed: the position is out of range; nothing is fetched until `jumpTo`, `fail` or `rest`. `ask` is called once all
+   * that is queued was handled: it may lead to an offset that lies before what is queued.
+   */
+  askWhenEmpty(ask: () => void): void {
     this.#state.moveTo('asking', `offset ${this.#position} is out of range`)
+    this.#askWhenEmpty = ask
     this.#listener.changed()
+    if (this.isEmpty && this.bufferedBytes === 0) this.#askNow()
   }
 
   jumpTo(offset: Offset): void {
@@ -184,13 +212,24 @@ export class LaneInbox implements TopicPartition {
   take(): InboxItem | undefined {
     const item = this.#items.shift()
     const bytes = item?.type === 'chunk' ? item.bytes.length : 0
-    if (bytes === 0 && this.#openBytes === 0) return item
-    const droppedBytes = this.#openBytes
-    this.#queuedBytes -= bytes
-    this.#openBytes = bytes
-    this.#listener.dropped(droppedBytes)
-    this.#listener.changed()
+    const droppedBytes = this.#openBytes + this.#decompressedBytes
+    if (bytes > 0 || droppedBytes > 0) {
+      this.#queuedBytes -= bytes
+      this.#openBytes = bytes
+      this.#decompressedBytes = 0
+      this.#listener.dropped(droppedBytes)
+      this.#listener.changed()
+    }
+    if (item === undefined) this.#askNow()
     return item
+  }
+
+  /** Lane: it has opened the next batch of what it took, which takes as much beside the fetched bytes. */
+  openedBatch(decompressedBytes: number): void {
+    if (decompressedBytes === this.#decompressedBytes) return
+    this.#listener.dropped(this.#decompressedBytes)
+    this.#decompressedBytes = decompressedBytes
+    this.#listener.changed()
   }
 
   /** Drops everything. Idempotent. */
@@ -199,7 +238,9 @@ export class LaneInbox implements TopicPartition {
     this.#clearTimer()
     this.#items = []
     this.#openBytes = 0
+    this.#decompressedBytes = 0
     this.#queuedBytes = 0
+    this.#askWhenEmpty = null
     this.#state.moveTo('closed', 'the lane is over')
     this.#listener.changed()
   }
@@ -209,6 +250,12 @@ export class LaneInbox implements TopicPartition {
     if (item.type === 'chunk') this.#queuedBytes += item.bytes.length
     this.#listener.changed()
     this.#listener.arrived()
+  }
+
+  #askNow(): void {
+    const ask = this.#askWhenEmpty
+    this.#askWhenEmpty = null
+    ask?.()
   }
 
   #clearTimer(): void {

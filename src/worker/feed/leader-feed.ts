@@ -1,7 +1,7 @@
 import { isGroupError, toError, type GroupError } from '../../shared/errors.ts'
 import type { FetchRequest } from '../../shared/kafka/fetch-request.ts'
 import { errorCodeName } from '../../shared/kafka/error-codes.ts'
-import type { FetchResponse } from '../../shared/kafka/fetch-response.ts'
+import type { FetchedPartition, FetchResponse } from '../../shared/kafka/fetch-response.ts'
 import { partitionName } from '../../shared/types.ts'
 import { applyAnswer, type AnswerHost } from './apply-answer.ts'
 import { hasRoom, type LaneShare } from './budget.ts'
@@ -121,15 +121,9 @@ export class LeaderFeed {
     const request = this.#request(link.waitMs, asked)
     for (const { inbox } of asked) this.#inFlight.add(inbox)
     try {
-      const response = await link.fetch(request)
-      if (this.#isClosed) return
-      this.#setDown(false)
-      const wasUseful = this.#deliver(response, asked)
-      if (link === this.#poll) this.#wasPollFull = isFull(response, request)
-      link.settle(wasUseful ? 'useful' : 'nothing')
+      await link.exchange(request, response => this.#take(link, response, request, asked))
     } catch (thrown) {
       if (this.#isClosed) return // our own close cut it
-      link.settle('failed')
       this.#lost(thrown, other)
     } finally {
       for (const { inbox } of asked) this.#inFlight.delete(inbox)
@@ -150,24 +144,37 @@ export class LeaderFeed {
   }
 
   /**
-   * Returns whether the broker had a reason to answer: something for a partition, or an error, after which the partition
-   * rests by itself. After the await anything may have changed: each inbox is looked at anew.
+   * Useful is an answer that the broker had a reason to give: something for a partition, or an error, after which the
+   * partition rests by itself. Since the request anything may have changed: each inbox is looked at anew.
    */
-  #deliver(response: FetchResponse, asked: readonly Candidate[]): boolean {
+  #take(
+    link: FetchLink,
+    response: FetchResponse,
+    request: FetchRequest,
+    asked: readonly Candidate[],
+  ): 'useful' | 'nothing' {
+    if (this.#isClosed) return 'nothing'
     if (response.errorCode !== 0) throw new Error(`fetch: ${errorCodeName(response.errorCode)}`)
+    this.#setDown(false)
+    if (link === this.#poll) this.#wasPollFull = isFull(response, request)
     const byName = new Map(asked.map(candidate => [partitionName(candidate), candidate]))
-    let wasUseful = false
+    let outcome: 'useful' | 'nothing' = 'nothing'
     for (const answer of response.partitions) {
       const candidate = byName.get(partitionName(answer))
       if (candidate === undefined) continue // nobody asked for it
-      const { inbox, offset } = candidate
-      const isCurrent = this.#inboxes.has(inbox) && inbox.isOpen && inbox.position === offset
-      wasUseful ||= answer.errorCode !== 0
-      if (!isCurrent || !applyAnswer(answer, offset, inbox, this.#host)) continue
-      inbox.servedAt = this.#served += 1
-      wasUseful = true
+      // Only of the first partition with records: the others get what is left of the answer (KIP-74).
+      const wholeBytes = candidate === asked[0] ? Math.min(candidate.maxBytes, request.maxBytes) : 0
+      const isNews = this.#deliver(answer, candidate, wholeBytes)
+      if (isNews || answer.errorCode !== 0) outcome = 'useful'
     }
-    return wasUseful
+    return outcome
+  }
+
+  #deliver(answer: FetchedPartition, { inbox, offset }: Candidate, wholeBytes: number): boolean {
+    const isCurrent = this.#inboxes.has(inbox) && inbox.isOpen && inbox.position === offset
+    if (!isCurrent || !applyAnswer(answer, { offset, wholeBytes }, inbox, this.#host)) return false
+    inbox.servedAt = this.#served += 1
+    return true
   }
 
   /** The connection ended or could not be opened: perhaps others lead these partitions now. Tries on until they are taken away. */
@@ -190,5 +197,6 @@ export class LeaderFeed {
 /** Half of what was allowed: batches are whole, so an answer rarely has all of it. */
 function isFull(response: FetchResponse, request: FetchRequest): boolean {
   const bytes = response.partitions.reduce((sum, { records }) => sum + (records?.length ?? 0), 0)
-  return bytes >= request.maxBytes / 2
+  const asked = request.partitions.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  return bytes >= Math.min(asked, request.maxBytes) / 2
 }

@@ -226,6 +226,20 @@ describe('an owned partition', () => {
     assert.deepEqual(log, ['refused by somebody'])
   })
 
+  it('never stores more than is finished, whatever it is told to go on at', async () => {
+    for (const [nextOffset, stored] of [
+      [900, 160],
+      [120, 120],
+    ] as const) {
+      log.length = thread.lanes.length = 0
+      const partition = create()
+      await partition.acquire()
+      finish(160)
+      await partition.release('test', nextOffset)
+      assert.ok(log.includes(`release ${stored}`), log.join())
+    }
+  })
+
   it('counts a dead thread as drained', async () => {
     const partition = create()
     await partition.acquire()

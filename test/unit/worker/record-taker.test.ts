@@ -55,7 +55,13 @@ class Bench {
 
   fetched(offsets: readonly number[], more: { lastOffset?: number } = {}): void {
     const records = offsets.map(offset => ({ offset, value: Buffer.from(`value ${offset}`) }))
-    this.inbox.accept(encodeBatch({ records, ...more }), this.inbox.position, [])
+    this.inbox.accept({
+      records: encodeBatch({ records, ...more }),
+      fetchOffset: this.inbox.position,
+      aborted: [],
+      endOffset: 1_000_000,
+      wholeBytes: 0,
+    })
   }
 
   take(forMs = LONG_MS): ReturnType<RecordTaker['take']> {
@@ -82,7 +88,13 @@ describe('taking records with a sync handler', () => {
     bench.fetched([0, 1], { lastOffset: 9 })
     const hidden = encodeBatch({ records: [{ offset: 10 }, { offset: 11 }], transactionOf: 7n })
     const marker = encodeMarker(12, 7n, 'abort')
-    bench.inbox.accept(Buffer.concat([hidden, marker]), 10, [{ producerId: 7n, firstOffset: 10 }])
+    bench.inbox.accept({
+      records: Buffer.concat([hidden, marker]),
+      fetchOffset: 10,
+      aborted: [{ producerId: 7n, firstOffset: 10 }],
+      endOffset: 1_000_000,
+      wholeBytes: 0,
+    })
     assert.equal(bench.take(), 'empty')
     assert.deepEqual(bench.handled, [0, 1])
     assert.equal(bench.memory.floor, 13)
@@ -91,7 +103,7 @@ describe('taking records with a sync handler', () => {
   it('skips what was handled before, when its batch had to be fetched again', () => {
     const bench = new Bench()
     const batch = encodeBatch({ records: [0, 1, 2, 3].map(offset => ({ offset })) })
-    bench.inbox.accept(batch, 2, [])
+    bench.inbox.accept({ records: batch, fetchOffset: 2, aborted: [], endOffset: 1_000_000, wholeBytes: 0 })
     assert.equal(bench.take(), 'empty')
     assert.deepEqual(bench.handled, [2, 3])
   })
@@ -135,7 +147,13 @@ describe('taking records with a sync handler', () => {
     damaged[damaged.length - 2]! ^= 1
     const good = encodeBatch({ records: [{ offset: 0 }, { offset: 1 }] })
     const behind = encodeBatch({ records: [{ offset: 3 }] })
-    bench.inbox.accept(Buffer.concat([good, damaged, behind]), 0, [])
+    bench.inbox.accept({
+      records: Buffer.concat([good, damaged, behind]),
+      fetchOffset: 0,
+      aborted: [],
+      endOffset: 1_000_000,
+      wholeBytes: 0,
+    })
     assert.equal(bench.take(), 'failed')
     assert.deepEqual(bench.handled, [0, 1])
     assert.equal(bench.memory.floor, 2)
@@ -145,8 +163,8 @@ describe('taking records with a sync handler', () => {
   it('jumps over what is gone from the log', () => {
     const bench = new Bench()
     bench.fetched([0])
-    bench.inbox.ask()
-    bench.inbox.jumpTo(100)
+    bench.inbox.askWhenEmpty(() => bench.inbox.jumpTo(100))
+    assert.equal(bench.take(), 'empty')
     bench.fetched([100])
     assert.equal(bench.take(), 'empty')
     assert.deepEqual(bench.handled, [0, 100])

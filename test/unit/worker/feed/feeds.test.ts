@@ -193,6 +193,23 @@ describe('fetching from a leader', () => {
     assert.equal(inbox.isEmpty, false)
   })
 
+  it('brings the two together again also where the way to the broker and back is long', async t => {
+    const ROUND_TRIP_MS = 80
+    let isOpen = true
+    const broker = await startFetchingBroker(t, fetch => {
+      setTimeout(() => isOpen && fetch.answer(), fetch.maxWaitMs + ROUND_TRIP_MS)
+    })
+    atEnd(t, () => (isOpen = false))
+    const thread = new Thread(t)
+    thread.leadAll(broker)
+    thread.lane(0)
+    await eventually(() => broker.fetches.length === 1, QUICKLY)
+    thread.lane(1)
+    const isTogether = (fetch: ReceivedFetch): boolean =>
+      fetch.asked.length === 2 && fetch.maxWaitMs === MAX_WAIT_MS
+    await eventually(() => broker.fetches.some(isTogether), QUICKLY)
+  })
+
   it('asks for no more while a lane is full, and again as soon as it has room', async t => {
     const broker = await startFetchingBroker(t)
     const thread = new Thread(t)

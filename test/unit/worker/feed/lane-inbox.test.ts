@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GroupError } from '#src/shared/errors.js'
-import { LaneInbox } from '#src/worker/feed/lane-inbox.js'
+import { LaneInbox, type FetchedRecords } from '#src/worker/feed/lane-inbox.js'
 import { encodeBatch } from '../../../support/record-batches.ts'
 
 function inbox(position = 0): { inbox: LaneInbox; heard: string[] } {
@@ -16,6 +16,10 @@ function inbox(position = 0): { inbox: LaneInbox; heard: string[] } {
   return { inbox: new LaneInbox({ lane, position, maxBatchBytes: 2 ** 20, listener }), heard }
 }
 
+function fetched(records: Buffer, fetchOffset: number, endOffset = 1000): FetchedRecords {
+  return { records, fetchOffset, aborted: [], endOffset, wholeBytes: 0 }
+}
+
 function batch(...offsets: number[]): Buffer {
   return encodeBatch({ records: offsets.map(offset => ({ offset, value: Buffer.alloc(100) })) })
 }
@@ -24,7 +28,7 @@ describe('the inbox of a lane', () => {
   it('moves its position behind the last whole batch, so that the next fetch can go out at once', () => {
     const { inbox: box, heard } = inbox()
     const whole = batch(0, 1, 2)
-    assert.equal(box.accept(Buffer.concat([whole, batch(3, 4).subarray(0, 70)]), 0, []), true)
+    assert.equal(box.accept(fetched(Buffer.concat([whole, batch(3, 4).subarray(0, 70)]), 0)), true)
     assert.equal(box.position, 3)
     assert.equal(box.bufferedBytes, whole.length)
     assert.deepEqual(heard, ['changed', 'arrived'])
@@ -33,8 +37,8 @@ describe('the inbox of a lane', () => {
   it('tells what is no longer needed once the next item is taken', () => {
     const { inbox: box, heard } = inbox()
     const first = batch(0)
-    box.accept(first, 0, [])
-    box.accept(batch(1), 1, [])
+    box.accept(fetched(first, 0))
+    box.accept(fetched(batch(1), 1))
     box.take()
     assert.ok(!heard.includes(`dropped ${first.length}`))
     box.take()
@@ -43,28 +47,63 @@ describe('the inbox of a lane', () => {
 
   it('takes records that hold nothing new for nothing, so that nobody asks for them in a loop', () => {
     const { inbox: box } = inbox(10)
-    assert.equal(box.accept(batch(3, 4, 5), 10, []), false)
-    assert.equal(box.accept(Buffer.alloc(0), 10, []), false)
+    assert.equal(box.accept(fetched(batch(3, 4, 5), 10)), false)
+    assert.equal(box.accept(fetched(Buffer.alloc(0), 10)), false)
     assert.equal(box.isEmpty, true)
     assert.equal(box.position, 10)
+    box.close()
   })
 
   it('remembers how much it takes to get a batch that came cut, until it came whole', () => {
     const { inbox: box } = inbox()
     const whole = batch(0, 1, 2)
-    assert.equal(box.accept(whole.subarray(0, 80), 0, []), false)
+    assert.equal(box.accept(fetched(whole.subarray(0, 80), 0)), false)
     assert.equal(box.neededBytes, whole.length)
-    assert.equal(box.accept(whole, 0, []), true)
+    assert.equal(box.accept(fetched(whole, 0)), true)
     assert.equal(box.neededBytes, 0)
   })
 
-  it('asks for nothing behind damaged bytes', () => {
+  it('asks for nothing behind damaged bytes, and hands out the error behind what is good', () => {
     const { inbox: box } = inbox()
-    const damaged = batch(0)
+    const damaged = batch(1)
     damaged.writeInt32BE(-1, 8)
-    assert.equal(box.accept(damaged, 0, []), true)
+    assert.equal(box.accept(fetched(Buffer.concat([batch(0), damaged]), 0)), true)
+    assert.equal(box.isFetchable, false)
+    assert.deepEqual([box.take()?.type, box.take()?.type, box.take()], ['chunk', 'failure', undefined])
+  })
+
+  it('is in trouble, and not asked for in a loop, when a broker sends whole batches that it has', () => {
+    const { inbox: box } = inbox(10)
+    box.setReachable(true)
+    assert.equal(box.accept(fetched(batch(3, 4, 5), 10)), false)
+    assert.deepEqual([box.isFetchable, box.isInTrouble], [false, true])
+    box.close()
+  })
+
+  it('asks where to go on only when all that it has was handled', () => {
+    const { inbox: box, heard } = inbox()
+    box.accept(fetched(batch(0), 0))
+    box.askWhenEmpty(() => heard.push('asked'))
     assert.equal(box.isFetchable, false)
     assert.equal(box.take()?.type, 'chunk')
+    assert.ok(!heard.includes('asked'), 'the lane still works on the last chunk')
+    assert.equal(box.take(), undefined)
+    assert.equal(heard.filter(what => what === 'asked').length, 1)
+    const { inbox: empty, heard: heardToo } = inbox()
+    empty.askWhenEmpty(() => heardToo.push('asked'))
+    assert.ok(heardToo.includes('asked'))
+  })
+
+  it('counts what an open batch takes decompressed, until the next one is opened', () => {
+    const { inbox: box, heard } = inbox()
+    const bytes = batch(0)
+    box.accept(fetched(bytes, 0))
+    box.take()
+    box.openedBatch(5000)
+    assert.equal(box.bufferedBytes, bytes.length + 5000)
+    box.openedBatch(0)
+    assert.equal(box.bufferedBytes, bytes.length)
+    assert.ok(heard.includes('dropped 5000'))
   })
 
   it('rests after an error that may pass, longer each time, and opens again by itself', t => {
@@ -89,7 +128,7 @@ describe('the inbox of a lane', () => {
 
   it('hands out an error only behind what came before it, and nothing after it', () => {
     const { inbox: box } = inbox()
-    box.accept(batch(0), 0, [])
+    box.accept(fetched(batch(0), 0))
     box.fail(new GroupError('FETCH_REFUSED', 'no'))
     assert.deepEqual([box.take()?.type, box.take()?.type, box.take()], ['chunk', 'failure', undefined])
     assert.equal(box.isFetchable, false)
@@ -100,7 +139,7 @@ describe('the inbox of a lane', () => {
     box.setPaused(true)
     assert.equal(box.isFetchable, false)
     assert.equal(box.isOpen, true)
-    assert.equal(box.accept(batch(0), 0, []), true)
+    assert.equal(box.accept(fetched(batch(0), 0)), true)
     box.setPaused(false)
     assert.equal(box.isFetchable, true)
     assert.equal(box.isEmpty, false)
@@ -108,7 +147,7 @@ describe('the inbox of a lane', () => {
 
   it('drops everything when it is closed, once', () => {
     const { inbox: box, heard } = inbox()
-    box.accept(batch(0), 0, [])
+    box.accept(fetched(batch(0), 0))
     box.close()
     box.close()
     assert.equal(box.bufferedBytes, 0)
