@@ -98,7 +98,10 @@ export class LeaderFeed {
     const chosen = chooseLink(situation)
     if (chosen === null) return
     const [link, other] = chosen === 'poll' ? [this.#poll, this.#quick] : [this.#quick, this.#poll]
-    void this.#exchange(link, other, inServiceOrder(candidates))
+    const ordered = inServiceOrder(candidates)
+    const asked = chosen === 'poll' && this.#wasPollFull ? firstHalf(ordered) : ordered
+    void this.#exchange(link, other, asked)
+    if (asked.length < ordered.length) this.pump()
   }
 
   #candidates(): Candidate[] {
@@ -192,6 +195,11 @@ export class LeaderFeed {
     this.#isDown = isDown
     for (const inbox of this.#inboxes) inbox.setReachable(!isDown)
   }
+}
+
+/** With a backlog the other half goes on the quick link, so that one answer is on its way while the other is worked off. */
+function firstHalf<T>(all: readonly T[]): readonly T[] {
+  return all.slice(0, Math.ceil(all.length / 2))
 }
 
 /** Half of what was allowed: batches are whole, so an answer rarely has all of it. */

@@ -230,6 +230,27 @@ describe('fetching from a leader', () => {
     await eventually(() => broker.fetches.length === 3, QUICKLY)
   })
 
+  it('asks on both connections while there is a backlog, each for other partitions', async t => {
+    const broker = await startFetchingBroker(t)
+    const thread = new Thread(t)
+    thread.leadAll(broker)
+    for (const partition of [0, 1, 2, 3]) thread.lane(partition)
+    const first = await eventually(() => broker.fetches[0], QUICKLY)
+    first.answer({ partition: 0, records: records(0, 1, FETCH_BYTES - 200) })
+    const [poll, quick] = await eventually(
+      () => broker.fetches.length === 3 && broker.fetches.slice(1),
+      QUICKLY,
+    )
+    assert.deepEqual(
+      [poll!.asked, quick!.asked],
+      [
+        [1, 2],
+        [0, 3],
+      ],
+    )
+    assert.notEqual(poll!.connection, quick!.connection)
+  })
+
   it('puts whoever was served last at the end of the next request', async t => {
     const broker = await startFetchingBroker(t)
     const thread = new Thread(t)
