@@ -1,4 +1,4 @@
-import { GroupError, toError } from '../shared/errors.ts'
+import { asGroupError, GroupError } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
 export interface CommittablePartition extends TopicPartition {
@@ -76,15 +76,6 @@ export class Committer {
   }
 }
 
-function commitError(partition: TopicPartition, error: unknown): GroupError {
-  if (error instanceof GroupError) return error
-  const { topic, partition: number } = partition
-  return new GroupError(
-    'INTERNAL',
-    `commit of ${partitionName(partition)} failed: ${toError(error).message}`,
-    {
-      details: { topic, partition: number },
-      cause: error,
-    },
-  )
+function commitError({ topic, partition }: TopicPartition, error: unknown): GroupError {
+  return asGroupError(error, `commit of ${partitionName({ topic, partition })} failed`, { topic, partition })
 }

@@ -1,13 +1,15 @@
 import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { GroupError, toError } from '../shared/errors.ts'
+import { asGroupError, GroupError } from '../shared/errors.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import { Committer } from './committer.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { claimRefused, loopBlocked, noBrokers, progressNotStored } from './coordinator-errors.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
+import { GroupStop } from './group-stop.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
 import { readBacklogs } from './backlogs.ts'
 import { LaneBalancer } from './lane-balancer.ts'
@@ -18,7 +20,6 @@ import { PartitionSet } from './partition-set.ts'
 import { Pauses } from './pauses.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
-import { StopDeadline } from './stop-deadline.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
@@ -57,6 +58,7 @@ export class Coordinator {
   readonly #stopSignal = new AbortController()
   /** Partitions this member should own: with one member, all of its topics'. */
   #wanted: readonly TopicPartition[] = []
+  readonly #giveUpReleasing = new AbortController()
   #stopped: Promise<void> | null = null
   #finish: { resolve: () => void; reject: (error: Error) => void } = { resolve() {}, reject() {} }
   /** Resolves when stopped, rejects with the error that the group failed with. */
@@ -99,12 +101,12 @@ export class Coordinator {
     this.#balancer = new LaneBalancer(this.#pool.threads, () => this.#partitions.all, options.logger)
     this.#alarm = new EventLoopAlarm(
       () => storage.sessionTimeoutMs / 6,
-      (delayMs, limitMs) => this.#report(loopBlockedError(delayMs, limitMs)),
+      (delayMs, limitMs) => this.#report(loopBlocked(delayMs, limitMs)),
     )
     this.#missingTopics = new MissingTopics(
       cluster,
       partitions => this.#topicsAppeared(partitions),
-      error => this.#report(toGroupError(error, 'looking for missing topics')),
+      error => this.#report(asGroupError(error, 'looking for missing topics')),
     )
   }
 
@@ -129,21 +131,22 @@ export class Coordinator {
     try {
       const missing = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
-      await this.#session.join(this.#stopSignal.signal)
+      await this.#session.join()
       await this.#prepareToClaim(this.#wanted)
       this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
-      await this.#partitions.acquire(this.#wanted)
-      this.#throwIfStopping()
-      if (this.#state.is('joining')) this.#state.moveTo('running', 'first claims made')
-      this.#emitRebalanced()
+      // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
+      if (this.#state.is('joining')) this.#session.enterRunning('joined')
       if (this.#parts.options.commit.auto) this.#committer.start()
       this.#balancer.start()
       this.#alarm.start()
+      await this.#partitions.acquire(this.#wanted)
+      this.#throwIfStopping()
+      this.#emitRebalanced()
       this.#missingTopics.start(missing)
     } catch (error) {
       // A stop ends threads and connections under the start: what then fails is the stop's doing.
       const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
-      const fatal = toGroupError(reason, 'starting the group')
+      const fatal = asGroupError(reason, 'starting the group')
       await this.fail(fatal)
       throw fatal
     }
@@ -173,7 +176,7 @@ export class Coordinator {
     for (const one of this.#partitions.all) {
       one
         .setPaused(this.#pauses.isPaused(one))
-        .catch((error: unknown) => this.#report(toGroupError(error, `pausing ${partitionName(one)}`)))
+        .catch((error: unknown) => this.#report(asGroupError(error, `pausing ${partitionName(one)}`)))
     }
   }
 
@@ -185,7 +188,7 @@ export class Coordinator {
     await storage.open(this.#session)
     this.#throwIfStopping()
     const brokers = options.kafka.brokers ?? (await storage.listBrokers())
-    if (brokers.length === 0) throw noBrokersError()
+    if (brokers.length === 0) throw noBrokers()
     await cluster.connect(brokers)
     this.#throwIfStopping()
     const { partitions, missing } = await findTopics(cluster, options.topics)
@@ -199,18 +202,23 @@ export class Coordinator {
   }
 
   #createPartitions(): PartitionSet {
-    const { options, events, storage } = this.#parts
+    const { options, events, storage, memory } = this.#parts
     const host = {
       storage,
       resolveStart: this.#starts.resolveStart.bind(this.#starts),
       chooseThread: (partition: TopicPartition) => this.#placer.choose(partition),
       isPaused: (partition: TopicPartition) => this.#pauses.isPaused(partition),
-      claimed: (one: OwnedPartition) =>
-        events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0)),
+      generation: () => memory.generation,
+      giveUpReleasing: this.#giveUpReleasing.signal,
+      claimed: (one: OwnedPartition) => {
+        this.#session.acquired(one)
+        events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0))
+      },
       released: (one: OwnedPartition, reason: string) =>
         events.emit('partition:released', { ...partitionEvent(one, one.committed ?? 0), reason }),
+      notStored: (one: OwnedPartition, error: GroupError) => this.#report(progressNotStored(one, error)),
       failed: (_: OwnedPartition, error: GroupError) => this.#report(error),
-      claimRefused: (one: OwnedPartition, holder: string) => this.#report(refusedError(one, holder)),
+      claimRefused: (one: OwnedPartition, holder: string) => this.#report(claimRefused(one, holder)),
       acquireFailed: (one: OwnedPartition, error: unknown) => this.#session.acquireFailed(one, error),
     }
     return new PartitionSet(host, options.claim.retries * options.claim.retryIntervalMs, options.logger)
@@ -232,6 +240,7 @@ export class Coordinator {
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
+      rebalanced: () => this.#emitRebalanced(),
     })
   }
 
@@ -258,10 +267,10 @@ export class Coordinator {
   }
 
   async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
-    this.#wanted = [...this.#wanted, ...partitions]
     await this.#leaders.refresh()
     await this.#prepareToClaim(partitions)
     if (this.#stopped !== null) return // stopping began meanwhile: nothing new is claimed
+    this.#wanted = [...this.#wanted, ...partitions] // now that all went well: after a failure they are found again
     await this.#partitions.acquire(partitions)
     this.#emitRebalanced()
   }
@@ -270,12 +279,12 @@ export class Coordinator {
   async #restartAt(partition: OwnedPartition, offset: Offset): Promise<void> {
     try {
       await partition.release(`restarting at offset ${offset}`, offset)
-      this.#partitions.forget(partition)
-      if (this.#stopped === null)
-        await this.#partitions.acquire([{ topic: partition.topic, partition: partition.partition }])
     } catch (error) {
-      this.#report(toGroupError(error, `restarting ${partitionName(partition)}`))
+      this.#report(asGroupError(error, `restarting ${partitionName(partition)}`))
     }
+    this.#partitions.forget(partition) // also after a failure: then its claim is void, and it is claimed afresh
+    if (this.#stopped === null && !this.#state.is('rejoining'))
+      await this.#partitions.acquire([{ topic: partition.topic, partition: partition.partition }])
   }
 
   async #watchThread(thread: WorkerThread): Promise<void> {
@@ -284,31 +293,26 @@ export class Coordinator {
   }
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
-    const { storage, cluster } = this.#parts
+    const { storage, cluster, memory, options } = this.#parts
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
+    memory.requestStop()
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
-    const deadline = new StopDeadline(timeoutMs, {
-      abortHandlers: () => this.#abortHandlers(),
-      terminateThreads: () => this.#terminateThreads(timeoutMs),
-    })
-    this.#balancer.stop()
-    this.#alarm.stop()
-    this.#session.stop()
-    const step = (name: string, work: Promise<void>): Promise<void> =>
-      deadline.bound(work, error => this.#cleanupFailed(name, error))
-    await step('looking for topics', this.#missingTopics.stop())
-    await step('committing', this.#committer.stop())
-    await step('releasing', this.#partitions.releaseAll('the member stops'))
-    await step('stopping threads', this.#pool.stop(deadline.force))
-    await step('leaving', storage.leave())
-    await Promise.all([
-      step('closing the storage', storage.close()),
-      step(
-        'closing connections',
-        this.#leaders.stop().then(() => cluster.close()),
-      ),
-    ])
-    deadline.clear()
+    const stop = new GroupStop(
+      {
+        timers: [this.#balancer, this.#alarm, this.#session],
+        askers: [this.#missingTopics, this.#leaders],
+        committer: this.#committer,
+        partitions: this.#partitions,
+        pool: this.#pool,
+        storage,
+        cluster,
+        giveUpReleasing: this.#giveUpReleasing,
+        logger: options.logger,
+        report: error => this.#report(error),
+      },
+      timeoutMs,
+    )
+    await stop.run()
     this.#end(cause)
   }
 
@@ -321,34 +325,6 @@ export class Coordinator {
     this.#state.moveTo('failed', cause.code)
     this.#report(cause)
     this.#finish.reject(cause)
-  }
-
-  #abortHandlers(): void {
-    for (const partition of this.#partitions.all) {
-      partition
-        .abortSignal('the stop deadline is near')
-        .catch((error: unknown) => this.#cleanupFailed('aborting', error))
-    }
-  }
-
-  #terminateThreads(timeoutMs: number): void {
-    const busy = new Set(
-      this.#partitions.all.map(partition => partition.thread).filter(thread => thread !== null),
-    )
-    if (busy.size === 0) return
-    const ids = [...busy].map(thread => thread.threadId).join(', ')
-    this.#report(
-      new GroupError(
-        'STOP_TIMEOUT',
-        `handlers on thread ${ids} did not end within the stop deadline of ${timeoutMs} ms and were cut`,
-        { details: { threads: ids, timeoutMs } },
-      ),
-    )
-    for (const thread of busy) void thread.terminate()
-  }
-
-  #cleanupFailed(step: string, error: unknown): void {
-    this.#parts.options.logger.warn({ step, err: toError(error) }, 'stopping goes on although a step failed')
   }
 
   #emitRebalanced(): void {
@@ -372,35 +348,4 @@ function partitionEvent(
   offset: Offset,
 ): { topic: string; partition: number; epoch: bigint; offset: bigint } {
   return { topic: one.topic, partition: one.partition, epoch: one.claim?.epoch ?? 0n, offset: BigInt(offset) }
-}
-
-function refusedError(partition: OwnedPartition, holder: string): GroupError {
-  const { topic, partition: number } = partition
-  return new GroupError(
-    'CLAIM_REFUSED',
-    `${partitionName(partition)} is still held by ${holder}; waiting on`,
-    {
-      details: { topic, partition: number, holder },
-    },
-  )
-}
-
-function noBrokersError(): GroupError {
-  return new GroupError(
-    'BROKERS_NOT_FOUND',
-    'no brokers: /brokers/ids in ZooKeeper lists none under this chroot; give kafka.brokers, or correct the chroot',
-  )
-}
-
-function loopBlockedError(delayMs: number, limitMs: number): GroupError {
-  return new GroupError(
-    'EVENT_LOOP_BLOCKED',
-    `the main thread was blocked for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off it, or raise the session timeout`,
-    { details: { delayMs, limitMs } },
-  )
-}
-
-function toGroupError(error: unknown, doing: string): GroupError {
-  if (error instanceof GroupError) return error
-  return new GroupError('INTERNAL', `${doing}: ${toError(error).message}`, { cause: error })
 }

@@ -1,8 +1,9 @@
-import { GroupError, isGroupError, toError } from '../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError, toError } from '../shared/errors.ts'
 import { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import { releaseClaim } from './release-claim.ts'
 import type { Claim, GroupStorage } from './storage/group-storage.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
@@ -40,9 +41,15 @@ export interface OwnedPartitionHost {
   /** The thread that is to run a partition with this much backlog. */
   chooseThread(partition: TopicPartition): WorkerThread
   isPaused(partition: TopicPartition): boolean
+  /** Counts the sessions whose claims became void. */
+  generation(): number
+  /** Aborts when a release may no longer be tried: the time for stopping is nearly over. */
+  readonly giveUpReleasing: AbortSignal
   claimed(partition: OwnedPartition): void
   refused(partition: OwnedPartition, holder: string): void
   released(partition: OwnedPartition, reason: string): void
+  /** Its last progress could not be stored; whoever owns it next handles that again. */
+  notStored(partition: OwnedPartition, error: GroupError): void
   failed(partition: OwnedPartition, error: GroupError): void
 }
 
@@ -62,6 +69,7 @@ export class OwnedPartition implements TopicPartition {
   #claim: Claim | null = null
   /** Set when the start is known. */
   #memory: LaneMemory | null = null
+  #generation = 0
   /** The thread whose lane may run; null before the start and once drained. */
   #thread: WorkerThread | null = null
   /** Records of this claim that other threads had finished when the present one was given the lane. */
@@ -128,9 +136,10 @@ export class OwnedPartition implements TopicPartition {
         onRefused: holder => this.#host.refused(this, holder),
       })
       this.#claim = claim
+      this.#generation = this.#host.generation()
       this.#committed = claim.committedOffset
       this.#state.moveTo('starting', 'claimed')
-      await this.#startLane()
+      if (!this.isUnwanted) await this.#startLane() // else it was given up while it was claimed: the next operation ends it
     })
   }
 
@@ -140,7 +149,8 @@ export class OwnedPartition implements TopicPartition {
       if (!this.#state.is('running') || this.#thread === thread) return // it ended or failed while the move waited for its turn
       this.#state.moveTo('moving', `to thread ${thread.threadId}`)
       await this.#drainLane()
-      await this.#runLane(thread)
+      // While it drained it may have failed, or been given up: then the next operation ends it.
+      if (this.#state.is('moving') && !this.isUnwanted) await this.#runLane(thread)
     })
   }
 
@@ -203,8 +213,8 @@ export class OwnedPartition implements TopicPartition {
   async #commitNow(): Promise<Offset | null> {
     const claim = this.#claim
     const offset = this.#memory?.floor
-    if (claim === null || offset === undefined || this.#state.isFinal || offset === this.#committed)
-      return null
+    if (claim === null || offset === undefined || offset === this.#committed) return null
+    if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
     await this.#host.storage.commit(claim, offset)
     this.#committed = offset
     return offset
@@ -213,12 +223,13 @@ export class OwnedPartition implements TopicPartition {
   async #startLane(): Promise<void> {
     try {
       const start = await this.#host.resolveStart(this.#claim!)
+      if (this.isUnwanted) return // given up meanwhile: the next operation ends it
       this.#committed ??= start
       this.#memory = LaneMemory.create(start)
       this.#host.claimed(this)
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
-      await this.#startFailed(asGroupError(error, this))
+      await this.#startFailed(partitionError(error, this))
     }
   }
 
@@ -239,10 +250,11 @@ export class OwnedPartition implements TopicPartition {
       await thread.startLane({
         ...this.laneId!,
         memory: this.#memory!.buffer,
+        generation: this.#generation,
         paused: this.#host.isPaused(this),
       })
     } catch (error) {
-      this.fail(asGroupError(error, this))
+      this.fail(partitionError(error, this))
       return
     }
     // The lane may have failed, or the pause may have changed, while it started.
@@ -267,9 +279,11 @@ export class OwnedPartition implements TopicPartition {
 
   async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {
     try {
-      await this.#host.storage.release(claim, offset)
+      await releaseClaim(this.#host.storage, claim, offset, this.#host.giveUpReleasing)
     } catch (error) {
       this.#end('lost', toError(error).message)
+      if (offset !== null && offset !== claim.committedOffset && offset !== this.#committed)
+        this.#host.notStored(this, partitionError(error, this))
       throw error
     }
     this.#committed = offset
@@ -297,11 +311,6 @@ async function ignoreDeath(call: Promise<void>): Promise<void> {
   }
 }
 
-function asGroupError(error: unknown, partition: TopicPartition): GroupError {
-  if (error instanceof GroupError) return error
-  const { topic, partition: number } = partition
-  return new GroupError('INTERNAL', `${partitionName(partition)}: ${toError(error).message}`, {
-    details: { topic, partition: number },
-    cause: error,
-  })
+function partitionError(error: unknown, { topic, partition }: TopicPartition): GroupError {
+  return asGroupError(error, partitionName({ topic, partition }), { topic, partition })
 }

@@ -1,3 +1,4 @@
+import { deferred } from '../shared/deferred.ts'
 import type { Logger } from '../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
@@ -19,6 +20,8 @@ export class PartitionSet {
   readonly #refusalTimers = new Map<OwnedPartition, NodeJS.Timeout>()
   /** Records finished under claims that are over. */
   #handledBefore = 0
+  /** Nothing is claimed any more. */
+  #isClosed = false
 
   /** `refusalMs`: how long a claim may stay refused before it is reported (claim.retries × claim.retryIntervalMs). */
   constructor(host: PartitionSetHost, refusalMs: number, logger: Logger) {
@@ -44,10 +47,12 @@ export class PartitionSet {
     return partition?.claim?.epoch === claim.epoch ? partition : undefined
   }
 
-  /** Asks for every partition that is not there yet. Resolves when each one runs, failed, or was found to be held by another member. */
+  /** Asks for every partition that is not there yet. Resolves when each one was claimed, found to be held by another member, or given up. */
   async acquire(wanted: readonly TopicPartition[]): Promise<void> {
-    const coming = wanted.filter(partition => this.get(partition) === undefined)
-    await Promise.all(coming.map(partition => this.#acquireOne(partition)))
+    if (this.#isClosed) return
+    const isNew = (partition: TopicPartition): boolean => this.get(partition) === undefined
+    // One after the other: each is there before the next is looked for, so none is claimed twice.
+    await Promise.all(wanted.map(async partition => isNew(partition) && this.#acquireOne(partition)))
   }
 
   /** Gives one up: drained, committed, released. */
@@ -55,8 +60,9 @@ export class PartitionSet {
     await partition.release(reason).finally(() => this.forget(partition))
   }
 
-  /** Gives all up together. Every one is tried; rejects with the first failure. */
+  /** Gives all up together, for good. Every one is tried; rejects with the first failure. */
   async releaseAll(reason: string): Promise<void> {
+    this.#isClosed = true
     const results = await Promise.allSettled(this.all.map(partition => this.release(partition, reason)))
     const failed = results.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
@@ -70,16 +76,18 @@ export class PartitionSet {
   }
 
   async #acquireOne(wanted: TopicPartition): Promise<void> {
-    let refused: () => void = () => {}
-    const firstRefusal = new Promise<void>(resolve => {
-      refused = resolve
-    })
+    const settled = deferred<undefined>()
     const partition = new OwnedPartition(wanted, {
       ...bindHost(this.#host),
+      claimed: one => {
+        this.#cancelRefusalReport(one)
+        this.#host.claimed(one)
+        settled.resolve(undefined) // its lane may take long to start: a thread may be inside a handler
+      },
       refused: (one, holder) => {
         this.#logger.info({ ...wanted, holder }, 'waiting for the holder of a partition')
         this.#reportRefusalLater(one, holder)
-        refused()
+        settled.resolve(undefined)
       },
     })
     this.#partitions.set(partitionName(wanted), partition)
@@ -87,7 +95,7 @@ export class PartitionSet {
       .acquire()
       .catch((error: unknown) => this.#acquireEnded(partition, error))
       .finally(() => this.#cancelRefusalReport(partition))
-    await Promise.race([acquired, firstRefusal])
+    await Promise.race([acquired, settled.promise])
   }
 
   #acquireEnded(partition: OwnedPartition, error: unknown): void {
@@ -121,8 +129,11 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
     resolveStart: claim => host.resolveStart(claim),
     chooseThread: partition => host.chooseThread(partition),
     isPaused: partition => host.isPaused(partition),
+    generation: () => host.generation(),
+    giveUpReleasing: host.giveUpReleasing,
     claimed: partition => host.claimed(partition),
     released: (partition, reason) => host.released(partition, reason),
+    notStored: (partition, error) => host.notStored(partition, error),
     failed: (partition, error) => host.failed(partition, error),
   }
 }

@@ -1,11 +1,11 @@
 import type { GroupEvents } from '../events.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs } from '../shared/clock.ts'
-import { GroupError, toError } from '../shared/errors.ts'
+import { asGroupError, GroupError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { GroupMemory, Lease } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
-import type { TopicPartition } from '../shared/types.ts'
+import { partitionName, type TopicPartition } from '../shared/types.ts'
 import type { GroupState } from './group-state.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import type { PartitionSet } from './partition-set.ts'
@@ -13,6 +13,12 @@ import type { Claim, GroupStorage, GroupStorageListener, MemberDescription } fro
 
 const REJOIN_BACKOFF = { initialMs: 100, maxMs: 3000 }
 const ACQUIRE_AGAIN = { initialMs: 200, maxMs: 3000 }
+
+/** What keeps a partition from being claimed. */
+interface AcquireTrouble {
+  readonly code: string
+  readonly backoff: Backoff
+}
 
 export interface SessionKeeperParts {
   readonly groupId: string
@@ -28,6 +34,8 @@ export interface SessionKeeperParts {
   readonly logger: Logger
   readonly report: (error: GroupError) => void
   readonly fail: (error: GroupError) => void
+  /** Partitions were claimed that were lost, or not claimed before. */
+  readonly rebalanced: () => void
 }
 
 /**
@@ -37,7 +45,8 @@ export interface SessionKeeperParts {
 export class SessionKeeper implements GroupStorageListener {
   readonly #parts: SessionKeeperParts
   readonly #acquireTimers = new Set<NodeJS.Timeout>()
-  readonly #acquireBackoff = new Backoff(ACQUIRE_AGAIN)
+  readonly #acquireTroubles = new Map<string, AcquireTrouble>()
+  #joining: Promise<void> | null = null
   #lease: Lease | null = null
   /** Counts expiries: work begun for an older session finds it changed after its awaits and gives up. */
   #generation = 0
@@ -47,11 +56,22 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   get leaseRemainingMs(): number {
-    return this.#lease === null ? 0 : this.#lease.monoMs - monotonicMs()
+    return this.#lease === null ? 0 : Math.max(0, this.#lease.monoMs - monotonicMs())
   }
 
-  async join(signal: AbortSignal): Promise<void> {
-    await this.#parts.storage.join(this.#parts.groupId, this.#parts.member, signal)
+  /** One at a time: an expiry while a join waits must not lead to two. */
+  async join(): Promise<void> {
+    const { storage, groupId, member, stopSignal } = this.#parts
+    this.#joining ??= storage.join(groupId, member, stopSignal).finally(() => {
+      this.#joining = null
+    })
+    await this.#joining
+  }
+
+  /** The member takes part from now on; a lease that ran out on the way here suspends it at once. */
+  enterRunning(reason: string): void {
+    this.#parts.state.moveTo('running', reason)
+    if (this.#lease === null) this.leaseOver()
   }
 
   /** No more second tries. Idempotent. */
@@ -69,6 +89,7 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   leaseOver(): void {
+    this.#lease = null
     this.#parts.memory.endLease()
     if (!this.#parts.state.is('running')) return
     this.#parts.state.moveTo('suspended', 'the lease is over')
@@ -87,7 +108,8 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   expired(): void {
-    this.#parts.memory.endLease()
+    this.#lease = null
+    this.#parts.memory.voidClaims()
     if (!this.#parts.state.is('joining', 'running', 'suspended', 'rejoining')) return // starting fails by itself, stopping needs no session
     const wasRunning = this.#parts.state.is('running')
     if (!this.#parts.state.is('rejoining')) this.#parts.state.moveTo('rejoining', 'the session expired')
@@ -108,52 +130,65 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   /** The claim of a partition could not be asked for: again in a while, unless a rejoin will do it anyway. */
-  acquireFailed(partition: OwnedPartition, error: unknown): void {
+  acquireFailed(partition: OwnedPartition, thrown: unknown): void {
     if (this.#parts.stopSignal.aborted || this.#parts.state.is('rejoining')) return
-    this.#parts.logger.warn(
-      { topic: partition.topic, partition: partition.partition, err: toError(error) },
-      'a claim failed; trying again',
-    )
+    const { topic, partition: number } = partition
+    const error = asGroupError(thrown, `claiming ${partitionName(partition)}`)
+    this.#parts.logger.warn({ topic, partition: number, err: error }, 'a claim failed; trying again')
     const generation = this.#generation
     const timer = setTimeout(() => {
       this.#acquireTimers.delete(timer)
-      if (generation === this.#generation) void this.#parts.partitions.acquire([partitionOf(partition)])
-    }, this.#acquireBackoff.nextDelayMs())
+      if (generation === this.#generation) void this.#acquire([partitionOf(partition)])
+    }, this.#troubleOf(partition, error).nextDelayMs())
     this.#acquireTimers.add(timer)
   }
 
-  async #rejoin(generation: number): Promise<void> {
-    try {
-      const joined = this.#joinAgain(generation)
-      const abandoned = this.#parts.partitions.all.map(partition =>
-        this.#parts.partitions.abandon([partition], 'the session expired'),
-      )
-      await joined
-      if (this.#isStale(generation)) return // expired again, or stopping
-      this.#parts.state.moveTo('running', 'joined under a new session')
-      this.#parts.events.emit('session:restored', { sameClaims: false })
-      // Partitions whose old handler has ended are claimed at once; one that is stuck in its handler holds up only itself.
-      await Promise.all([
-        this.#acquireUnheld(generation),
-        ...abandoned.map(async ending => {
-          await ending
-          await this.#acquireUnheld(generation)
-        }),
-      ])
-    } catch (error) {
-      if (!this.#isStale(generation)) this.#parts.fail(asGroupError(error))
-    }
+  /** The claim of the partition was made: what was in the way is over. */
+  acquired(partition: TopicPartition): void {
+    this.#acquireTroubles.delete(partitionName(partition))
   }
 
-  async #acquireUnheld(generation: number): Promise<void> {
-    if (!this.#isStale(generation)) await this.#parts.partitions.acquire(this.#parts.wanted())
+  /** Each cause that will not pass by itself is told once. */
+  #troubleOf(partition: TopicPartition, error: GroupError): Backoff {
+    const name = partitionName(partition)
+    const known = this.#acquireTroubles.get(name)
+    if (!error.retryable && known?.code !== error.code) this.#parts.report(error)
+    const backoff = known?.backoff ?? new Backoff(ACQUIRE_AGAIN)
+    this.#acquireTroubles.set(name, { code: error.code, backoff })
+    return backoff
+  }
+
+  async #acquire(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#parts.partitions.acquire(partitions)
+    if (!this.#parts.stopSignal.aborted) this.#parts.rebalanced()
+  }
+
+  async #rejoin(generation: number): Promise<void> {
+    const abandoned = this.#parts.partitions.all.map(partition =>
+      this.#parts.partitions.abandon([partition], 'the session expired'),
+    )
+    try {
+      await this.#joinAgain(generation)
+      if (this.#isStale(generation)) return // expired again, or stopping
+      this.enterRunning('joined under a new session')
+      this.#parts.events.emit('session:restored', { sameClaims: false })
+      // Partitions whose old handler has ended are claimed at once; one that is stuck in its handler holds up only itself.
+      const claimAfter = async (ending: Promise<void>): Promise<void> => {
+        await ending
+        if (!this.#isStale(generation)) await this.#acquire(this.#parts.wanted())
+      }
+      await Promise.all([Promise.resolve(), ...abandoned].map(claimAfter))
+    } catch (error) {
+      await Promise.allSettled(abandoned)
+      if (!this.#isStale(generation)) this.#parts.fail(asGroupError(error, 'rejoining'))
+    }
   }
 
   async #joinAgain(generation: number): Promise<void> {
     const backoff = new Backoff(REJOIN_BACKOFF)
     for (;;) {
       try {
-        await this.join(this.#parts.stopSignal)
+        await this.join()
         return
       } catch (error) {
         if (this.#isStale(generation)) return
@@ -167,7 +202,7 @@ export class SessionKeeper implements GroupStorageListener {
   async #reacquire(partition: OwnedPartition, reason: string, generation: number): Promise<void> {
     await this.#parts.partitions.abandon([partition], reason)
     if (this.#isStale(generation) || this.#parts.state.is('rejoining')) return // the rejoin claims it
-    await this.#parts.partitions.acquire([partitionOf(partition)])
+    await this.#acquire([partitionOf(partition)])
   }
 
   #isStale(generation: number): boolean {
@@ -177,10 +212,4 @@ export class SessionKeeper implements GroupStorageListener {
 
 function partitionOf(partition: OwnedPartition): TopicPartition {
   return { topic: partition.topic, partition: partition.partition }
-}
-
-function asGroupError(error: unknown): GroupError {
-  return error instanceof GroupError
-    ? error
-    : new GroupError('INTERNAL', `rejoining: ${toError(error).message}`, { cause: error })
 }

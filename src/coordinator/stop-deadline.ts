@@ -37,7 +37,7 @@ export class StopDeadline {
   }
 
   /** Resolves when the work is done, failed (told to `failed`) or out of time; never rejects. */
-  async bound(work: Promise<void>, failed: (error: unknown) => void): Promise<void> {
+  async bound(work: Promise<unknown>, failed: (error: unknown) => void): Promise<void> {
     await Promise.race([work.catch(failed), this.#over])
   }
 

@@ -3,6 +3,8 @@ import type { TopicPartition } from '../shared/types.ts'
 import type { KafkaCluster, TopicDescription } from './kafka/cluster.ts'
 
 const LOOK_FOR_MISSING_EVERY_MS = 1000
+/** Whoever looks again anyway need not wait for a topic. */
+const NO_PATIENCE_MS = 0
 
 export interface TopicSplit {
   readonly partitions: readonly TopicPartition[]
@@ -10,8 +12,12 @@ export interface TopicSplit {
 }
 
 /** Which of the subscribed topics exist, with their partitions in order. */
-export async function findTopics(cluster: KafkaCluster, topics: readonly string[]): Promise<TopicSplit> {
-  const described = await cluster.describeTopics(topics)
+export async function findTopics(
+  cluster: KafkaCluster,
+  topics: readonly string[],
+  patienceMs?: number,
+): Promise<TopicSplit> {
+  const described = await cluster.describeTopics(topics, patienceMs)
   return {
     partitions: described.filter(topic => topic.exists).flatMap(partitionsOf),
     missing: described.filter(topic => !topic.exists).map(topic => topic.topic),
@@ -65,7 +71,7 @@ export class MissingTopics {
     }, LOOK_FOR_MISSING_EVERY_MS)
   }
 
-  /** Idempotent. */
+  /** No further look; resolves when the one under way has ended, which may take as long as brokers take. Idempotent. */
   async stop(): Promise<void> {
     this.#clear()
     await this.#look
@@ -73,13 +79,13 @@ export class MissingTopics {
 
   async #lookOnce(): Promise<void> {
     try {
-      const found = await findTopics(this.#cluster, this.#missing)
+      const found = await findTopics(this.#cluster, this.#missing, NO_PATIENCE_MS)
       if (this.#timer === null || found.partitions.length === 0) return // stopped meanwhile, or nothing new
       await this.#appeared(found.partitions)
       this.#missing = found.missing
       if (found.missing.length === 0) this.#clear()
     } catch (error) {
-      this.#troubled(error)
+      if (this.#timer !== null) this.#troubled(error) // else stopping cut the look
     }
   }
 

@@ -16,7 +16,8 @@ const MAX_SESSION_TIMEOUT_MS = 600_000
 
 /** A typing mistake beyond this would ask for more stacks than a machine has memory. */
 const MAX_THREADS = 1_024
-const MIB = 1_048_576
+/** Twice as much is still less than what response-frames.ts takes for no answer of Kafka. */
+const MAX_FETCH_BYTES = 134_217_728
 
 const ZOOKEEPER_EXPECTED = "'host:port,host:port/chroot' or an object { servers, chroot, sessionTimeoutMs }"
 const SASL_MECHANISMS = "'plain' or 'scram-sha-256' or 'scram-sha-512' or 'oauthbearer'"
@@ -106,12 +107,11 @@ const claim = z.strictObject(
 
 const fetch = z.strictObject(
   {
-    // The two limits on sizes keep every answer below what response-frames.ts takes for an answer of Kafka at all.
-    maxBytesPerPartition: leaf.bytes(1, 256 * MIB).optional(),
+    maxBytesPerPartition: leaf.bytes(1, MAX_FETCH_BYTES).optional(),
     maxWaitMs: leaf.milliseconds(10).optional(),
     minBytes: leaf.bytes().optional(),
     maxBufferedBytes: leaf.bytes(1, Number.MAX_SAFE_INTEGER).optional(),
-    maxBatchBytes: leaf.bytes(1, 512 * MIB).optional(),
+    maxBatchBytes: leaf.bytes(1, MAX_FETCH_BYTES).optional(),
     isolation: leaf.oneOf(['read_committed', 'read_uncommitted']).optional(),
   },
   { error: 'an object { maxBytesPerPartition, maxWaitMs, … }' },

@@ -111,6 +111,12 @@ export function isGroupError(error: unknown, code?: ErrorCode): error is GroupEr
   return error instanceof GroupError && (code === undefined || error.code === code)
 }
 
+/** An error of this package as it is; anything else is a defect of ours, met while `doing` something. */
+export function asGroupError(thrown: unknown, doing: string, details: ErrorDetails = {}): GroupError {
+  if (thrown instanceof GroupError) return thrown
+  return new GroupError('INTERNAL', `${doing}: ${toError(thrown).message}`, { details, cause: thrown })
+}
+
 /** Whatever was thrown, as an Error: strings and other values become its message. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown

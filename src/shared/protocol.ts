@@ -46,6 +46,8 @@ export interface LaneId extends TopicPartition {
 export interface LaneStart extends LaneId {
   /** LaneMemory of the claim; its floor is where to start. */
   readonly memory: SharedArrayBuffer
+  /** GroupMemory's, when the claim was made. */
+  readonly generation: number
   readonly paused: boolean
 }
 

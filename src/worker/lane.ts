@@ -46,6 +46,7 @@ export class Lane {
   readonly #inbox: LaneInbox
   readonly #taker: RecordTaker
   readonly #state: StateMachine<LaneState>
+  readonly #generation: number
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
   #isHeld = false
@@ -62,6 +63,7 @@ export class Lane {
     this.#host = host
     this.#context = context
     this.#partition = { topic, partition }
+    this.#generation = start.generation
     this.#isPaused = start.paused
     this.#memory = LaneMemory.attach(start.memory)
     this.#state = new StateMachine(`lane ${partitionName(start)}`, LANE_MOVES, 'starting')
@@ -79,6 +81,7 @@ export class Lane {
     this.#inbox.setPaused(this.#isPaused)
     this.#taker = new RecordTaker({
       group: host.group,
+      generation: start.generation,
       memory: this.#memory,
       inbox: this.#inbox,
       cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
@@ -103,6 +106,7 @@ export class Lane {
       this.#state.is('running') &&
       !this.#isPaused &&
       !this.#context.signal.aborted &&
+      !this.#host.group.isVoid(this.#generation) &&
       this.#taker.awaitingSinceMs === null &&
       !this.#taker.isEmpty
     )

@@ -29,6 +29,8 @@ export interface TakerListener {
 
 export interface TakerParts {
   readonly group: GroupMemory
+  /** Of the claim. */
+  readonly generation: number
   readonly memory: LaneMemory
   readonly inbox: LaneInbox
   readonly cursor: RecordCursor
@@ -89,7 +91,7 @@ export class RecordTaker {
   }
 
   #run(untilMs: number): TakeResult {
-    const { group, cursor, inbox, origin, handle, context } = this.#parts
+    const { group, generation, cursor, inbox, origin, handle, context } = this.#parts
     const reader = cursor.record
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
     let isFirst = true
@@ -106,7 +108,7 @@ export class RecordTaker {
         if (opensBatch) inbox.openedBatch(cursor.decompressedBytes)
         this.#isStanding = true
       }
-      if (group.mustNotStart) return 'held'
+      if (!group.mayStart(generation)) return 'held'
       if (taken === allowed) {
         const nowMs = (this.#nowMs = monotonicMs())
         if (!isFirst && nowMs >= untilMs) return 'more'

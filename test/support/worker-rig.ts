@@ -173,7 +173,7 @@ export class ClaimedLane {
 
   async startOn(thread: WorkerThread, paused = false): Promise<void> {
     this.#thread = thread
-    await thread.startLane({ ...this.id, memory: this.memory.buffer, paused })
+    await thread.startLane({ ...this.id, memory: this.memory.buffer, generation: 0, paused })
   }
 
   drain(): Promise<void> {

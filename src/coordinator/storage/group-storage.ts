@@ -81,4 +81,6 @@ export interface GroupStorage {
   leave(): Promise<void>
   /** Ends the session within the deadline. Idempotent; also before `open`. */
   close(): Promise<void>
+  /** Like `close`, but says nothing to the storage: claims stay until the session times out there. */
+  abandon(): Promise<void>
 }

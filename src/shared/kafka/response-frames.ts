@@ -8,7 +8,7 @@ const CORRELATION_ID_BYTES = 4
  * A fetch answer is bounded by what the request allowed plus one batch, so anything above this is not Kafka: an HTTP
  * answer and a TLS alert both read as a larger size.
  */
-const MAX_FRAME_BYTES = 1024 * 1024 * 1024
+const MAX_FRAME_BYTES = 320 * 1024 * 1024
 
 /**
  * Cuts the byte stream of one socket into answers. An answer that came in one chunk is a view of it; a larger one is

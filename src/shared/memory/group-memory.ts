@@ -3,13 +3,18 @@
  *
  * | slot          | type  | readers | meaning                                                        | reset      |
  * | ------------- | ----- | ------- | -------------------------------------------------------------- | ---------- |
- * | STOP          | int32 | workers | 1: take no further record, whatever else is said               | never      |
- * | LEASE_OVER    | int32 | workers | 1: the coordinator saw the lease run out                       | on renewal |
+ * | GATE          | int32 | workers | generation × 4, + 1: the lease is over, + 2: the group stops    | see below  |
  * | LEASE_MONO_US | int64 | workers | monotonic microseconds until which claims are certainly valid  | on renewal |
  * | LEASE_WALL_MS | int64 | workers | the same by the wall clock, in milliseconds                    | on renewal |
+ *
+ * The generation counts the sessions whose claims became void. One word, so that a worker needs one load per record to
+ * know that its claim is of the session that has the lease, that the lease is not over and that nobody stops: with a
+ * flag for the lease alone, a worker inside a long record could miss that it was set and cleared again for a new session.
  */
-const STOP = 0
+const GATE = 0
 const LEASE_OVER = 1
+const STOP = 2
+const GENERATION = 4
 const LEASE_MONO_US = 1 // in 64-bit words
 const LEASE_WALL_MS = 2
 const BYTES = 64
@@ -36,32 +41,49 @@ export class GroupMemory {
     // Deadlines first, then the flag: a worker that sees the flag cleared must not read the old deadline as the new one.
     Atomics.store(this.#longs, LEASE_MONO_US, BigInt(Math.floor(lease.monoMs * 1000)))
     Atomics.store(this.#longs, LEASE_WALL_MS, BigInt(Math.floor(lease.wallMs)))
-    Atomics.store(this.#words, LEASE_OVER, 0)
+    this.#setGate(this.#gate & ~LEASE_OVER)
   }
 
-  /** Coordinator: no claim is certainly valid any more. */
+  /** Coordinator: no claim is certainly valid at the moment. */
   endLease(): void {
-    // Flag first: it is the word that workers look at before every record.
-    Atomics.store(this.#words, LEASE_OVER, 1)
-    Atomics.store(this.#longs, LEASE_MONO_US, 0n)
-    Atomics.store(this.#longs, LEASE_WALL_MS, 0n)
+    this.#end(this.#gate | LEASE_OVER)
+  }
+
+  /** Coordinator: the claims made so far are void for ever, also once a new session has a lease. */
+  voidClaims(): void {
+    this.#end((this.#gate + GENERATION) | LEASE_OVER)
   }
 
   /** Coordinator: workers take no further record. */
   requestStop(): void {
-    Atomics.store(this.#words, STOP, 1)
+    this.#setGate(this.#gate | STOP)
   }
 
   get stopRequested(): boolean {
-    return Atomics.load(this.#words, STOP) === 1
+    return (this.#gate & STOP) !== 0
+  }
+
+  /** Coordinator: what claims made now belong to. */
+  get generation(): number {
+    return this.#gate >> 2
   }
 
   /**
-   * Worker, before every record: two plain loads. A plain load may be older than the newest store by the time the
-   * cores take to agree, never older than the last call into the handler, which no compiler moves it across.
+   * Worker, before every record: one plain load. It may be older than the newest store by the time the cores take to
+   * agree, never older than the last call into the handler, which no compiler moves it across.
    */
+  mayStart(generation: number): boolean {
+    return this.#words[GATE] === generation * GENERATION
+  }
+
+  /** Worker: claims of this generation are void, now and later. */
+  isVoid(generation: number): boolean {
+    return this.generation !== generation
+  }
+
+  /** Worker: whatever the claim, no record may be started. */
   get mustNotStart(): boolean {
-    return (this.#words[STOP]! | this.#words[LEASE_OVER]!) !== 0
+    return (this.#gate & (STOP | LEASE_OVER)) !== 0
   }
 
   /**
@@ -79,5 +101,18 @@ export class GroupMemory {
   leaseHolds(monoMs: number, wallMs: number): boolean {
     const lease = this.readLease()
     return monoMs < lease.monoMs && wallMs < lease.wallMs
+  }
+  get #gate(): number {
+    return Atomics.load(this.#words, GATE)
+  }
+
+  #setGate(gate: number): void {
+    Atomics.store(this.#words, GATE, gate)
+  }
+
+  #end(gate: number): void {
+    this.#setGate(gate) // before the deadlines: it is the word that workers look at before every record
+    Atomics.store(this.#longs, LEASE_MONO_US, 0n)
+    Atomics.store(this.#longs, LEASE_WALL_MS, 0n)
   }
 }

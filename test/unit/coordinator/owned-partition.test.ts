@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { OwnedPartition, type OwnedPartitionHost } from '#src/coordinator/owned-partition.js'
 import type { Claim, ClaimAttempt, GroupStorage } from '#src/coordinator/storage/group-storage.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
@@ -47,32 +48,42 @@ describe('an owned partition', () => {
   let other: FakeThread
   let log: string[]
   let startError: Error | null
+  let startFound: Promise<undefined>
   let claim: (attempt: ClaimAttempt) => Promise<Claim>
   let commit: (offset: number) => Promise<void>
+  let release: (offset: number | null) => Promise<void>
+  let giveUpReleasing: AbortController
 
   beforeEach(() => {
     thread = new FakeThread(0)
     other = new FakeThread(1)
     log = []
     startError = null
+    startFound = Promise.resolve(undefined)
     claim = async () => ({ topic: 't', partition: 0, epoch: 7n, committedOffset: 100 })
     commit = async offset => void log.push(`commit ${offset}`)
+    release = async offset => void log.push(`release ${offset ?? 'nothing'}`)
+    giveUpReleasing = new AbortController()
   })
 
   function create(): OwnedPartition {
     const storage = {
       claim: (_: unknown, attempt: ClaimAttempt) => claim(attempt),
       commit: (_: unknown, offset: number) => commit(offset),
-      release: async (_: unknown, offset: number | null) => void log.push(`release ${offset ?? 'nothing'}`),
+      release: (_: unknown, offset: number | null) => release(offset),
     } as unknown as GroupStorage
     const host: OwnedPartitionHost = {
       storage,
       resolveStart: async one => {
+        await startFound
         if (startError !== null) throw startError
         return one.committedOffset ?? 0
       },
       chooseThread: () => asThread(thread),
       isPaused: () => false,
+      generation: () => 5,
+      giveUpReleasing: giveUpReleasing.signal,
+      notStored: (_, error) => void log.push(`not stored: ${error.code}`),
       claimed: () => void log.push('claimed'),
       refused: (_, holder) => void log.push(`refused by ${holder}`),
       released: (_, reason) => void log.push(`ended: ${reason}`),
@@ -156,7 +167,7 @@ describe('an owned partition', () => {
     assert.equal(partition.thread, asThread(other))
   })
 
-  it('finishes a move before a release that was asked for meanwhile', async () => {
+  it('starts the lane nowhere else when it was given up while it drained for a move', async () => {
     const partition = create()
     await partition.acquire()
     const drained = deferred<undefined>()
@@ -165,8 +176,76 @@ describe('an owned partition', () => {
     const released = partition.release('test')
     drained.resolve(undefined)
     await Promise.all([moved, released])
-    assert.deepEqual(other.calls, ['start', 'drain'])
+    assert.deepEqual(other.calls, [])
     assert.equal(partition.state, 'released')
+  })
+
+  it('starts the lane nowhere else when it failed while it drained for a move', async () => {
+    const partition = create()
+    await partition.acquire()
+    const drained = deferred<undefined>()
+    thread.drained = drained.promise
+    const moved = partition.moveTo(asThread(other))
+    await nextTurn()
+    partition.fail(new GroupError('HANDLER_FAILED', 'the record in hand'))
+    drained.resolve(undefined)
+    await moved
+    assert.deepEqual(other.calls, [])
+    assert.equal(partition.state, 'failed')
+  })
+
+  it('starts no lane when it was abandoned while it was claimed or its start was looked up', async () => {
+    const claimed = deferred<Claim>()
+    claim = () => claimed.promise
+    const first = create()
+    const acquired = first.acquire()
+    const abandoned = first.abandon('the session expired')
+    claimed.resolve({ topic: 't', partition: 0, epoch: 7n, committedOffset: null })
+    await Promise.all([acquired, abandoned])
+    const found = deferred<undefined>()
+    startFound = found.promise
+    const second = create()
+    const acquiredToo = second.acquire()
+    await nextTurn()
+    const abandonedToo = second.abandon('the session expired')
+    found.resolve(undefined)
+    await Promise.all([acquiredToo, abandonedToo])
+    assert.deepEqual([first.state, second.state], ['lost', 'lost'])
+    assert.deepEqual(thread.calls, [])
+  })
+
+  it('tells its lane the generation of its claim', async () => {
+    await create().acquire()
+    assert.equal(thread.lanes[0]!.generation, 5)
+  })
+
+  it('tries a release on while the storage is away, so that what was finished is stored', async () => {
+    const partition = create()
+    await partition.acquire()
+    finish(140)
+    const refusals = ['ZOOKEEPER_DISCONNECTED', 'LEASE_OVER'] as const
+    let tries = 0
+    release = async offset => {
+      const refusal = refusals[tries++]
+      if (refusal !== undefined) throw new GroupError(refusal, 'away')
+      log.push(`release ${offset}`)
+    }
+    await partition.release('test')
+    assert.deepEqual(log, ['claimed', 'release 140', 'ended: test'])
+  })
+
+  it('tells what could not be stored when the claim is void, or the time for stopping is over', async () => {
+    for (const code of ['CLAIM_LOST', 'ZOOKEEPER_DISCONNECTED'] as const) {
+      log.length = thread.lanes.length = 0
+      if (code === 'ZOOKEEPER_DISCONNECTED') giveUpReleasing.abort()
+      const partition = create()
+      await partition.acquire()
+      finish(140)
+      release = () => Promise.reject(new GroupError(code, 'gone'))
+      await assert.rejects(partition.release('test'), error => isGroupError(error, code))
+      assert.deepEqual(log, ['claimed', 'ended: gone', `not stored: ${code}`])
+      assert.equal(partition.state, 'lost')
+    }
   })
 
   it('keeps its claim when its lane fails, and reports once', async () => {

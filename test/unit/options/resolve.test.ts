@@ -190,5 +190,6 @@ function storageStub(): GroupStorage {
     release: refuse,
     leave: refuse,
     close: refuse,
+    abandon: refuse,
   }
 }

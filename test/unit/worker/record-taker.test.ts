@@ -32,6 +32,7 @@ class Bench {
     this.inbox = new LaneInbox({ lane, position: 0, maxBatchBytes: LIMITS.maxBatchBytes, listener })
     this.taker = new RecordTaker({
       group: this.group,
+      generation: this.group.generation,
       memory: this.memory,
       inbox: this.inbox,
       cursor: new RecordCursor(LIMITS),

@@ -148,16 +148,22 @@ export class Session {
 
   /** Ends the session on the server if it can be reached in a short time. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#close(client => client.close(GOODBYE_MS))
     return this.#closed
   }
 
-  async #close(): Promise<void> {
+  /** The same without a word to the server: what the session holds there stays until it times out. Idempotent. */
+  abandon(): Promise<void> {
+    this.#closed ??= this.#close(client => client.abandon('left behind'))
+    return this.#closed
+  }
+
+  async #close(part: (client: ZooKeeperClient) => Promise<void> | void): Promise<void> {
     const client = this.#client
     this.#state.moveTo('closing', 'close')
     this.stopHeartbeat()
     this.#client = null
-    await Promise.all([client?.close(GOODBYE_MS), ...this.#farewells])
+    await Promise.all([client === null ? undefined : part(client), ...this.#farewells])
     this.#state.moveTo('closed', 'session ended')
   }
 

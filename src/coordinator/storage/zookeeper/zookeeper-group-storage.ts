@@ -162,6 +162,11 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     this.#forgetGroup('closed')
   }
 
+  async abandon(): Promise<void> {
+    await this.#session.abandon()
+    this.#forgetGroup('left behind')
+  }
+
   #enter(
     client: ZooKeeperClient,
     joining: {

@@ -39,4 +39,30 @@ describe('group memory', () => {
     assert.equal(memory.stopRequested, true)
     assert.equal(memory.mustNotStart, true)
   })
+
+  it('lets a record start only under a lease, while nobody stops', () => {
+    const memory = new GroupMemory()
+    const worker = new GroupMemory(memory.buffer)
+    memory.renewLease({ monoMs: 100, wallMs: 100 })
+    assert.equal(worker.mayStart(memory.generation), true)
+    memory.endLease()
+    assert.equal(worker.mayStart(memory.generation), false)
+    memory.renewLease({ monoMs: 100, wallMs: 100 })
+    memory.requestStop()
+    assert.equal(worker.mayStart(memory.generation), false)
+  })
+
+  it('starts nothing of a void claim, although a new session has a lease', () => {
+    const memory = new GroupMemory()
+    const worker = new GroupMemory(memory.buffer)
+    memory.renewLease({ monoMs: 100, wallMs: 100 })
+    const old = memory.generation
+    memory.endLease()
+    memory.voidClaims()
+    memory.renewLease({ monoMs: 200, wallMs: 200 })
+    assert.equal(worker.mayStart(old), false)
+    assert.equal(worker.isVoid(old), true)
+    assert.equal(worker.mayStart(memory.generation), true)
+    assert.equal(worker.mustNotStart, false)
+  })
 })

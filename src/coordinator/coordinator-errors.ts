@@ -1,0 +1,39 @@
+import { GroupError } from '../shared/errors.ts'
+import { partitionName } from '../shared/types.ts'
+import type { OwnedPartition } from './owned-partition.ts'
+
+export function claimRefused(partition: OwnedPartition, holder: string): GroupError {
+  const { topic, partition: number } = partition
+  return new GroupError(
+    'CLAIM_REFUSED',
+    `${partitionName(partition)} is still held by ${holder}; waiting on`,
+    {
+      details: { topic, partition: number, holder },
+    },
+  )
+}
+
+/** With what the storage refused to store. */
+export function progressNotStored(partition: OwnedPartition, cause: GroupError): GroupError {
+  const { topic, partition: number, committed } = partition
+  return new GroupError(
+    cause.code,
+    `${partitionName(partition)} was given up without storing what was finished last; it goes on at offset ${committed ?? 'unknown'}, and what came after is handled again: ${cause.message}`,
+    { details: { ...cause.details, topic, partition: number, committed }, cause },
+  )
+}
+
+export function noBrokers(): GroupError {
+  return new GroupError(
+    'BROKERS_NOT_FOUND',
+    'no brokers: /brokers/ids in ZooKeeper lists none under this chroot; give kafka.brokers, or correct the chroot',
+  )
+}
+
+export function loopBlocked(delayMs: number, limitMs: number): GroupError {
+  return new GroupError(
+    'EVENT_LOOP_BLOCKED',
+    `the main thread was blocked for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off it, or raise the session timeout`,
+    { details: { delayMs, limitMs } },
+  )
+}

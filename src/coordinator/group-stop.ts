@@ -1,0 +1,100 @@
+import { GroupError, toError } from '../shared/errors.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { PartitionSet } from './partition-set.ts'
+import { StopDeadline } from './stop-deadline.ts'
+import type { GroupStorage } from './storage/group-storage.ts'
+import type { ThreadPool } from './threads/thread-pool.ts'
+
+export interface GroupStopParts {
+  /** What only needs its timer cleared. */
+  readonly timers: readonly { stop(): void }[]
+  readonly committer: { stop(): Promise<void> }
+  readonly partitions: PartitionSet
+  readonly pool: ThreadPool
+  readonly storage: Pick<GroupStorage, 'leave' | 'close' | 'abandon'>
+  /** What waits for answers of brokers, which `cluster.close()` cuts. */
+  readonly askers: readonly { stop(): Promise<void> }[]
+  readonly cluster: { close(): void }
+  /** Aborted when a refused release is not tried again. */
+  readonly giveUpReleasing: AbortController
+  readonly logger: Logger
+  readonly report: (error: GroupError) => void
+}
+
+/**
+ * Stops a member in the order that loses nothing: no further record, drain, commit and release, threads, leave. What
+ * depends on brokers comes last, because none of that is needed for an end that is clean. Every step is bounded by the
+ * deadline, and one that fails does not keep the others from their turn.
+ */
+export class GroupStop {
+  readonly #parts: GroupStopParts
+  readonly #timeoutMs: number
+
+  constructor(parts: GroupStopParts, timeoutMs: number) {
+    this.#parts = parts
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { timers, askers, committer, partitions, pool, cluster } = this.#parts
+    const deadline = new StopDeadline(this.#timeoutMs, {
+      abortHandlers: () => this.#abortHandlers(),
+      terminateThreads: () => this.#terminateThreads(),
+    })
+    const step = (name: string, work: Promise<unknown>): Promise<void> =>
+      deadline.bound(work, error => this.#failed(name, error))
+    for (const timer of timers) timer.stop()
+    const asking = askers.map(asker => asker.stop())
+    await Promise.all([
+      step('committing', committer.stop()),
+      step('releasing', partitions.releaseAll('the member stops')),
+    ])
+    await step('stopping threads', pool.stop(deadline.force))
+    await this.#leave(step)
+    cluster.close()
+    await step('closing connections', Promise.all(asking))
+    deadline.clear()
+  }
+
+  async #leave(step: (name: string, work: Promise<unknown>) => Promise<void>): Promise<void> {
+    const { partitions, storage } = this.#parts
+    if (partitions.all.length > 0) {
+      // A thread that could not be ended may still run a handler there: nobody else may begin before the session is over.
+      await step('leaving the claims behind', storage.abandon())
+      return
+    }
+    await step('leaving', storage.leave())
+    await step('closing the storage', storage.close())
+  }
+
+  #abortHandlers(): void {
+    for (const partition of this.#parts.partitions.all) {
+      partition
+        .abortSignal('the stop deadline is near')
+        .catch((error: unknown) => this.#failed('aborting', error))
+    }
+  }
+
+  #terminateThreads(): void {
+    const { partitions, report, giveUpReleasing } = this.#parts
+    giveUpReleasing.abort()
+    const busy = new Set(partitions.all.map(partition => partition.thread).filter(thread => thread !== null))
+    if (busy.size === 0) return
+    const ids = [...busy].map(thread => thread.threadId).join(', ')
+    report(stopTimeout(ids, this.#timeoutMs))
+    for (const thread of busy) void thread.terminate()
+  }
+
+  #failed(step: string, error: unknown): void {
+    this.#parts.logger.warn({ step, err: toError(error) }, 'stopping goes on although a step failed')
+  }
+}
+
+function stopTimeout(threads: string, timeoutMs: number): GroupError {
+  return new GroupError(
+    'STOP_TIMEOUT',
+    `handlers on thread ${threads} did not end within the stop deadline of ${timeoutMs} ms and were cut`,
+    { details: { threads, timeoutMs } },
+  )
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { GroupStop, type GroupStopParts } from '#src/coordinator/group-stop.js'
+import type { OwnedPartition } from '#src/coordinator/owned-partition.js'
+import type { PartitionSet } from '#src/coordinator/partition-set.js'
+import type { ThreadPool } from '#src/coordinator/threads/thread-pool.js'
+import { deferred } from '#src/shared/deferred.js'
+import type { GroupError } from '#src/shared/errors.js'
+import { silentLogger } from '#src/shared/logger.js'
+
+/** Everything that a member consists of, each part telling when it is ended. */
+function member(given: { asking?: Promise<undefined>; releasing?: Promise<void>; left?: unknown[] } = {}): {
+  parts: GroupStopParts
+  log: string[]
+  errors: GroupError[]
+} {
+  const log: string[] = []
+  const errors: GroupError[] = []
+  const told = (what: string, work?: Promise<unknown>) => async (): Promise<void> => {
+    log.push(what)
+    await work
+  }
+  const left = (given.left ?? []) as OwnedPartition[]
+  const parts: GroupStopParts = {
+    timers: [{ stop: () => void log.push('timer') }],
+    committer: { stop: told('committer') },
+    partitions: { all: left, releaseAll: told('release', given.releasing) } as unknown as PartitionSet,
+    pool: { stop: told('threads') } as unknown as ThreadPool,
+    storage: { leave: told('leave'), close: told('close storage'), abandon: told('abandon storage') },
+    askers: [{ stop: told('asker', given.asking) }],
+    cluster: { close: () => void log.push('close cluster') },
+    giveUpReleasing: new AbortController(),
+    logger: silentLogger,
+    report: error => errors.push(error),
+  }
+  return { parts, log, errors }
+}
+
+describe('stopping a member', () => {
+  it('releases before it ends threads, and leaves before it closes connections', async () => {
+    const { parts, log } = member()
+    await new GroupStop(parts, 1000).run()
+    assert.deepEqual(log, [
+      ...['timer', 'asker', 'committer', 'release', 'threads'],
+      ...['leave', 'close storage', 'close cluster'],
+    ])
+  })
+
+  it('does not wait for brokers before what has to be stored is stored', async () => {
+    const answered = deferred<undefined>()
+    const { parts, log } = member({ asking: answered.promise })
+    parts.cluster.close = () => {
+      log.push('close cluster')
+      answered.resolve(undefined)
+    }
+    await new GroupStop(parts, 60_000).run()
+    assert.equal(log.at(-1), 'close cluster')
+  })
+
+  it('goes on when a step fails', async () => {
+    const { parts, log } = member({ releasing: Promise.reject(new Error('one claim was lost')) })
+    await new GroupStop(parts, 1000).run()
+    assert.deepEqual(log.slice(-3), ['leave', 'close storage', 'close cluster'])
+  })
+
+  it('at the deadline aborts, then cuts threads and says so, and leaves their claims to the end of the session', async () => {
+    const calls: string[] = []
+    const stuck = {
+      thread: { threadId: 3, terminate: () => calls.push('terminate') },
+      abortSignal: async () => void calls.push('abort'),
+    }
+    const { parts, log, errors } = member({ releasing: new Promise(() => {}), left: [stuck] })
+    await new GroupStop(parts, 60).run()
+    assert.deepEqual(calls, ['abort', 'terminate'])
+    assert.deepEqual(
+      errors.map(error => [error.code, error.details['threads']]),
+      [['STOP_TIMEOUT', '3']],
+    )
+    assert.equal(parts.giveUpReleasing.signal.aborted, true)
+    assert.ok(log.includes('abandon storage') && !log.includes('leave') && !log.includes('close storage'))
+  })
+})
