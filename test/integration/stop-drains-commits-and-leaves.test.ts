@@ -10,6 +10,7 @@ import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/k
 import { MemberProcess } from '../support/member-process.ts'
 import { handled, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { TcpGate } from '../support/tcp-gate.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 const PARTITIONS = 4
@@ -137,6 +138,64 @@ describe('stop', () => {
       await assertLeft(t, options)
     })
   }
+
+  it('stores what was finished also when ZooKeeper is away at that moment, and nothing is repeated', async t => {
+    const options = await newRun(t, RECORDS)
+    const gate = await TcpGate.open(t, sharedStack().zookeeper)
+    const chronicle = new Chronicle(t)
+    const first = await runMember(t, chronicle.handler({ burnMs: 1 }), {
+      ...options,
+      zookeeper: gate.address,
+      kafka: { brokers: [...sharedStack().brokers] },
+      commit: { intervalMs: 60_000 },
+    })
+    await handled(first, RECORDS / 4)
+    gate.shut()
+    await eventually(() => first.status().session.state === 'disconnected')
+    const stopped = first.stop()
+    await eventually(() => first.status().workers.every(worker => worker.runningForMs === null))
+    gate.reopen()
+    await stopped
+    await assertLeft(t, options)
+    const before = chronicle.read('start').length
+    assert.deepEqual(await readOffsets(options.groupId, options.topics[0]!), [before])
+  })
+
+  it('tells which partition could not be stored when ZooKeeper stays away, and ends within its deadline', async t => {
+    const options = await newRun(t, RECORDS)
+    const gate = await TcpGate.open(t, sharedStack().zookeeper)
+    const group = await runMember(t, new Chronicle(t).handler({ burnMs: 1 }), {
+      ...options,
+      zookeeper: gate.address,
+      kafka: { brokers: [...sharedStack().brokers] },
+      commit: { intervalMs: 60_000 },
+    })
+    const errors: GroupError[] = []
+    group.on('error', error => errors.push(error))
+    await handled(group, RECORDS / 4)
+    gate.shut()
+    const startedMs = performance.now()
+    await group.stop({ timeoutMs: DEADLINE_MS })
+    assert.ok(performance.now() - startedMs < DEADLINE_MS + SLACK_MS)
+    assert.deepEqual(
+      errors.map(error => [error.code, error.details['topic'], error.details['partition']]),
+      [['ZOOKEEPER_DISCONNECTED', options.topics[0], 0]],
+    )
+    gate.reopen()
+  })
+
+  it('does not wait for a topic that is looked for', async t => {
+    const options = await newRun(t, 10)
+    const group = await runMember(t, new Chronicle(t).handler(), {
+      ...options,
+      topics: [...options.topics, `${options.topics[0]}-missing`],
+      missingTopics: 'wait',
+    })
+    await handled(group, 10)
+    const startedMs = performance.now()
+    await group.stop()
+    assert.ok(performance.now() - startedMs < 700, `${performance.now() - startedMs} ms`)
+  })
 
   it('at once after the start cancels it, and nothing was written', async t => {
     const options = await newRun(t, 10)

@@ -64,7 +64,11 @@ describe('stopping a worker thread', () => {
     const lanes = [0, 1].map(partition => {
       const memory = LaneMemory.create(partition === 0 ? 0 : 2500)
       const id = { topic, partition, epoch: 1n, lane: 0 }
-      return { id, memory, started: thread.startLane({ ...id, memory: memory.buffer, generation: 0, paused: false }) }
+      return {
+        id,
+        memory,
+        started: thread.startLane({ ...id, memory: memory.buffer, generation: 0, paused: false }),
+      }
     })
     await Promise.all(lanes.map(lane => lane.started))
     await eventually(() => lanes[0]!.memory.floor > 50)
