@@ -1,4 +1,4 @@
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
 export interface CommittablePartition extends TopicPartition {
@@ -77,14 +77,10 @@ export class Committer {
 }
 
 function commitError(partition: TopicPartition, error: unknown): GroupError {
-  if (error instanceof GroupError) return error
+  if (isGroupError(error)) return error
   const { topic, partition: number } = partition
-  return new GroupError(
-    'INTERNAL',
-    `commit of ${partitionName(partition)} failed: ${toError(error).message}`,
-    {
-      details: { topic, partition: number },
-      cause: error,
-    },
-  )
+  return new GroupError('INTERNAL', `commit of ${partitionName(partition)} failed: ${messageOf(error)}`, {
+    details: { topic, partition: number },
+    cause: error,
+  })
 }

@@ -1,7 +1,7 @@
 import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf, toError } from '../shared/errors.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
@@ -401,6 +401,6 @@ function loopBlockedError(delayMs: number, limitMs: number): GroupError {
 }
 
 function toGroupError(error: unknown, doing: string): GroupError {
-  if (error instanceof GroupError) return error
-  return new GroupError('INTERNAL', `${doing}: ${toError(error).message}`, { cause: error })
+  if (isGroupError(error)) return error
+  return new GroupError('INTERNAL', `${doing}: ${messageOf(error)}`, { cause: error })
 }

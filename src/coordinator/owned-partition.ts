@@ -1,4 +1,4 @@
-import { GroupError, isGroupError, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../shared/errors.ts'
 import { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
@@ -264,7 +264,7 @@ export class OwnedPartition implements TopicPartition {
     try {
       await this.#host.storage.release(claim, offset)
     } catch (error) {
-      this.#end('lost', toError(error).message)
+      this.#end('lost', messageOf(error))
       throw error
     }
     this.#committed = offset
@@ -293,9 +293,9 @@ async function ignoreDeath(call: Promise<void>): Promise<void> {
 }
 
 function asGroupError(error: unknown, partition: TopicPartition): GroupError {
-  if (error instanceof GroupError) return error
+  if (isGroupError(error)) return error
   const { topic, partition: number } = partition
-  return new GroupError('INTERNAL', `${partitionName(partition)}: ${toError(error).message}`, {
+  return new GroupError('INTERNAL', `${partitionName(partition)}: ${messageOf(error)}`, {
     details: { topic, partition: number },
     cause: error,
   })

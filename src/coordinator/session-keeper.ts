@@ -1,7 +1,7 @@
 import type { GroupEvents } from '../events.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs } from '../shared/clock.ts'
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf, toError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { GroupMemory, Lease } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
@@ -157,7 +157,7 @@ export class SessionKeeper implements GroupStorageListener {
         return
       } catch (error) {
         if (this.#isStale(generation)) return
-        if (!(error instanceof GroupError) || !error.retryable) throw error
+        if (!isGroupError(error) || !error.retryable) throw error
         this.#parts.logger.warn({ err: error }, 'joining again failed; trying on')
         await backoff.wait(this.#parts.stopSignal)
       }
@@ -180,7 +180,7 @@ function partitionOf(partition: OwnedPartition): TopicPartition {
 }
 
 function asGroupError(error: unknown): GroupError {
-  return error instanceof GroupError
+  return isGroupError(error)
     ? error
-    : new GroupError('INTERNAL', `rejoining: ${toError(error).message}`, { cause: error })
+    : new GroupError('INTERNAL', `rejoining: ${messageOf(error)}`, { cause: error })
 }

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina'
 import { carryErrorsAcrossThreads } from '../../shared/error-wire.ts'
-import { GroupError, toError } from '../../shared/errors.ts'
+import { isGroupError, toError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { WorkerSettings } from '../../shared/protocol.ts'
 import { WorkerThread, type RunTask, type WorkerThreadListener } from './worker-thread.ts'
@@ -73,7 +73,7 @@ async function stopThread(thread: WorkerThread, force: AbortSignal): Promise<voi
     else force.addEventListener('abort', kill, { once: true })
   })
   const graceful = thread.stop().catch((error: unknown) => {
-    if (error instanceof GroupError && error.code === 'WORKER_DIED') return // it is gone, which is what was asked
+    if (isGroupError(error, 'WORKER_DIED')) return // it is gone, which is what was asked
     throw error
   })
   await Promise.race([graceful, forced])

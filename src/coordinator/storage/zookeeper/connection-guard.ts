@@ -1,5 +1,5 @@
 import { Backoff } from '../../../shared/backoff.ts'
-import { toError } from '../../../shared/errors.ts'
+import { messageOf } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
@@ -124,7 +124,7 @@ export class ConnectionGuard {
       }
     } catch (thrown) {
       this.#logger.warn({ error: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
-      this.drop(`answer could not be read: ${toError(thrown).message}`)
+      this.drop(`answer could not be read: ${messageOf(thrown)}`)
     }
   }
 

@@ -92,6 +92,10 @@ describe('refusing a handler module', () => {
     assert.match(await refusal('imports-missing.mjs'), /Cannot find module '.*not-there\.mjs'/)
   })
 
+  it('has words for whatever it threw while it was loaded', async () => {
+    assert.equal(await refusal('throws-hostile.mjs'), 'threw while it was loaded: Symbol(words)')
+  })
+
   it('asks for TypeScript to be compiled, unless this Node strips types by itself', async () => {
     const { typescript } = process.features as { typescript?: unknown }
     if (typescript === 'strip' || typescript === 'transform')
