@@ -1,7 +1,8 @@
 import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { GroupError, isGroupError, messageOf, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
@@ -348,7 +349,10 @@ export class Coordinator {
   }
 
   #cleanupFailed(step: string, error: unknown): void {
-    this.#parts.options.logger.warn({ step, err: toError(error) }, 'stopping goes on although a step failed')
+    this.#parts.options.logger.warn(
+      { step, err: toLoggable(error) },
+      'stopping goes on although a step failed',
+    )
   }
 
   #emitRebalanced(): void {
@@ -358,7 +362,10 @@ export class Coordinator {
   }
 
   #report(error: GroupError): void {
-    this.#parts.options.logger.error({ code: error.code, details: error.details, err: error }, error.message)
+    this.#parts.options.logger.error(
+      { code: error.code, details: error.details, err: toLoggable(error) },
+      error.message,
+    )
     this.#parts.events.emit('error', error)
   }
 

@@ -1,7 +1,8 @@
 import type { GroupEvents } from '../events.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs } from '../shared/clock.ts'
-import { GroupError, isGroupError, messageOf, toError } from '../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { GroupMemory, Lease } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
@@ -111,7 +112,7 @@ export class SessionKeeper implements GroupStorageListener {
   acquireFailed(partition: OwnedPartition, error: unknown): void {
     if (this.#parts.stopSignal.aborted || this.#parts.state.is('rejoining')) return
     this.#parts.logger.warn(
-      { topic: partition.topic, partition: partition.partition, err: toError(error) },
+      { topic: partition.topic, partition: partition.partition, err: toLoggable(error) },
       'a claim failed; trying again',
     )
     const generation = this.#generation
@@ -158,7 +159,7 @@ export class SessionKeeper implements GroupStorageListener {
       } catch (error) {
         if (this.#isStale(generation)) return
         if (!isGroupError(error) || !error.retryable) throw error
-        this.#parts.logger.warn({ err: error }, 'joining again failed; trying on')
+        this.#parts.logger.warn({ err: toLoggable(error) }, 'joining again failed; trying on')
         await backoff.wait(this.#parts.stopSignal)
       }
     }
