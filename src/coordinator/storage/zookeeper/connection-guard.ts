@@ -123,7 +123,7 @@ export class ConnectionGuard {
         if (this.#ended || socket?.destroyed === true) return // what else came belongs to a connection that is given up
       }
     } catch (thrown) {
-      this.#logger.warn({ error: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
+      this.#logger.warn({ err: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
       this.drop(`answer could not be read: ${messageOf(thrown)}`)
     }
   }

@@ -215,7 +215,7 @@ export class Session {
   }
 
   #giveUp(error: unknown): void {
-    this.#logger.error({ error }, 'the ZooKeeper session cannot be kept and is given up')
+    this.#logger.error({ err: error }, 'the ZooKeeper session cannot be kept and is given up')
     this.end(messageOf(error))
   }
 
