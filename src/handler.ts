@@ -64,9 +64,7 @@ export interface HandlerModule<T = unknown, S = unknown> {
   released?: (partition: HandlerPartition, context: HandlerContext<S>) => unknown
 }
 
-const definition = Symbol.for('kafka-worker-group.handler')
-
 /** Gives a handler module its types: `export default defineHandler({ decode: 'json', handle(record) { … } })`. */
 export function defineHandler<T = unknown, S = unknown>(module: HandlerModule<T, S>): HandlerModule<T, S> {
-  return Object.defineProperty({ ...module }, definition, { value: true })
+  return module
 }
