@@ -1,5 +1,5 @@
 import type { DecodeOption, HandlerModule } from '../../handler.ts'
-import { GroupError } from '../../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 
 const HOOKS = ['setup', 'teardown', 'claimed', 'released'] as const
 const OPTIONAL = ['decode', ...HOOKS] as const
@@ -13,18 +13,25 @@ export interface LoadedHandler extends HandlerModule {
 }
 
 type Exports = Readonly<Record<string, unknown>>
+type Invalid = (problem: string) => GroupError
 
 /**
  * Reads the contract out of an imported module. The handler is the default export, or `handle` of a default-exported
  * object (`defineHandler`, `module.exports = { … }`); `decode` and the hooks stand in that object, on that function,
- * or beside it as exports of their own. HANDLER_MODULE_INVALID names what was found instead.
+ * or beside it as exports of their own. HANDLER_MODULE_INVALID names what was found instead, or what a getter of the module threw.
  */
 export function readHandlerExports(imported: object, path: string): LoadedHandler {
-  const module = unwrapCompiledCommonJs(imported as Exports)
+  try {
+    return readContract(unwrapCompiledCommonJs(imported as Exports), problem => moduleInvalid(path, problem))
+  } catch (thrown) {
+    if (isGroupError(thrown, 'HANDLER_MODULE_INVALID')) throw thrown
+    throw moduleInvalid(path, `threw while its exports were read: ${messageOf(thrown)}`, thrown)
+  }
+}
+
+function readContract(module: Exports, invalid: Invalid): LoadedHandler {
   const main = module['default']
   const sources = isObjectLike(main) ? [main as Exports, module] : [module]
-  const invalid = (problem: string): GroupError => moduleInvalid(path, problem)
-
   for (const name of NOT_AVAILABLE_YET) {
     if (find(name, sources, invalid) !== undefined)
       throw invalid(`exports '${name}', which is not available in this version; remove it`)
@@ -62,14 +69,14 @@ function unwrapCompiledCommonJs(imported: Exports): Exports {
 }
 
 /** The same export may be seen twice (CommonJS names are also members of the default export), but not with two values. */
-function find(name: string, sources: readonly Exports[], invalid: (problem: string) => GroupError): unknown {
+function find(name: string, sources: readonly Exports[], invalid: Invalid): unknown {
   const values = sources.map(source => source[name]).filter(value => value !== undefined)
   if (new Set(values).size > 1)
     throw invalid(`exports '${name}' twice: in the default export and beside it; keep one`)
   return values[0]
 }
 
-function checkDecode(decode: unknown, invalid: (problem: string) => GroupError): DecodeOption {
+function checkDecode(decode: unknown, invalid: Invalid): DecodeOption {
   if (typeof decode === 'function' || DECODERS.includes(decode as string)) return decode as DecodeOption
   const given = typeof decode === 'string' ? `'${decode}'` : kindOf(decode)
   throw invalid(`exports 'decode' as ${given}; it must be one of '${DECODERS.join("', '")}' or a function`)

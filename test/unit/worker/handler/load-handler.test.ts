@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadHandler } from '#src/worker/handler/load-handler.js'
-import { defineHandler } from '#src/handler.js'
+import { defineHandler, type ThreadContext } from '#src/handler.js'
 import { readHandlerExports } from '#src/worker/handler/handler-exports.js'
 import { rejection } from '../../../support/group-error.ts'
 
@@ -41,12 +41,11 @@ describe('loading a handler module', () => {
   })
 
   it('takes what defineHandler made', () => {
-    const setup = (): void => {}
     const handler = readHandlerExports(
-      { default: defineHandler({ handle() {}, setup, decode: 'json' }) },
+      { default: defineHandler({ handle() {}, setup: () => 'set up', decode: 'json' }) },
       'x',
     )
-    assert.equal(handler.setup, setup)
+    assert.equal(handler.setup?.({} as ThreadContext), 'set up')
     assert.equal(handler.decode, 'json')
   })
 
@@ -101,6 +100,15 @@ describe('refusing a handler module', () => {
     if (typescript === 'strip' || typescript === 'transform')
       assert.equal(typeof (await load('typescript.ts')).handle, 'function')
     else assert.match(await refusal('typescript.ts'), /compile it to JavaScript first$/)
+  })
+
+  it('tells what a getter of its exports threw', async () => {
+    const read = 'threw while its exports were read'
+    assert.equal(await refusal('throwing-getter.mjs'), `${read}: no schema yet`)
+    assert.equal(await refusal('throwing-getter.cjs'), `${read}: no license`)
+    assert.match(await refusal('revoked-default.mjs'), new RegExp(`^${read}: .*revoked`))
+    const error = await rejection(load('throwing-getter.cjs'), 'HANDLER_MODULE_INVALID')
+    assert.equal((error.cause as Error).message, 'no license')
   })
 
   it('names what it found in the place of a handler', async () => {
