@@ -1,5 +1,6 @@
 import type { GroupError } from './shared/errors.ts'
 import type { GroupState } from './coordinator/group-state.ts'
+import { toLoggable } from './shared/loggable-error.ts'
 import type { Logger } from './shared/logger.ts'
 
 interface PartitionEvent {
@@ -75,7 +76,7 @@ export class GroupEvents {
     try {
       listener(payload)
     } catch (error) {
-      this.#logger.error({ event, err: error }, 'a listener threw; the group goes on')
+      this.#logger.error({ event, err: toLoggable(error) }, 'a listener threw; the group goes on')
     }
   }
 

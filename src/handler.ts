@@ -48,7 +48,8 @@ export type DecodeOption<T = unknown> = 'buffer' | 'string' | 'json' | 'msgpack'
 
 /**
  * The exports of a handler module. Only `default` (the handler) is required. A sync handler costs nothing but
- * itself; what an async one returns is awaited before the next record of its partition.
+ * itself; what an async one returns is awaited before the next record of its partition. Each function is called with
+ * the object that has it as `this`, so an instance of a class may be exported too.
  */
 export interface HandlerModule<T = unknown, S = unknown> {
   handle: (record: KafkaRecord<T>, context: HandlerContext<S>) => unknown
@@ -64,9 +65,7 @@ export interface HandlerModule<T = unknown, S = unknown> {
   released?: (partition: HandlerPartition, context: HandlerContext<S>) => unknown
 }
 
-const definition = Symbol.for('kafka-worker-group.handler')
-
 /** Gives a handler module its types: `export default defineHandler({ decode: 'json', handle(record) { … } })`. */
 export function defineHandler<T = unknown, S = unknown>(module: HandlerModule<T, S>): HandlerModule<T, S> {
-  return Object.defineProperty({ ...module }, definition, { value: true })
+  return module
 }

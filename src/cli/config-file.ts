@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError, messageOf } from '../shared/errors.ts'
 
 /**
  * The options of a configuration file: a JSON object with the same names as in `RunGroupOptions`. What is in it is
@@ -7,7 +7,7 @@ import { GroupError, toError } from '../shared/errors.ts'
  */
 export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   const content = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw fileError(path, `cannot be read: ${toError(cause).message}`, cause)
+    throw fileError(path, `cannot be read: ${messageOf(cause)}`, cause)
   })
   const parsed = parse(path, content)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -21,7 +21,7 @@ function parse(path: string, content: string): unknown {
     return JSON.parse(content)
   } catch (cause) {
     // The parser's own message quotes the text around the fault, which may hold a password.
-    throw fileError(path, `is not valid JSON${position(toError(cause).message)}`)
+    throw fileError(path, `is not valid JSON${position(messageOf(cause))}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { GroupEventName } from '../events.ts'
 import type { Group } from '../group.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { isGroupError, toError, type GroupError } from '../shared/errors.ts'
+import { isGroupError, messageOf, type GroupError } from '../shared/errors.ts'
 import { printJson } from './output.ts'
 import { Throughput } from './throughput.ts'
 
@@ -72,7 +72,7 @@ function printEvent(event: string, fields: object): void {
 }
 
 function errorFields(thrown: unknown): Partial<GroupError> {
-  const { message } = toError(thrown)
+  const message = messageOf(thrown)
   if (!isGroupError(thrown)) return { message }
   return { code: thrown.code, retryable: thrown.retryable, message, details: thrown.details }
 }

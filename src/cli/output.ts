@@ -1,4 +1,5 @@
-import { GroupError, toError } from '../shared/errors.ts'
+import { toWire, type ErrorWire } from '../shared/error-wire.ts'
+import { isGroupError } from '../shared/errors.ts'
 
 /** One JSON object per line on standard output. */
 export function printJson(value: object): void {
@@ -24,9 +25,8 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 
 /** The cause of a failure on one line: the code, what happened, and causes that say something new. */
 export function failureLine(thrown: unknown): string {
-  const error = toError(thrown)
-  const code = error instanceof GroupError ? `${error.code}: ` : ''
-  return `kwg: ${code}${withCauses(error).replace(/\s*\n\s*/g, ' ')}`
+  const code = isGroupError(thrown) ? `${thrown.code}: ` : ''
+  return `kwg: ${code}${withCauses(toWire(thrown)).replace(/\s*\n\s*/g, ' ')}`
 }
 
 /** Ends with `onGone` when whoever reads standard output has gone; any other trouble with it is thrown. */
@@ -37,10 +37,8 @@ export function watchReader(onGone: () => void): void {
   })
 }
 
-function withCauses(error: Error): string {
-  const { cause } = error
-  if (!(cause instanceof Error) || error.message.includes(cause.message)) return error.message
-  return `${error.message}: ${withCauses(cause)}`
+function withCauses({ message, cause }: ErrorWire): string {
+  return cause === undefined || message.includes(cause.message) ? message : `${message}: ${withCauses(cause)}`
 }
 
 /** Offsets and epochs: JSON numbers are exact up to 2^53, and no log is longer. */

@@ -2,6 +2,7 @@ import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
 import { asGroupError, GroupError } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
@@ -334,7 +335,10 @@ export class Coordinator {
   }
 
   #report(error: GroupError): void {
-    this.#parts.options.logger.error({ code: error.code, details: error.details, err: error }, error.message)
+    this.#parts.options.logger.error(
+      { code: error.code, details: error.details, err: toLoggable(error) },
+      error.message,
+    )
     this.#parts.events.emit('error', error)
   }
 

@@ -1,4 +1,5 @@
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { PartitionSet } from './partition-set.ts'
 import { StopDeadline } from './stop-deadline.ts'
@@ -87,7 +88,7 @@ export class GroupStop {
   }
 
   #failed(step: string, error: unknown): void {
-    this.#parts.logger.warn({ step, err: toError(error) }, 'stopping goes on although a step failed')
+    this.#parts.logger.warn({ step, err: toLoggable(error) }, 'stopping goes on although a step failed')
   }
 }
 

@@ -1,3 +1,4 @@
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import { monotonicMs } from '../shared/clock.ts'
 import type { OwnedPartition } from './owned-partition.ts'
@@ -60,7 +61,7 @@ export class LaneBalancer {
       .then(() => partition.moveTo(to))
       .catch((error: unknown) => {
         this.#logger.error(
-          { topic: partition.topic, partition: partition.partition, err: error },
+          { topic: partition.topic, partition: partition.partition, err: toLoggable(error) },
           'a lane could not be moved',
         )
       })

@@ -1,5 +1,5 @@
 import { Backoff } from '../shared/backoff.ts'
-import { toError } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
@@ -61,7 +61,7 @@ export class LeaderKeeper {
         return
       } catch (error) {
         if (this.#isStopped()) return // the wait was cut, or connections are being closed
-        this.#logger.warn({ err: toError(error) }, 'leaders could not be refreshed; trying again')
+        this.#logger.warn({ err: toLoggable(error) }, 'leaders could not be refreshed; trying again')
       }
     }
   }

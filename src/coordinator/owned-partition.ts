@@ -1,4 +1,4 @@
-import { asGroupError, GroupError, isGroupError, toError } from '../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError, messageOf } from '../shared/errors.ts'
 import { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
@@ -281,7 +281,7 @@ export class OwnedPartition implements TopicPartition {
     try {
       await releaseClaim(this.#host.storage, claim, offset, this.#host.giveUpReleasing)
     } catch (error) {
-      this.#end('lost', toError(error).message)
+      this.#end('lost', messageOf(error))
       if (offset !== null && offset !== claim.committedOffset && offset !== this.#committed)
         this.#host.notStored(this, partitionError(error, this))
       throw error

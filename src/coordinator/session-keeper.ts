@@ -1,7 +1,8 @@
 import type { GroupEvents } from '../events.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs } from '../shared/clock.ts'
-import { asGroupError, GroupError } from '../shared/errors.ts'
+import { asGroupError, isGroupError, type GroupError } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { GroupMemory, Lease } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
@@ -134,7 +135,10 @@ export class SessionKeeper implements GroupStorageListener {
     if (this.#parts.stopSignal.aborted || this.#parts.state.is('rejoining')) return
     const { topic, partition: number } = partition
     const error = asGroupError(thrown, `claiming ${partitionName(partition)}`)
-    this.#parts.logger.warn({ topic, partition: number, err: error }, 'a claim failed; trying again')
+    this.#parts.logger.warn(
+      { topic, partition: number, err: toLoggable(error) },
+      'a claim failed; trying again',
+    )
     const generation = this.#generation
     const timer = setTimeout(() => {
       this.#acquireTimers.delete(timer)
@@ -192,8 +196,8 @@ export class SessionKeeper implements GroupStorageListener {
         return
       } catch (error) {
         if (this.#isStale(generation)) return
-        if (!(error instanceof GroupError) || !error.retryable) throw error
-        this.#parts.logger.warn({ err: error }, 'joining again failed; trying on')
+        if (!isGroupError(error) || !error.retryable) throw error
+        this.#parts.logger.warn({ err: toLoggable(error) }, 'joining again failed; trying on')
         await backoff.wait(this.#parts.stopSignal)
       }
     }

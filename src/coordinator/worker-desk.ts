@@ -1,6 +1,6 @@
 import type { ResolvedOptions } from '../options/types.ts'
 import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
-import { GroupError } from '../shared/errors.ts'
+import { GroupError, isGroupError } from '../shared/errors.ts'
 import type { LaneId, WorkerMessage } from '../shared/protocol.ts'
 import { partitionName, type Offset } from '../shared/types.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
@@ -78,7 +78,7 @@ export class WorkerDesk implements WorkerThreadListener {
 
 function wireToGroupError(wire: unknown): GroupError {
   const error = fromWire(wire as ErrorWire)
-  return error instanceof GroupError ? error : new GroupError('INTERNAL', error.message, { cause: error })
+  return isGroupError(error) ? error : new GroupError('INTERNAL', error.message, { cause: error })
 }
 
 function outOfRangeError(lane: LaneId, position: Offset, whatNext: string): GroupError {

@@ -1,5 +1,14 @@
 import * as Comlink from 'comlink'
-import { ERROR_CODES, GroupError, toError, type ErrorCode, type ErrorDetails } from './errors.ts'
+import {
+  ERROR_CODES,
+  fieldOf,
+  GroupError,
+  isGroupError,
+  messageOf,
+  toError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts'
 
 /** An error as plain data: structured clone and Comlink both drop `code`, and Comlink drops `cause` too. */
 export interface ErrorWire {
@@ -16,14 +25,14 @@ const MAX_CAUSES = 8
 /** Any thrown value as plain data. Never throws, whatever the value's getters do; circular causes are cut. */
 export function toWire(thrown: unknown, depth = 0): ErrorWire {
   const error = toError(thrown)
-  const cause = read(error, 'cause')
-  const code = read(error, 'code')
+  const cause = fieldOf(error, 'cause')
+  const code = fieldOf(error, 'code')
   return {
-    name: text(read(error, 'name'), 'Error'),
-    message: text(read(error, 'message'), ''),
-    stack: text(read(error, 'stack'), ''),
+    name: text(fieldOf(error, 'name'), 'Error'),
+    message: messageOf(error),
+    stack: text(fieldOf(error, 'stack'), ''),
     ...(typeof code === 'string' ? { code } : {}),
-    ...(error instanceof GroupError ? { details: plain(error.details) } : {}),
+    ...(isGroupError(error) ? { details: plain(fieldOf(error, 'details')) } : {}),
     ...(cause !== undefined && depth < MAX_CAUSES ? { cause: toWire(cause, depth + 1) } : {}),
   }
 }
@@ -51,25 +60,25 @@ function foreignError(wire: ErrorWire, cause: Error | undefined): Error {
   return error
 }
 
-function read(error: Error, key: string): unknown {
-  try {
-    return (error as unknown as Record<string, unknown>)[key]
-  } catch {
-    return undefined // a getter of somebody's error threw: the field is unreadable, the rest still tells the story
-  }
-}
-
 function text(value: unknown, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise
 }
 
 /** Details survive structured clone only as plain data; bigint does too. */
-function plain(details: ErrorDetails): ErrorDetails {
+function plain(details: unknown): ErrorDetails {
   return Object.fromEntries(
-    Object.entries(details).filter(([, value]) =>
+    entriesOf(details).filter(([, value]) =>
       ['string', 'number', 'boolean', 'bigint'].includes(typeof value),
     ),
   )
+}
+
+function entriesOf(details: unknown): [string, unknown][] {
+  try {
+    return Object.entries(details as object)
+  } catch {
+    return [] // somebody put details of their own into our error, and they cannot be read
+  }
 }
 
 interface ThrownWire {

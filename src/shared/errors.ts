@@ -106,27 +106,59 @@ export class GroupError extends Error {
   }
 }
 
-/** True for errors of this package, also after they crossed a thread; with `code`, only for that one. */
+/** True for errors of this package, also after they crossed a thread; with `code`, only for that one. Never throws. */
 export function isGroupError(error: unknown, code?: ErrorCode): error is GroupError {
-  return error instanceof GroupError && (code === undefined || error.code === code)
+  return isInstance(error, GroupError) && (code === undefined || fieldOf(error, 'code') === code)
 }
 
 /** An error of this package as it is; anything else is a defect of ours, met while `doing` something. */
 export function asGroupError(thrown: unknown, doing: string, details: ErrorDetails = {}): GroupError {
-  if (thrown instanceof GroupError) return thrown
-  return new GroupError('INTERNAL', `${doing}: ${toError(thrown).message}`, { details, cause: thrown })
+  if (isGroupError(thrown)) return thrown
+  return new GroupError('INTERNAL', `${doing}: ${messageOf(thrown)}`, { details, cause: thrown })
 }
 
-/** Whatever was thrown, as an Error: strings and other values become its message. */
+/** `instanceof` for thrown values of users: a revoked proxy, or one with a trap of its own, is an instance of nothing. */
+export function isInstance<T>(value: unknown, type: abstract new (...given: never[]) => T): value is T {
+  try {
+    return value instanceof type
+  } catch {
+    return false // it refuses to tell its prototype
+  }
+}
+
+/** A field of somebody's error; undefined if its getter throws: the field is unreadable, the rest still tells the story. */
+export function fieldOf(error: object, name: string): unknown {
+  try {
+    return (error as Record<string, unknown>)[name]
+  } catch {
+    return undefined
+  }
+}
+
+/** Whatever was thrown, as an Error: strings and other values become its message. Never throws; what is read of the error later may. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
-  return new Error(`thrown value: ${describe(thrown)}`)
+  return isInstance(thrown, Error) ? thrown : new Error(`thrown value: ${describe(thrown)}`)
+}
+
+/** What a thrown value says, for messages of our own. Never throws, whatever the value's getters, conversions and traps do. */
+export function messageOf(thrown: unknown): string {
+  const message: unknown = fieldOf(toError(thrown), 'message')
+  if (typeof message === 'string') return message
+  return message === undefined ? 'an error whose message cannot be read' : describe(message)
 }
 
 function describe(value: unknown): string {
   try {
     return String(value)
   } catch {
-    return Object.prototype.toString.call(value) // its own conversion threw: the tag is all there is to tell
+    return describeByTag(value) // its own conversion threw: the tag is all there is to tell
+  }
+}
+
+function describeByTag(value: unknown): string {
+  try {
+    return Object.prototype.toString.call(value)
+  } catch {
+    return `${typeof value} that cannot be shown` // a revoked proxy, or a tag whose getter throws
   }
 }

@@ -16,12 +16,3 @@ export function createDefaultLogger(level: LogLevel | 'silent' = 'info'): Logger
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
-/** A logger that adds `fields` to each line. */
-export function withFields(logger: Logger, fields: object): Logger {
-  const add =
-    (level: LogLevel) =>
-    (more: object, message: string): void =>
-      logger[level]({ ...fields, ...more }, message)
-  return { debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') }
-}

@@ -154,9 +154,13 @@ export class RecordTaker {
     }
   }
 
+  /**
+   * The language's own `then`: one of the handler's might call back twice, and the floor would pass a record that is
+   * not finished. What the result throws here, its `constructor` for one, is thrown before anything waits for it.
+   */
   #await(result: PromiseLike<unknown>): TakeResult {
+    void Promise.prototype.then.call(Promise.resolve(result), this.#onFulfilled, this.#onRejected)
     this.#awaitingSinceMs = this.#nowMs
-    void Promise.resolve(result).then(this.#onFulfilled, this.#onRejected)
     return 'awaiting'
   }
 

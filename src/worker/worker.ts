@@ -1,6 +1,6 @@
 import type { ThreadContext } from '../handler.ts'
 import { toWire } from '../shared/error-wire.ts'
-import { GroupError, toError } from '../shared/errors.ts'
+import { GroupError, messageOf } from '../shared/errors.ts'
 import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
 import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../shared/logger.ts'
@@ -128,14 +128,10 @@ export class Worker implements WorkerApi {
       await handler.setup?.(this.#context)
     } catch (thrown) {
       const { handlerUrl, threadId } = this.#parts.settings
-      throw new GroupError(
-        'HANDLER_SETUP_FAILED',
-        `'setup' of ${handlerUrl} failed: ${toError(thrown).message}`,
-        {
-          details: { handlerUrl, threadId },
-          cause: thrown,
-        },
-      )
+      throw new GroupError('HANDLER_SETUP_FAILED', `'setup' of ${handlerUrl} failed: ${messageOf(thrown)}`, {
+        details: { handlerUrl, threadId },
+        cause: thrown,
+      })
     }
     this.#handler = handler
   }

@@ -10,6 +10,8 @@ import type { GroupError, RunGroupOptions } from '#src/index.js'
 import { Chronicle, type ChronicleEvent } from '../support/chronicle.ts'
 import { atEnd } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
+import { rejection } from '../support/group-error.ts'
+import { HOSTILE } from '../support/hostile.ts'
 import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
 import { inRepository } from '../support/repository.ts'
 import { handled, runMember } from '../support/running-group.ts'
@@ -45,6 +47,12 @@ function seenHandler(file: string, decode: string): URL {
   const url = pathToFileURL(inRepository('test/fixtures/handlers/seen.js'))
   url.searchParams.set('file', file)
   url.searchParams.set('decode', decode)
+  return url
+}
+
+function hostileHandler(parameters: Readonly<Record<string, string>>): URL {
+  const url = pathToFileURL(inRepository('test/fixtures/handlers/hostile.js'))
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
   return url
 }
 
@@ -191,6 +199,53 @@ describe('a handler module', () => {
     const { partition, offset } = errors[0]!.details
     assert.deepEqual([errors[0]!.details['topic'], partition, offset], [topic, 0, 5])
     assert.deepEqual(await readOffsets(options.groupId, topic), [5, 20])
+  })
+})
+
+describe('a handler module that throws what hurts whoever looks at it', () => {
+  const kinds = Object.keys(HOSTILE).length
+  const partitions = [...Array(kinds + 1).keys()]
+  /** One per value that is thrown, and the last one throws nothing. */
+  const floors = partitions.map(partition => (partition < kinds ? 1 : 3))
+
+  for (const where of ['handle', 'promise']) {
+    it(`stops the partitions that it throws in, and the thread runs the others on (${where})`, async t => {
+      const { topic, options } = await newRun(t, partitions.length, messagesFor(partitions, 3))
+      const group = await runMember(t, hostileHandler({ where }), { ...options, threads: 1 })
+      const errors: GroupError[] = []
+      group.on('error', error => errors.push(error))
+      await eventually(() => errors.length === kinds && group.status().handled === kinds + 3)
+      assert.ok(errors.every(error => error.code === 'HANDLER_FAILED' && error.message !== ''))
+      assert.equal(group.state, 'running')
+      await group.stop()
+      assert.deepEqual(await readOffsets(options.groupId, topic), floors)
+    })
+  }
+
+  it('gives its partitions up although it throws in released', async t => {
+    const { topic, options } = await newRun(t, partitions.length, messagesFor(partitions, 3))
+    const group = await runMember(t, hostileHandler({ where: 'released' }), { ...options, threads: 1 })
+    await handled(group, partitions.length * 3)
+    const errors: GroupError[] = []
+    group.on('error', error => errors.push(error))
+    await group.stop()
+    assert.deepEqual([...new Set(errors.map(error => error.code))], ['HANDLER_HOOK_FAILED'])
+    assert.equal(errors.length, kinds)
+    assert.deepEqual(
+      await readOffsets(options.groupId, topic),
+      partitions.map(() => 3),
+    )
+  })
+
+  it('is refused with HANDLER_SETUP_FAILED when it throws in setup', async t => {
+    const { options } = await newRun(t, 1, [])
+    for (const what of Object.keys(HOSTILE)) {
+      const error = await rejection(
+        runMember(t, hostileHandler({ where: 'setup', what }), { ...options, threads: 1 }),
+        'HANDLER_SETUP_FAILED',
+      )
+      assert.match(error.message, /^'setup' of file:.*hostile\.js.* failed: ./, what)
+    }
   })
 })
 

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test'
 import { GroupEvents } from '#src/events.js'
 import { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
+import { HOSTILE } from '../support/hostile.ts'
+import { loggerInMemory } from '../support/logger-in-memory.ts'
 
 describe('group events', () => {
   it('reach their listeners until they are taken off', () => {
@@ -28,6 +30,19 @@ describe('group events', () => {
     events.emit('session:lost', { reason: 'test' })
     assert.equal(reached, true)
   })
+
+  for (const [name, make] of Object.entries(HOSTILE)) {
+    it(`are not stopped by a listener that throws ${name}, which is logged`, () => {
+      const { logger, lines } = loggerInMemory()
+      const events = new GroupEvents(10, logger)
+      events.on('session:lost', () => {
+        throw make()
+      })
+      events.emit('session:lost', { reason: 'test' })
+      assert.equal(lines.length, 1)
+      assert.notEqual(lines[0]?.err.message, '')
+    })
+  }
 
   it('keep the newest errors for the first listener, up to the buffer size', () => {
     const events = new GroupEvents(2, silentLogger)

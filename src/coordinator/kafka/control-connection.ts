@@ -3,6 +3,7 @@ import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { brokerName, type BrokerConnection, type HostPort } from '../../shared/kafka/broker-connection.ts'
 import type { KafkaConnectionOptions } from '../../shared/kafka/connection-options.ts'
 import { openBrokerConnection } from '../../shared/kafka/open-broker-connection.ts'
+import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { openAny } from './open-any.ts'
 
@@ -55,7 +56,10 @@ export class ControlConnection {
       } catch (error) {
         this.#throwIfClosed() // it may have been closed while the question was out
         if (!isGroupError(error) || !error.retryable || attempt === ATTEMPTS) throw error
-        this.#logger.debug({ err: error, attempt }, 'a broker left a question unanswered; asking another')
+        this.#logger.debug(
+          { err: toLoggable(error), attempt },
+          'a broker left a question unanswered; asking another',
+        )
       }
       await this.#wait(backoff)
     }

@@ -1,6 +1,6 @@
 import { Backoff } from '../../shared/backoff.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import { GroupError, toError } from '../../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import type { BrokerConnection, HostPort } from '../../shared/kafka/broker-connection.ts'
 import { errorCodeName, fetchPolicy } from '../../shared/kafka/error-codes.ts'
 import type { OffsetTime, PartitionOffset } from '../../shared/kafka/list-offsets.ts'
@@ -68,7 +68,7 @@ async function refreshIfPossible(port: LeaderPort, signal: AbortSignal): Promise
   try {
     await port.refresh()
   } catch (error) {
-    if (signal.aborted || !(error instanceof GroupError) || !error.retryable) throw error
+    if (signal.aborted || !isGroupError(error) || !error.retryable) throw error
   }
 }
 
@@ -111,10 +111,10 @@ async function askLeader(
     )
     return sorted(answers, at)
   } catch (error) {
-    if (error instanceof GroupError && !error.retryable) throw error
+    if (isGroupError(error) && !error.retryable) throw error
     return {
       answered: [],
-      unanswered: partitions.map(partition => ({ partition, reason: toError(error).message })),
+      unanswered: partitions.map(partition => ({ partition, reason: messageOf(error) })),
     }
   }
 }

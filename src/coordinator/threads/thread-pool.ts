@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina'
 import { carryErrorsAcrossThreads } from '../../shared/error-wire.ts'
-import { GroupError, toError } from '../../shared/errors.ts'
+import { isGroupError } from '../../shared/errors.ts'
+import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { WorkerSettings } from '../../shared/protocol.ts'
 import { WorkerThread, type RunTask, type WorkerThreadListener } from './worker-thread.ts'
@@ -38,7 +39,7 @@ export class ThreadPool {
       closeTimeout: CLOSE_TIMEOUT_MS,
     })
     this.#piscina.on('error', (error: unknown) => {
-      options.logger.error({ err: toError(error) }, 'the thread pool reported an error')
+      options.logger.error({ err: toLoggable(error) }, 'the thread pool reported an error')
     })
     const run: RunTask = (start, transfer, signal) =>
       this.#piscina.run(start, { transferList: transfer, signal }) as Promise<void>
@@ -73,7 +74,7 @@ async function stopThread(thread: WorkerThread, force: AbortSignal): Promise<voi
     else force.addEventListener('abort', kill, { once: true })
   })
   const graceful = thread.stop().catch((error: unknown) => {
-    if (error instanceof GroupError && error.code === 'WORKER_DIED') return // it is gone, which is what was asked
+    if (isGroupError(error, 'WORKER_DIED')) return // it is gone, which is what was asked
     throw error
   })
   await Promise.race([graceful, forced])

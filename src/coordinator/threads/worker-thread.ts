@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
-import { GroupError, toError } from '../../shared/errors.ts'
+import { GroupError, messageOf } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
   CoordinatorApi,
@@ -154,7 +154,7 @@ function callableBy(listener: WorkerThreadListener): CoordinatorApi {
 }
 
 function diedError(threadId: number, cause: unknown): GroupError {
-  const why = cause === undefined ? 'it ended' : toError(cause).message
+  const why = cause === undefined ? 'it ended' : messageOf(cause)
   return new GroupError('WORKER_DIED', `worker thread ${threadId} died: ${why}`, {
     details: { threadId },
     cause,

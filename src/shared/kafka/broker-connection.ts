@@ -1,4 +1,4 @@
-import { GroupError, isGroupError, toError } from '../errors.ts'
+import { GroupError, isGroupError, messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions, type KnownApi } from './api-versions.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
@@ -104,7 +104,7 @@ export class KafkaBrokerConnection implements BrokerConnection {
     if (this.#connection.endedBy !== null) return this.#connection.endedBy
     const corrupt = isGroupError(thrown, 'RESPONSE_CORRUPT')
       ? thrown
-      : new GroupError('RESPONSE_CORRUPT', `the answer of ${broker}: ${toError(thrown).message}`, {
+      : new GroupError('RESPONSE_CORRUPT', `the answer of ${broker}: ${messageOf(thrown)}`, {
           details: { broker },
           cause: thrown,
         })

@@ -1,4 +1,4 @@
-import { GroupError, isGroupError, toError } from '../errors.ts'
+import { fieldOf, GroupError, isGroupError, messageOf, toError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions } from './api-versions.ts'
 import {
@@ -100,7 +100,7 @@ function explained(
     return refusedLogin(thrown, address, options.sasl.mechanism)
   }
   return endedBy === null
-    ? unreachable(address, toError(thrown).message, thrown)
+    ? unreachable(address, messageOf(thrown), thrown)
     : unreachable(address, reasonOf(endedBy), endedBy)
 }
 
@@ -113,14 +113,15 @@ function reasonOf(endedBy: GroupError): string {
 
 /** kafkajs has classes for both, but no way to import one that survives a second copy of it. */
 function isRefusedLogin(thrown: unknown): boolean {
-  return ['KafkaJSSASLAuthenticationError', 'KafkaJSProtocolError'].includes(toError(thrown).name)
+  const name = fieldOf(toError(thrown), 'name')
+  return name === 'KafkaJSSASLAuthenticationError' || name === 'KafkaJSProtocolError'
 }
 
 function refusedLogin(thrown: unknown, address: HostPort, mechanism: string): GroupError {
   const broker = brokerName(address)
   return new GroupError(
     'BROKER_REFUSED',
-    `broker ${broker} refused the login (${mechanism}): ${toError(thrown).message}; check kafka.sasl`,
+    `broker ${broker} refused the login (${mechanism}): ${messageOf(thrown)}; check kafka.sasl`,
     { details: { broker, mechanism }, cause: thrown },
   )
 }

@@ -1,4 +1,4 @@
-import { GroupError, isGroupError, toError } from '../../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import { errorCodeName, fetchPolicy } from '../../shared/kafka/error-codes.ts'
 import type { FetchedPartition } from '../../shared/kafka/fetch-response.ts'
 import type { LaneId } from '../../shared/protocol.ts'
@@ -97,7 +97,7 @@ function unresolved({ topic, partition }: LaneInbox, offset: Offset, thrown: unk
   const where = partitionName({ topic, partition })
   return new GroupError(
     'OFFSET_OUT_OF_RANGE',
-    `offset ${offset} of ${where} is outside of the log, and where to go on could not be found out: ${toError(thrown).message}`,
+    `offset ${offset} of ${where} is outside of the log, and where to go on could not be found out: ${messageOf(thrown)}`,
     { details: { topic, partition, offset }, cause: thrown },
   )
 }

@@ -1,5 +1,5 @@
 import type { DecodeOption, HandlerModule } from '../../handler.ts'
-import { GroupError } from '../../shared/errors.ts'
+import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 
 const HOOKS = ['setup', 'teardown', 'claimed', 'released'] as const
 const OPTIONAL = ['decode', ...HOOKS] as const
@@ -13,25 +13,32 @@ export interface LoadedHandler extends HandlerModule {
 }
 
 type Exports = Readonly<Record<string, unknown>>
+type Invalid = (problem: string) => GroupError
 
 /**
  * Reads the contract out of an imported module. The handler is the default export, or `handle` of a default-exported
  * object (`defineHandler`, `module.exports = { … }`); `decode` and the hooks stand in that object, on that function,
- * or beside it as exports of their own. HANDLER_MODULE_INVALID names what was found instead.
+ * or beside it as exports of their own. Each function is bound to what it stands in, so that `this` is the object that
+ * was exported. HANDLER_MODULE_INVALID names what was found instead, or what a getter of the module threw.
  */
 export function readHandlerExports(imported: object, path: string): LoadedHandler {
-  const module = unwrapCompiledCommonJs(imported as Exports)
+  try {
+    return readContract(unwrapCompiledCommonJs(imported as Exports), problem => moduleInvalid(path, problem))
+  } catch (thrown) {
+    if (isGroupError(thrown, 'HANDLER_MODULE_INVALID')) throw thrown
+    throw moduleInvalid(path, `threw while its exports were read: ${messageOf(thrown)}`, thrown)
+  }
+}
+
+function readContract(module: Exports, invalid: Invalid): LoadedHandler {
   const main = module['default']
   const sources = isObjectLike(main) ? [main as Exports, module] : [module]
-  const invalid = (problem: string): GroupError => moduleInvalid(path, problem)
-
   for (const name of NOT_AVAILABLE_YET) {
     if (find(name, sources, invalid) !== undefined)
       throw invalid(`exports '${name}', which is not available in this version; remove it`)
   }
-  const handle =
-    typeof main === 'function' ? main : isObjectLike(main) ? (main as Exports)['handle'] : undefined
-  if (typeof handle !== 'function') throw invalid(`has no usable handler: ${describeExports(module)}`)
+  const handle = findHandle(main)
+  if (handle === undefined) throw invalid(`has no usable handler: ${describeExports(module)}`)
 
   const found = Object.fromEntries(
     OPTIONAL.map(name => [name, find(name, sources, invalid)] as const).filter(
@@ -43,7 +50,7 @@ export function readHandlerExports(imported: object, path: string): LoadedHandle
       throw invalid(`exports '${name}' as ${kindOf(found[name])}; it must be a function`)
   }
   const decode = checkDecode(found['decode'] ?? 'buffer', invalid)
-  return { ...(found as Partial<HandlerModule>), handle: handle as HandlerModule['handle'], decode }
+  return { ...(found as Partial<HandlerModule>), handle, decode }
 }
 
 export function moduleInvalid(path: string, problem: string, cause?: unknown): GroupError {
@@ -61,15 +68,29 @@ function unwrapCompiledCommonJs(imported: Exports): Exports {
   return inner['__esModule'] === true && 'default' in inner ? inner : imported
 }
 
-/** The same export may be seen twice (CommonJS names are also members of the default export), but not with two values. */
-function find(name: string, sources: readonly Exports[], invalid: (problem: string) => GroupError): unknown {
-  const values = sources.map(source => source[name]).filter(value => value !== undefined)
-  if (new Set(values).size > 1)
-    throw invalid(`exports '${name}' twice: in the default export and beside it; keep one`)
-  return values[0]
+function findHandle(main: unknown): HandlerModule['handle'] | undefined {
+  if (!isObjectLike(main)) return undefined
+  const handle = typeof main === 'function' ? main : (main as Exports)['handle']
+  return typeof handle === 'function' ? (bind(handle, main) as HandlerModule['handle']) : undefined
 }
 
-function checkDecode(decode: unknown, invalid: (problem: string) => GroupError): DecodeOption {
+/** The same export may be seen twice (CommonJS names are also members of the default export), but not with two values. */
+function find(name: string, sources: readonly Exports[], invalid: Invalid): unknown {
+  const found = sources
+    .map(source => ({ source, value: source[name] }))
+    .filter(({ value }) => value !== undefined)
+  if (new Set(found.map(({ value }) => value)).size > 1)
+    throw invalid(`exports '${name}' twice: in the default export and beside it; keep one`)
+  const [first] = found
+  return typeof first?.value === 'function' ? bind(first.value, first.source) : first?.value
+}
+
+/** Once, at load: a call costs the same then as that of a plain function. */
+function bind(called: object, self: object): unknown {
+  return Function.prototype.bind.call(called as () => unknown, self)
+}
+
+function checkDecode(decode: unknown, invalid: Invalid): DecodeOption {
   if (typeof decode === 'function' || DECODERS.includes(decode as string)) return decode as DecodeOption
   const given = typeof decode === 'string' ? `'${decode}'` : kindOf(decode)
   throw invalid(`exports 'decode' as ${given}; it must be one of '${DECODERS.join("', '")}' or a function`)

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { toWire } from '../../shared/error-wire.ts'
 import type { GroupError } from '../../shared/errors.ts'
-import { toError } from '../../shared/errors.ts'
 import { moduleInvalid, readHandlerExports, type LoadedHandler } from './handler-exports.ts'
 
 const CHECK_TIMEOUT_MS = 10_000
@@ -16,25 +16,27 @@ export async function loadHandler(url: string): Promise<LoadedHandler> {
   let imported: object
   try {
     imported = (await import(url)) as object
-  } catch (error) {
-    throw await explainImportFailure(path, toError(error))
+  } catch (thrown) {
+    throw await explainImportFailure(path, thrown)
   }
   return readHandlerExports(imported, path)
 }
 
-async function explainImportFailure(path: string, error: Error): Promise<GroupError> {
-  if (error instanceof SyntaxError) {
-    const where = placeOf(error.stack) ?? (await findSyntaxError(path)) ?? `${path} or a module it imports`
-    return moduleInvalid(path, `does not parse: ${error.message} (in ${where})`, error)
+/** What the module threw may be anything, so it is read as plain data. */
+async function explainImportFailure(path: string, thrown: unknown): Promise<GroupError> {
+  const { name, message, stack, code } = toWire(thrown)
+  if (name === 'SyntaxError') {
+    const where = placeOf(stack) ?? (await findSyntaxError(path)) ?? `${path} or a module it imports`
+    return moduleInvalid(path, `does not parse: ${message} (in ${where})`, thrown)
   }
-  if ('code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION')
-    return moduleInvalid(path, `cannot be loaded: ${error.message}; compile it to JavaScript first`, error)
-  return moduleInvalid(path, `threw while it was loaded: ${error.message}`, error)
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
+    return moduleInvalid(path, `cannot be loaded: ${message}; compile it to JavaScript first`, thrown)
+  return moduleInvalid(path, `threw while it was loaded: ${message}`, thrown)
 }
 
 /** The first line of the stack of a syntax error names file and line; for ES modules only on the console, not here. */
-function placeOf(stack: string | undefined): string | null {
-  const place = /^(?:file:\/\/)?(\/.*|[A-Za-z]:\\.*):(\d+)$/m.exec(stack?.split('\n')[0] ?? '')
+function placeOf(stack: string): string | null {
+  const place = /^(?:file:\/\/)?(\/.*|[A-Za-z]:\\.*):(\d+)$/m.exec(stack.split('\n')[0]!)
   return place === null ? null : `${place[1]!}:${place[2]!}`
 }
 

@@ -32,4 +32,10 @@ describe('failureLine', () => {
     const error = new Error('cannot open: no such file', { cause: new Error('no such file') })
     assert.equal(failureLine(error), 'kwg: cannot open: no such file')
   })
+
+  it('ends although errors are the cause of each other', () => {
+    const first = new Error('first')
+    first.cause = new Error('second', { cause: first })
+    assert.match(failureLine(first), /^kwg: first: second/)
+  })
 })

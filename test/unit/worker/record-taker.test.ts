@@ -213,6 +213,56 @@ describe('taking records with an async handler', () => {
     assert.equal(bench.memory.floor, 0)
   })
 
+  it('finishes a record once, also when the promise calls back twice, or never', async () => {
+    const bench = new Bench()
+    bench.fetched([0, 1, 2])
+    const twice = (done: () => void): void => {
+      done()
+      done()
+    }
+    const results = [
+      Object.assign(Promise.resolve(), { then: twice }),
+      { then: twice },
+      Object.assign(Promise.resolve(), { then: () => {} }),
+    ]
+    bench.handler = offset => results[offset]
+    for (const offset of results.keys()) {
+      assert.equal(bench.take(), 'awaiting')
+      await nextTurn()
+      assert.equal(bench.memory.floor, offset + 1)
+      assert.equal(bench.memory.handled, offset + 1)
+    }
+    assert.deepEqual(bench.heard, ['settled', 'settled', 'settled'])
+  })
+
+  it('waits for a promise of a class of its own as that class wants', async () => {
+    class Patient<T> extends Promise<T> {}
+    const bench = new Bench()
+    bench.fetched([0, 1])
+    bench.handler = offset => (offset === 0 ? Patient.resolve() : Patient.reject(new Error('later')))
+    assert.equal(bench.take(), 'awaiting')
+    await nextTurn()
+    assert.equal(bench.take(), 'awaiting')
+    await nextTurn()
+    assert.deepEqual(bench.heard, ['settled', 'failed 1 Error: later', 'settled'])
+  })
+
+  it('has none in hand when the promise cannot be waited for', () => {
+    const bench = new Bench()
+    bench.fetched([0])
+    bench.handler = () =>
+      Object.defineProperty(Promise.resolve(), 'constructor', {
+        get() {
+          throw new Error('trap')
+        },
+      })
+    assert.equal(bench.take(), 'failed')
+    assert.deepEqual(bench.heard, ['failed 0 Error: trap'])
+    assert.equal(bench.taker.awaitingSinceMs, null)
+    assert.equal(bench.memory.read().inHand, false)
+    assert.equal(bench.memory.floor, 0)
+  })
+
   it('awaits whatever has a then, and survives one that throws', async () => {
     const bench = new Bench()
     bench.fetched([0, 1])

@@ -30,7 +30,10 @@ export class ClaimInspector {
   inspectSoon(claim: OwnedClaim): void {
     this.inspect(claim).catch((error: unknown) => {
       if (isConnectionError(error)) return // every claim is inspected again after the reconnect
-      this.#logger.error({ error, path: claim.nodes.ownerPath }, 'owner node of a claim could not be read')
+      this.#logger.error(
+        { err: error, path: claim.nodes.ownerPath },
+        'owner node of a claim could not be read',
+      )
     })
   }
 

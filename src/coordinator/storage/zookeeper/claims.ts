@@ -191,7 +191,7 @@ export class Claims {
       // Without a connection the node stays doubtful until the reconnect, and goes with the session at the latest.
       if (!isConnectionError(error))
         this.#logger.error(
-          { error, path: ownerPath },
+          { err: error, path: ownerPath },
           'owner node of a claim that was given up could not be deleted',
         )
     }

@@ -1,5 +1,5 @@
 import { Backoff } from '../../../shared/backoff.ts'
-import { toError } from '../../../shared/errors.ts'
+import { messageOf } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
@@ -123,8 +123,8 @@ export class ConnectionGuard {
         if (this.#ended || socket?.destroyed === true) return // what else came belongs to a connection that is given up
       }
     } catch (thrown) {
-      this.#logger.warn({ error: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
-      this.drop(`answer could not be read: ${toError(thrown).message}`)
+      this.#logger.warn({ err: thrown }, 'ZooKeeper answer could not be read; the connection is made again')
+      this.drop(`answer could not be read: ${messageOf(thrown)}`)
     }
   }
 

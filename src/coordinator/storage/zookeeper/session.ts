@@ -1,3 +1,4 @@
+import { messageOf } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { StateMachine } from '../../../shared/state-machine.ts'
 import type { GroupStorageListener, SessionState } from '../group-storage.ts'
@@ -220,8 +221,8 @@ export class Session {
   }
 
   #giveUp(error: unknown): void {
-    this.#logger.error({ error }, 'the ZooKeeper session cannot be kept and is given up')
-    this.end(String(error))
+    this.#logger.error({ err: error }, 'the ZooKeeper session cannot be kept and is given up')
+    this.end(messageOf(error))
   }
 
   #expire(reason: string): void {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadHandler } from '#src/worker/handler/load-handler.js'
-import { defineHandler } from '#src/handler.js'
+import {
+  defineHandler,
+  type HandlerContext,
+  type KafkaRecord,
+  type ThreadContext,
+  type ValueDecoder,
+} from '#src/handler.js'
 import { readHandlerExports } from '#src/worker/handler/handler-exports.js'
 import { rejection } from '../../../support/group-error.ts'
 
@@ -23,7 +29,7 @@ async function refusal(file: string): Promise<string> {
 describe('loading a handler module', () => {
   it('takes a default-exported function, whose values are buffers unless it says otherwise', async () => {
     const handler = await load('function.mjs')
-    assert.equal(handler.handle.name, 'handle')
+    assert.equal(handler.handle.name, 'bound handle')
     assert.equal(handler.decode, 'buffer')
     assert.equal(handler.setup, undefined)
   })
@@ -41,12 +47,11 @@ describe('loading a handler module', () => {
   })
 
   it('takes what defineHandler made', () => {
-    const setup = (): void => {}
     const handler = readHandlerExports(
-      { default: defineHandler({ handle() {}, setup, decode: 'json' }) },
+      { default: defineHandler({ handle() {}, setup: () => 'set up', decode: 'json' }) },
       'x',
     )
-    assert.equal(handler.setup, setup)
+    assert.equal(handler.setup?.({} as ThreadContext), 'set up')
     assert.equal(handler.decode, 'json')
   })
 
@@ -55,7 +60,7 @@ describe('loading a handler module', () => {
       assert.equal(typeof (await load(file)).handle, 'function', file)
     assert.equal((await load('function.cjs')).decode, 'msgpack')
     assert.equal((await load('function.cjs')).setup?.length, 0)
-    assert.equal((await load('object.cjs')).released?.name, 'released')
+    assert.equal((await load('object.cjs')).released?.name, 'bound released')
     assert.equal((await load('compiled.cjs')).decode, 'json')
     assert.equal((await load('compiled.cjs')).claimed?.length, 0)
     assert.equal((await load('compiled-object.cjs')).decode, 'json')
@@ -63,6 +68,39 @@ describe('loading a handler module', () => {
 
   it('takes parameters behind a question mark', async () => {
     assert.equal(typeof (await load('function.mjs?a=1')).handle, 'function')
+  })
+})
+
+describe('the functions of a handler module', () => {
+  const record = {} as KafkaRecord
+  const context = {} as HandlerContext
+
+  for (const file of ['class.mjs', 'class.cjs']) {
+    it(`have the exported object as this, also when its class has them (${file})`, async () => {
+      const { handle, setup, decode } = await load(file)
+      setup!(context)
+      assert.deepEqual([handle(record, context), handle(record, context)], [1, 2])
+      assert.equal((decode as ValueDecoder)(Buffer.from('world'), record), 'hello world')
+    })
+  }
+
+  it('have it also when defineHandler typed it', () => {
+    const counter = {
+      handled: 0,
+      handle() {
+        return (this.handled += 1)
+      },
+    }
+    const { handle } = readHandlerExports({ default: defineHandler(counter) }, 'x')
+    handle(record, context)
+    assert.equal(handle(record, context), 2)
+    assert.equal(counter.handled, 2)
+  })
+
+  it('have the handler as this when they stand on it', async () => {
+    const { handle, setup } = await load('function-with-state.cjs')
+    setup!(context)
+    assert.deepEqual([handle(record, context), handle(record, context)], [1, 2])
   })
 })
 
@@ -92,11 +130,24 @@ describe('refusing a handler module', () => {
     assert.match(await refusal('imports-missing.mjs'), /Cannot find module '.*not-there\.mjs'/)
   })
 
+  it('has words for whatever it threw while it was loaded', async () => {
+    assert.equal(await refusal('throws-hostile.mjs'), 'threw while it was loaded: Symbol(words)')
+  })
+
   it('asks for TypeScript to be compiled, unless this Node strips types by itself', async () => {
     const { typescript } = process.features as { typescript?: unknown }
     if (typescript === 'strip' || typescript === 'transform')
       assert.equal(typeof (await load('typescript.ts')).handle, 'function')
     else assert.match(await refusal('typescript.ts'), /compile it to JavaScript first$/)
+  })
+
+  it('tells what a getter of its exports threw', async () => {
+    const read = 'threw while its exports were read'
+    assert.equal(await refusal('throwing-getter.mjs'), `${read}: no schema yet`)
+    assert.equal(await refusal('throwing-getter.cjs'), `${read}: no license`)
+    assert.match(await refusal('revoked-default.mjs'), new RegExp(`^${read}: .*revoked`))
+    const error = await rejection(load('throwing-getter.cjs'), 'HANDLER_MODULE_INVALID')
+    assert.equal((error.cause as Error).message, 'no license')
   })
 
   it('names what it found in the place of a handler', async () => {
