@@ -40,7 +40,7 @@ const owners = {
   pino: ['src/shared/logger.ts'],
   snappy: ['src/worker/decode/codecs/**'],
   'lz4-napi': ['src/worker/decode/codecs/**'],
-  fzstd: ['src/worker/decode/codecs/**'],
+  zstddec: ['src/worker/decode/codecs/**'],
   '@node-rs/crc32': ['src/worker/decode/batch-header.ts', 'src/worker/decode/old-messages.ts'],
 }
 

@@ -73,7 +73,7 @@ export const ERROR_CODES = {
   BATCH_TOO_LARGE: { retryable: false, meaning: 'a batch is larger than the configured maximum' },
   CODEC_UNSUPPORTED: {
     retryable: false,
-    meaning: 'a batch is compressed with a codec this client does not know',
+    meaning: 'a batch is compressed with a codec that this client does not know or cannot use here',
   },
   WORKER_DIED: { retryable: false, meaning: 'a worker thread ended without being asked to' },
   STOP_TIMEOUT: { retryable: false, meaning: 'stop() reached its deadline; handlers were cut' },

@@ -19,10 +19,13 @@ export function oversizedBatch(baseOffset: Offset, bytes: number, maxBatchBytes:
   )
 }
 
-export function unsupportedCodec(baseOffset: Offset, codec: number): GroupError {
+/** `cause` if it is known but cannot be used in this process. */
+export function unsupportedCodec(baseOffset: Offset, codec: number, cause?: Error): GroupError {
+  const why =
+    cause === undefined ? 'which this version does not know' : `which cannot be used: ${cause.message}`
   return new GroupError(
     'CODEC_UNSUPPORTED',
-    `record batch at offset ${baseOffset} is compressed with codec ${codec}, which this version does not know`,
-    { details: { offset: baseOffset, codec } },
+    `record batch at offset ${baseOffset} is compressed with codec ${codec}, ${why}`,
+    { details: { offset: baseOffset, codec }, cause },
   )
 }

@@ -1,6 +1,6 @@
 import type { Offset } from '../../shared/types.ts'
 import { corruptBatch, oversizedBatch, unsupportedCodec } from './batch-errors.ts'
-import { OutputTooLarge } from './codecs/codec.ts'
+import { CodecUnavailable, OutputTooLarge } from './codecs/codec.ts'
 import type { Codecs } from './codecs/registry.ts'
 
 /**
@@ -20,6 +20,7 @@ export function decompress(
     return codec.decompress(bytes, maxBatchBytes)
   } catch (error) {
     if (error instanceof OutputTooLarge) throw oversizedBatch(baseOffset, error.bytes, maxBatchBytes)
+    if (error instanceof CodecUnavailable) throw unsupportedCodec(baseOffset, codecId, error)
     throw corruptBatch(baseOffset, `its ${codec.name} data cannot be decompressed`, error)
   }
 }

@@ -6,7 +6,7 @@ export interface Codec {
   readonly name: string
   /**
    * Never allocates much more than `maxBytes`, whatever the bytes claim.
-   * @throws OutputTooLarge if the result would be larger; anything else means the bytes are damaged
+   * @throws OutputTooLarge if the result would be larger; CodecUnavailable; anything else means the bytes are damaged
    */
   decompress(bytes: Buffer, maxBytes: number): Buffer
 }
@@ -25,4 +25,9 @@ export class OutputTooLarge extends Error {
 /** Damage that we notice before or beside the library. */
 export class DamagedBytes extends Error {
   override readonly name = 'DamagedBytes'
+}
+
+/** This process cannot use the codec at all; the bytes may be good. */
+export class CodecUnavailable extends Error {
+  override readonly name = 'CodecUnavailable'
 }

@@ -27,6 +27,7 @@ function decompressXerial(bytes: Buffer, maxBytes: number): Buffer {
 }
 
 function xerialBlocks(bytes: Buffer): Buffer[] {
+  if (bytes.length < XERIAL_HEADER_BYTES) throw new DamagedBytes('the header of the snappy stream is cut off')
   const blocks: Buffer[] = []
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length;) {
     if (at + XERIAL_LENGTH_BYTES > bytes.length) throw new DamagedBytes('the last snappy block is cut off')

@@ -1,7 +1,7 @@
 import * as zlib from 'node:zlib'
 import type { Codec } from './codec.ts'
 import { withOutputLimit } from './zlib-limit.ts'
-import { zstdInJavaScript } from './zstd-in-javascript.ts'
+import { loadZstdInWasm } from './zstd-in-wasm.ts'
 
 type ZstdDecompressSync = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
 
@@ -18,4 +18,4 @@ export const zstdOfNode: Codec | null =
           withOutputLimit(maxBytes, () => decompressSync(bytes, { maxOutputLength: maxBytes })),
       }
 
-export const zstd: Codec = zstdOfNode ?? zstdInJavaScript
+export const zstd: Codec = zstdOfNode ?? (await loadZstdInWasm())

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { CodecUnavailable } from '#src/worker/decode/codecs/codec.js'
+import { RecordCursor } from '#src/worker/decode/record-cursor.js'
 import { readOffsets, readToError } from '../../../support/read-records.ts'
 import { encodeBatch, reseal, varint, type TestBatch } from '../../../support/record-batches.ts'
 
@@ -120,6 +122,17 @@ describe('a batch', () => {
     const { error } = readToError(encodeBatch({ ...batch, attributes: 6 }))
     assert.equal(error?.code, 'CODEC_UNSUPPORTED')
     assert.deepEqual(error.details, { offset: BASE, codec: 6 })
+  })
+
+  it('of a codec that cannot be used in this process is unsupported, with the reason as cause', () => {
+    const cause = new CodecUnavailable('not here')
+    const decompress = (): never => {
+      throw cause
+    }
+    const codecs = new Map([[1, { name: 'gzip', decompress }]])
+    const cursor = new RecordCursor({ maxBatchBytes: 2 ** 20, readCommitted: true, codecs })
+    cursor.reset(encodeBatch({ ...batch, codec: 'gzip' }), BASE, null)
+    assert.throws(() => cursor.next(), { code: 'CODEC_UNSUPPORTED', cause, message: /not here/ })
   })
 
   it('whose compressed data is damaged is refused, with the codec of the error as cause', () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { BATCH_CODECS } from '#src/worker/decode/codecs/registry.js'
-import { zstdInJavaScript } from '#src/worker/decode/codecs/zstd-in-javascript.js'
+import { loadZstdInWasm } from '#src/worker/decode/codecs/zstd-in-wasm.js'
 import { RecordCursor } from '#src/worker/decode/record-cursor.js'
 import type { LaneRecord } from '#src/worker/record.js'
 import { readRecords, recordAt } from '../../../support/read-records.ts'
@@ -35,8 +35,8 @@ describe('batches that Java wrote', () => {
   }
 
   for (const batch of batches.filter(({ name }) => name.includes('zstd'))) {
-    it(`are read as Java reads them by the Zstandard for Node versions without: ${batch.name}`, () => {
-      const codecs = new Map([...BATCH_CODECS, [4, zstdInJavaScript]])
+    it(`are read as Java reads them by the Zstandard for Node versions without: ${batch.name}`, async () => {
+      const codecs = new Map([...BATCH_CODECS, [4, await loadZstdInWasm()]])
       const cursor = new RecordCursor({ maxBatchBytes: 2 ** 24, readCommitted: true, codecs })
       cursor.reset(Buffer.from(batch.bytes, 'base64'), 0, null)
       const records: LaneRecord<Buffer>[] = []
