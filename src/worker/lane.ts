@@ -30,8 +30,8 @@ export interface LaneHost {
   dropped(bytes: number): void
   /** It can take records now. */
   wake(lane: Lane): void
-  /** It can take its next record right after an async one. */
-  goOn(lane: Lane): void
+  /** Its async record is done, whatever the lane can do next. */
+  settled(lane: Lane): void
   failed(lane: LaneId, error: GroupError): void
   troubled(lane: LaneId, error: GroupError): void
 }
@@ -225,8 +225,8 @@ export class Lane {
   }
 
   #onSettled(): void {
-    if (this.#settled !== null) this.#settled.resolve()
-    else if (this.canTake) this.#host.goOn(this)
+    this.#settled?.resolve()
+    this.#host.settled(this)
   }
 
   #fetchChanged(): void {

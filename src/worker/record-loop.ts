@@ -62,7 +62,9 @@ export class RecordLoop {
   /** Idempotent. */
   remove(lane: LoopLane): void {
     const index = this.#lanes.indexOf(lane)
-    if (index >= 0) this.#lanes.splice(index, 1)
+    if (index < 0) return
+    this.#lanes.splice(index, 1)
+    this.#leave(0) // it may have been the only one that ran something
   }
 
   /** A lane may be able to take a record now. */
@@ -70,18 +72,17 @@ export class RecordLoop {
     if (this.#state.is('idle')) this.#request('woken', monotonicMs())
   }
 
-  /** A lane's async record is done: it goes on at once while the current turn lasts, so that short promises cost no turn each. */
-  goOn(lane: LoopLane): void {
+  /**
+   * A lane's async record is done. If the lane can take the next one, it goes on at once while the current turn lasts,
+   * so that short promises cost no turn each.
+   */
+  settled(lane: LoopLane): void {
     const nowMs = monotonicMs()
     const untilMs = this.#turnStartedAtMs + TURN_MS
-    if (nowMs >= untilMs || this.#state.is('held', 'stopped')) {
-      this.wake()
-      return
-    }
-    const result = this.#runLane(lane, nowMs, untilMs)
-    this.#memory.leave(monotonicMs() - nowMs)
-    this.#publishAwaiting()
-    if (result !== 'awaiting') this.wake()
+    const goesOn = lane.canTake && nowMs < untilMs && !this.#state.is('held', 'stopped')
+    if (goesOn) this.#runLane(lane, nowMs, untilMs)
+    this.#leave(goesOn ? monotonicMs() - nowMs : 0)
+    if (lane.canTake) this.wake()
   }
 
   /** Idempotent. */
@@ -103,8 +104,7 @@ export class RecordLoop {
     this.#turnStartedAtMs = startedAtMs
     this.#memory.turned(startedAtMs - this.#requestedAtMs)
     const isHeld = this.#runTurn(startedAtMs)
-    this.#memory.leave(monotonicMs() - startedAtMs)
-    this.#publishAwaiting()
+    this.#leave(monotonicMs() - startedAtMs)
     if (isHeld) this.#hold()
     else if (this.#lanes.some(lane => lane.canTake)) this.#request('more to take', startedAtMs)
     else this.#state.moveTo('idle', 'nothing to take')
@@ -135,7 +135,8 @@ export class RecordLoop {
   }
 
   /** Between turns the thread itself runs nothing, but async handlers may be under way. */
-  #publishAwaiting(): void {
+  #leave(busyMs: number): void {
+    this.#memory.leave(busyMs)
     let oldestMs = Infinity
     for (const { awaitingSinceMs } of this.#lanes) {
       if (awaitingSinceMs !== null && awaitingSinceMs < oldestMs) oldestMs = awaitingSinceMs

@@ -170,7 +170,7 @@ export class Worker implements WorkerApi {
       fetchChanged: inbox => this.#feeds.changed(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
       wake: () => this.#loop.wake(),
-      goOn: lane => this.#loop.goOn(lane),
+      settled: lane => this.#loop.settled(lane),
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

@@ -16,6 +16,8 @@ export interface LedgerEntry {
 export interface LedgerHandler {
   readonly burnMs?: number
   readonly sleepMs?: number
+  /** Only records with this key sleep. @defaultValue all */
+  readonly sleepKey?: string
   /** `<partition>:<offset>:<ms>`: the record that blocks its thread, and for how long. */
   readonly block?: string
   /** The partition whose first record stays in hand until it is aborted, without blocking its thread. */

@@ -136,16 +136,40 @@ describe('the record loop', () => {
     lane.take = function (): TakeResult {
       this.taken.push(monotonicMs())
       this.left -= 1
-      void Promise.resolve().then(() => (this.left > 0 ? loop.goOn(this) : undefined))
+      void Promise.resolve().then(() => loop.settled(this))
       return 'awaiting'
     }
     const { loop, memory } = loopWith(group, lane)
     loop.wake()
     await eventually(() => lane.left === 0, { intervalMs: 1 })
     assert.ok(memory.read().loopTurns < 20, `${memory.read().loopTurns} turns`)
+    assert.equal(memory.read().running, false)
   })
 
-  it('shows since when the oldest async handler runs', async () => {
+  it('shows since when the oldest async handler runs, until the last one has settled', () => {
+    const group = leased()
+    const lanes = [3000, 5000, 1000].map(agoMs => {
+      const lane = new ScriptedLane(group, 0)
+      lane.awaitingSinceMs = monotonicMs() - agoMs
+      return lane
+    })
+    const { loop, memory } = loopWith(group, ...lanes)
+    const settle = (lane: ScriptedLane): void => {
+      lane.awaitingSinceMs = null
+      loop.settled(lane)
+    }
+    const [middle, oldest, newest] = lanes as [ScriptedLane, ScriptedLane, ScriptedLane]
+    const [middleSinceMs, oldestSinceMs] = [middle.awaitingSinceMs!, oldest.awaitingSinceMs!]
+    settle(newest)
+    assert.ok(Math.abs(memory.read().runningSinceMs - oldestSinceMs) < 1)
+    settle(oldest)
+    assert.equal(memory.read().running, true)
+    assert.ok(Math.abs(memory.read().runningSinceMs - middleSinceMs) < 1)
+    settle(middle)
+    assert.equal(memory.read().running, false)
+  })
+
+  it('shows an async handler that a turn has left under way', async () => {
     const group = leased()
     const lane = new ScriptedLane(group, 1)
     const { loop, memory } = loopWith(group, lane)
@@ -154,6 +178,18 @@ describe('the record loop', () => {
     await eventually(() => lane.left === 0, { intervalMs: 1 })
     assert.equal(memory.read().running, true)
     assert.ok(Math.abs(memory.read().runningSinceMs - lane.awaitingSinceMs) < 1)
+  })
+
+  it('shows nothing of a lane that was removed', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 1)
+    const { loop, memory } = loopWith(group, lane)
+    lane.awaitingSinceMs = monotonicMs() - 5000
+    loop.wake()
+    await eventually(() => lane.left === 0, { intervalMs: 1 })
+    loop.remove(lane)
+    loop.remove(lane)
+    assert.equal(memory.read().running, false)
   })
 
   it('runs nothing after it was stopped, and may be stopped twice', async () => {
