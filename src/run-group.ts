@@ -1,5 +1,3 @@
-import { isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Coordinator } from './coordinator/coordinator.ts'
 import { KafkaCluster } from './coordinator/kafka/cluster.ts'
 import type { GroupStorage } from './coordinator/storage/group-storage.ts'
@@ -8,6 +6,7 @@ import { ZooKeeperGroupStorage } from './coordinator/storage/zookeeper/zookeeper
 import { ThreadPool } from './coordinator/threads/thread-pool.ts'
 import { GroupEvents } from './events.ts'
 import { Group } from './group.ts'
+import { handlerUrl } from './handler-url.ts'
 import { resolveOptions } from './options/resolve.ts'
 import type { ResolvedOptions, RunGroupOptions } from './options/types.ts'
 import { GroupError } from './shared/errors.ts'
@@ -89,10 +88,4 @@ function withoutFunctions(connection: WorkerSettings['connection']): WorkerSetti
     ...connection,
     sasl: sasl?.mechanism === 'oauthbearer' ? ({ mechanism: 'oauthbearer' } as typeof sasl) : sasl,
   }
-}
-
-function handlerUrl(module: string | URL): string {
-  if (module instanceof URL) return module.href
-  if (module.startsWith('file:')) return module
-  return pathToFileURL(isAbsolute(module) ? module : resolve(module)).href
 }

@@ -150,6 +150,14 @@ describe('bad input is refused with one clear error, and nothing is written:', (
     await assertNothingWritten(t, options)
   })
 
+  it('a handler module that is no file', async t => {
+    const options = await goodOptions(t)
+    const handler = 'https://127.0.0.1:1/handler.js'
+    const { message } = await assertRefused(t, { handler, options }, 'HANDLER_MODULE_INVALID')
+    assert.match(message, /https:\/\/127\.0\.0\.1:1\/handler\.js must be given as a path or a file: URL/)
+    await assertNothingWritten(t, options)
+  })
+
   it('a corrupt offset node, by its path; it is neither treated as 0 nor changed', async t => {
     const options = await goodOptions(t)
     const group = `/consumers/${String(options['groupId'])}`
