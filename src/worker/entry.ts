@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isMainThread, type MessagePort } from 'node:worker_threads'
+import { isMainThread, threadId, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { deferred, type Deferred } from '../shared/deferred.ts'
 import { carryErrorsAcrossThreads } from '../shared/error-wire.ts'
 import { GroupError } from '../shared/errors.ts'
-import type { CoordinatorApi, WorkerApi, WorkerStart } from '../shared/protocol.ts'
+import type { CoordinatorApi, WorkerApi, WorkerStart, WorkerStarted } from '../shared/protocol.ts'
 import { Worker } from './worker.ts'
 
 if (isMainThread)
@@ -15,6 +15,7 @@ carryErrorsAcrossThreads()
 /** The one task of a pool thread. Resolves after the coordinator called `stop()`; nothing then keeps the thread busy. */
 export default async function runWorker(start: WorkerStart): Promise<void> {
   const { workerPort, coordinatorPort, messagePort, ...parts } = start
+  messagePort.postMessage({ type: 'started', nodeThreadId: threadId } satisfies WorkerStarted)
   // One port per direction: Comlink may close a port when its last proxy is collected.
   const coordinator = Comlink.wrap<CoordinatorApi>(endpoint(coordinatorPort))
   const worker = new Worker({ ...parts, coordinator, post: message => messagePort.postMessage(message) })
