@@ -1,5 +1,4 @@
 import { Piscina } from 'piscina'
-import { carryErrorsAcrossThreads } from '../../shared/error-wire.ts'
 import { deferred, type Deferred } from '../../shared/deferred.ts'
 import { isGroupError } from '../../shared/errors.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
@@ -30,7 +29,6 @@ export class ThreadPool {
   #stopped: Promise<void> | null = null
 
   constructor(options: ThreadPoolOptions, listener: WorkerThreadListener) {
-    carryErrorsAcrossThreads()
     this.#piscina = new Piscina({
       filename: ENTRY,
       minThreads: options.threads,

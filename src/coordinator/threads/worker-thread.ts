@@ -1,5 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
+import { answering, outcome, type Answer, type Answering } from '../../shared/call-answers.ts'
 import { GroupError, messageOf } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
@@ -46,7 +47,7 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
   /** Settles when the thread has exited: with null after `stop`, else with what ended it. Never rejects. */
   readonly ended: Promise<GroupError | null>
   readonly #listener: WorkerThreadListener
-  readonly #remote: Comlink.Remote<WorkerApi>
+  readonly #remote: Comlink.Remote<Answering<WorkerApi>>
   readonly #messages: MessagePort
   readonly #ports: MessagePort[]
   readonly #calls = new PendingCalls()
@@ -72,8 +73,8 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
     const messages = new MessageChannel()
     this.#messages = messages.port1
     this.#ports = [calls.port1, answers.port1, messages.port1]
-    this.#remote = Comlink.wrap<WorkerApi>(calls.port1)
-    Comlink.expose(callableBy(listener), answers.port1)
+    this.#remote = Comlink.wrap<Answering<WorkerApi>>(calls.port1)
+    Comlink.expose(answering(callableBy(listener)), answers.port1)
     this.#messages.on('message', (message: WorkerMessage | WorkerStarted) => this.#hear(message))
     const start: WorkerStart = {
       workerPort: calls.port2,
@@ -106,32 +107,32 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
   }
 
   loadHandler(): Promise<void> {
-    return this.#calls.settle(() => this.#remote.loadHandler())
+    return this.#call(() => this.#remote.loadHandler())
   }
 
   updateLeaders(view: LeaderView): Promise<void> {
-    return this.#calls.settle(() => this.#remote.updateLeaders(view))
+    return this.#call(() => this.#remote.updateLeaders(view))
   }
 
   startLane(lane: LaneStart): Promise<void> {
-    return this.#calls.settle(() => this.#remote.startLane(lane))
+    return this.#call(() => this.#remote.startLane(lane))
   }
 
   drainLane(lane: LaneId): Promise<void> {
-    return this.#calls.settle(() => this.#remote.drainLane(lane))
+    return this.#call(() => this.#remote.drainLane(lane))
   }
 
   abortLane(lane: LaneId, reason: string): Promise<void> {
-    return this.#calls.settle(() => this.#remote.abortLane(lane, reason))
+    return this.#call(() => this.#remote.abortLane(lane, reason))
   }
 
   setPaused(lane: LaneId, paused: boolean): Promise<void> {
-    return this.#calls.settle(() => this.#remote.setPaused(lane, paused))
+    return this.#call(() => this.#remote.setPaused(lane, paused))
   }
 
   /** Lets the thread drain, tear down and end its task. Whoever started the thread then ends it. */
   async stop(): Promise<void> {
-    await this.#calls.settle(() => this.#remote.stop())
+    await this.#call(() => this.#remote.stop())
     await this.#done
   }
 
@@ -139,6 +140,10 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
   terminate(): Promise<GroupError | null> {
     this.#kill.abort()
     return this.ended
+  }
+
+  #call<T>(ask: () => Promise<Answer<T>>): Promise<T> {
+    return this.#calls.settle(() => outcome(ask()))
   }
 
   async #exit(host: ThreadHost): Promise<GroupError | null> {
