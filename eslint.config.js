@@ -34,7 +34,7 @@ const owners = {
     'src/coordinator/storage/zookeeper/connection.ts',
   ],
   piscina: ['src/coordinator/threads/thread-pool.ts'],
-  comlink: ['src/coordinator/threads/worker-thread.ts', 'src/worker/entry.ts', 'src/shared/error-wire.ts'],
+  comlink: ['src/coordinator/threads/worker-thread.ts', 'src/worker/entry.ts'],
   zod: ['src/options/**'],
   commander: ['src/cli/**'],
   pino: ['src/shared/logger.ts'],

@@ -1,4 +1,3 @@
-import * as Comlink from 'comlink'
 import {
   ERROR_CODES,
   fieldOf,
@@ -79,22 +78,4 @@ function entriesOf(details: unknown): [string, unknown][] {
   } catch {
     return [] // somebody put details of their own into our error, and they cannot be read
   }
-}
-
-interface ThrownWire {
-  readonly thrown: ErrorWire
-}
-
-/** Comlink marks what was thrown as `{ value }` with a symbol of its own; its own 'throw' handler is replaced, marker and all. */
-export function carryErrorsAcrossThreads(): void {
-  const original = Comlink.transferHandlers.get('throw')
-  if (original === undefined)
-    throw new GroupError('INTERNAL', "comlink has no 'throw' transfer handler to replace")
-  Comlink.transferHandlers.set('throw', {
-    canHandle: (value): value is { value: unknown } => original.canHandle(value),
-    serialize: ({ value }: { value: unknown }): [ThrownWire, []] => [{ thrown: toWire(value) }, []],
-    deserialize: ({ thrown }: ThrownWire): never => {
-      throw fromWire(thrown)
-    },
-  })
 }

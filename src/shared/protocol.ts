@@ -80,6 +80,13 @@ export interface CoordinatorApi {
   oauthToken(): Promise<{ value: string }>
 }
 
+/** The first message of a thread, before any of the user's code runs in it. */
+export interface WorkerStarted {
+  readonly type: 'started'
+  /** Its `threadId` of node:worker_threads: tells which thread of the process runs the task. */
+  readonly nodeThreadId: number
+}
+
 /** One-way messages of a worker. */
 export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }

@@ -1,25 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isMainThread, type MessagePort } from 'node:worker_threads'
+import { isMainThread, threadId, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
+import { answering, outcome, type Answering } from '../shared/call-answers.ts'
 import { deferred, type Deferred } from '../shared/deferred.ts'
-import { carryErrorsAcrossThreads } from '../shared/error-wire.ts'
 import { GroupError } from '../shared/errors.ts'
-import type { CoordinatorApi, WorkerApi, WorkerStart } from '../shared/protocol.ts'
+import type { CoordinatorApi, WorkerApi, WorkerStart, WorkerStarted } from '../shared/protocol.ts'
 import { Worker } from './worker.ts'
 
 if (isMainThread)
   throw new GroupError('INTERNAL', 'worker/entry is the entry of a worker thread, not a module to import')
 
-carryErrorsAcrossThreads()
-
 /** The one task of a pool thread. Resolves after the coordinator called `stop()`; nothing then keeps the thread busy. */
 export default async function runWorker(start: WorkerStart): Promise<void> {
   const { workerPort, coordinatorPort, messagePort, ...parts } = start
+  messagePort.postMessage({ type: 'started', nodeThreadId: threadId } satisfies WorkerStarted)
   // One port per direction: Comlink may close a port when its last proxy is collected.
-  const coordinator = Comlink.wrap<CoordinatorApi>(endpoint(coordinatorPort))
+  const coordinator = callsTo(Comlink.wrap<Answering<CoordinatorApi>>(endpoint(coordinatorPort)))
   const worker = new Worker({ ...parts, coordinator, post: message => messagePort.postMessage(message) })
   const stopped: Deferred<void> = deferred()
-  Comlink.expose(callable(worker, stopped.resolve), endpoint(workerPort))
+  Comlink.expose(answering(callable(worker, stopped.resolve)), endpoint(workerPort))
   await stopped.promise
   await nextTurn() // the answer to stop() leaves first
   for (const port of [workerPort, coordinatorPort, messagePort]) port.close()
@@ -35,6 +34,13 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
     abortLane: (lane, reason) => worker.abortLane(lane, reason),
     setPaused: (lane, paused) => worker.setPaused(lane, paused),
     stop: () => worker.stop().finally(onStopped),
+  }
+}
+
+function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): CoordinatorApi {
+  return {
+    resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
+    oauthToken: () => outcome(remote.oauthToken()),
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, it, type TestContext } from 'node:test'
 import type { MessagePort } from 'node:worker_threads'
 import { Worker } from 'node:worker_threads'
-import { WorkerThread, type RunTask } from '#src/coordinator/threads/worker-thread.js'
+import { WorkerThread, type ThreadHost } from '#src/coordinator/threads/worker-thread.js'
 import { KafkaCluster } from '#src/coordinator/kafka/cluster.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { silentLogger } from '#src/shared/logger.js'
@@ -24,21 +24,26 @@ function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exite
   const memory = new GroupMemory()
   memory.renewLease({ monoMs: monotonicMs() + 60_000, wallMs: wallMs() + 60_000 })
   let exited: Promise<unknown[]> = Promise.resolve([])
-  const run: RunTask = async (start: WorkerStart, transferList: MessagePort[]) => {
-    const worker = new Worker(new URL('../support/bare-thread.js', import.meta.url), {
-      workerData: start,
-      transferList,
-    })
-    atEnd(t, () => worker.terminate())
-    exited = once(worker, 'exit')
-    await exited
+  const host: ThreadHost = {
+    run: async (start: WorkerStart, transferList: MessagePort[]) => {
+      const worker = new Worker(new URL('../support/bare-thread.js', import.meta.url), {
+        workerData: start,
+        transferList,
+      })
+      atEnd(t, () => worker.terminate())
+      exited = once(worker, 'exit')
+      await exited
+    },
+    exited: async () => {
+      await exited
+    },
   }
   const listener = {
     message: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
-  const thread = new WorkerThread({ ...rigSettings(handler), threadId: 0 }, memory.buffer, listener, run)
+  const thread = new WorkerThread({ ...rigSettings(handler), threadId: 0 }, memory.buffer, listener, host)
   return { thread, exited }
 }
 

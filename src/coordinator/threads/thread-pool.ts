@@ -1,14 +1,13 @@
 import { Piscina } from 'piscina'
-import { carryErrorsAcrossThreads } from '../../shared/error-wire.ts'
+import { deferred, type Deferred } from '../../shared/deferred.ts'
 import { isGroupError } from '../../shared/errors.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { WorkerSettings } from '../../shared/protocol.ts'
-import { WorkerThread, type RunTask, type WorkerThreadListener } from './worker-thread.ts'
+import { ThreadExits } from './thread-exits.ts'
+import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './worker-thread.ts'
 
 const ENTRY = new URL('../../worker/entry.js', import.meta.url).href
-/** How long Piscina waits for its threads to end after their tasks have: they are done by then. */
-const CLOSE_TIMEOUT_MS = 1000
 
 export interface ThreadPoolOptions {
   readonly threads: number
@@ -19,34 +18,39 @@ export interface ThreadPoolOptions {
 }
 
 /**
- * Piscina as a supervised thread factory: each thread runs one endless task, whose settling is the notice of the
- * thread's end. Atomics must stay off: by default Piscina parks an idle thread in Atomics.wait, where its ports and
- * sockets are dead.
+ * Piscina as a supervised thread factory: each thread runs one endless task, whose settling is the notice that the
+ * thread is done, dead or told to end; only its exit is the notice that nothing runs in it. Atomics must stay off: by
+ * default Piscina parks an idle thread in Atomics.wait, where its ports and sockets are dead.
  */
 export class ThreadPool {
   readonly threads: readonly WorkerThread[]
   readonly #piscina: Piscina
+  readonly #exits = new ThreadExits()
   #stopped: Promise<void> | null = null
 
   constructor(options: ThreadPoolOptions, listener: WorkerThreadListener) {
-    carryErrorsAcrossThreads()
     this.#piscina = new Piscina({
       filename: ENTRY,
       minThreads: options.threads,
       maxThreads: options.threads,
       idleTimeout: Infinity,
       atomics: 'disabled',
-      closeTimeout: CLOSE_TIMEOUT_MS,
     })
+    // Else Piscina puts an idle thread in the place of each that ends: after destroy() too, where nothing would end it.
+    this.#piscina.options.minThreads = 0
+    for (const thread of this.#piscina.threads) this.#exits.watch(thread)
     this.#piscina.on('error', (error: unknown) => {
       options.logger.error({ err: toLoggable(error) }, 'the thread pool reported an error')
     })
-    const run: RunTask = (start, transfer, signal) =>
-      this.#piscina.run(start, { transferList: transfer, signal }) as Promise<void>
+    const host: ThreadHost = {
+      run: (start, transfer, signal) =>
+        this.#piscina.run(start, { transferList: transfer, signal }) as Promise<void>,
+      exited: nodeThreadId => this.#exits.of(nodeThreadId),
+    }
     this.threads = Array.from(
       { length: options.threads },
       (_, threadId) =>
-        new WorkerThread({ ...options.settings, threadId }, options.groupMemory, listener, run),
+        new WorkerThread({ ...options.settings, threadId }, options.groupMemory, listener, host),
     )
   }
 
@@ -55,27 +59,50 @@ export class ThreadPool {
     await Promise.all(this.threads.map(thread => thread.loadHandler()))
   }
 
-  /** Stops every thread gracefully until the signal aborts, then by force. Idempotent. */
-  stop(force: AbortSignal): Promise<void> {
-    this.#stopped ??= this.#stop(force)
+  /**
+   * Stops every thread gracefully until `force` aborts, then terminates those that are left. Resolves when all have
+   * exited, which a handler in a native call delays for as long as the call takes; or when `giveUp` aborts, by default
+   * never. Rejects, with all of that done, if a thread could not be asked to stop. Idempotent.
+   */
+  stop(force: AbortSignal, giveUp: AbortSignal = new AbortController().signal): Promise<void> {
+    this.#stopped ??= this.#stop(force, giveUp)
     return this.#stopped
   }
 
-  async #stop(force: AbortSignal): Promise<void> {
-    await Promise.all(this.threads.map(thread => stopThread(thread, force)))
-    await this.#piscina.destroy()
+  async #stop(force: AbortSignal, giveUp: AbortSignal): Promise<void> {
+    const graceful = await Promise.allSettled(
+      this.threads.map(thread => orAborted(stopThread(thread), force)),
+    )
+    await orAborted(this.#endAll(), giveUp)
+    const failed = graceful.find(result => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  async #endAll(): Promise<void> {
+    await this.#piscina.destroy() // knows nothing any more of threads that were terminated before
+    await this.#exits.all()
+    await Promise.all(this.threads.map(thread => thread.ended))
   }
 }
 
-async function stopThread(thread: WorkerThread, force: AbortSignal): Promise<void> {
-  const forced = new Promise<void>(resolve => {
-    const kill = (): void => void thread.terminate().then(() => resolve())
-    if (force.aborted) kill()
-    else force.addEventListener('abort', kill, { once: true })
-  })
-  const graceful = thread.stop().catch((error: unknown) => {
+async function stopThread(thread: WorkerThread): Promise<void> {
+  try {
+    await thread.stop()
+  } catch (error) {
     if (isGroupError(error, 'WORKER_DIED')) return // it is gone, which is what was asked
     throw error
-  })
-  await Promise.race([graceful, forced])
+  }
+}
+
+/** Settles as `work` does; resolves as soon as the signal aborts. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted: Deferred<void> = deferred()
+  const onAbort = (): void => aborted.resolve()
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
