@@ -31,7 +31,15 @@ class Bench {
   constructor() {
     this.group.renewLease({ monoMs: monotonicMs() + LONG_MS, wallMs: wallMs() + LONG_MS })
     const thread = { groupId: 'g', memberId: 'm', threadId: 0, logger: silentLogger, state: undefined }
-    const start = { topic: 't', partition: 0, epoch: 1n, lane: 0, memory: this.memory.buffer, paused: false }
+    const start = {
+      topic: 't',
+      partition: 0,
+      epoch: 1n,
+      lane: 0,
+      memory: this.memory.buffer,
+      generation: 0,
+      paused: false,
+    }
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       group: this.group,
       handler: { handle: () => (this.#inHand = deferred()).promise, decode: 'buffer' },
