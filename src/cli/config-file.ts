@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { GroupError, messageOf } from '../shared/errors.ts'
+import { jsonFault } from '../shared/json-fault.ts'
 
 /**
  * The options of a configuration file: a JSON object with the same names as in `RunGroupOptions`. What is in it is
@@ -20,14 +21,8 @@ function parse(path: string, content: string): unknown {
   try {
     return JSON.parse(content)
   } catch (cause) {
-    // The parser's own message quotes the text around the fault, which may hold a password.
-    throw fileError(path, `is not valid JSON${position(messageOf(cause))}`)
+    throw fileError(path, `is ${jsonFault(messageOf(cause))}`)
   }
-}
-
-function position(message: string): string {
-  const found = /position \d+( \(line \d+ column \d+\))?/.exec(message)
-  return found === null ? '' : ` (at ${found[0]})`
 }
 
 function fileError(path: string, fault: string, cause?: unknown): GroupError {

@@ -1,10 +1,10 @@
 import { inspect, type InspectOptions } from 'node:util'
 import type { KafkaRecord, ValueDecoder } from '../handler.ts'
-import { GroupError } from '../shared/errors.ts'
+import { GroupError, isInstance } from '../shared/errors.ts'
 import type { Offset } from '../shared/types.ts'
 import { readHeaders, type RecordHeaders } from './decode/record-headers.ts'
 import type { RecordReader } from './decode/record-reader.ts'
-import { returnsView } from './decode/value-decoders.ts'
+import { returnsView, ValueFault } from './decode/value-decoders.ts'
 
 /** What all records of a lane share. */
 export interface RecordOrigin<T = unknown> {
@@ -149,10 +149,12 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
     }
   }
 
-  /** The cause's message stays out of ours: decoders like to quote the payload. */
+  /** The words of a decoder of the user's stay out of ours: they may quote the payload. */
   #error(code: 'DECODE_FAILED' | 'BATCH_CORRUPT', what: string, cause: unknown): GroupError {
     const { topic, partition, offset } = this
-    return new GroupError(code, `${what} of the record at offset ${offset} of ${topic}/${partition}`, {
+    const where = `of the record at offset ${offset} of ${topic}/${partition}`
+    const why = isInstance(cause, ValueFault) ? `: it is ${cause.message}` : ''
+    return new GroupError(code, `${what} ${where}${why}`, {
       details: { topic, partition, offset },
       cause,
     })

@@ -9,6 +9,7 @@ import type { Message } from 'kafkajs'
 import type { GroupError, RunGroupOptions } from '#src/index.js'
 import { Chronicle, type ChronicleEvent } from '../support/chronicle.ts'
 import { atEnd } from '../support/cleanup.ts'
+import { KwgProcess } from '../support/cli.ts'
 import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
 import { HOSTILE } from '../support/hostile.ts'
@@ -120,6 +121,25 @@ describe('a handler module', () => {
     await group.stop()
     assert.deepEqual(await readOffsets(options.groupId, topic), [1])
   })
+
+  for (const decode of ['json', 'msgpack', 'function']) {
+    it(`that reads what cannot be decoded by ${decode} leaves no payload in any log`, async t => {
+      const value = Buffer.concat([pack('ok'), Buffer.from(' hunter2')])
+      const { topic, options } = await newRun(t, 1, [{ value }])
+      const where = ['--group', options.groupId, '--topics', topic, '--zookeeper', sharedStack().zookeeper]
+      const handler = pathToFileURL(inRepository('test/fixtures/handlers/quoting.js'))
+      handler.searchParams.set('decode', decode)
+      const flags = [...where, '--threads', '1', '--offset-reset', 'earliest', '--json']
+      const member = new KwgProcess(t, ['run', handler.href, ...flags])
+      await member.shows(/"code":"HANDLER_FAILED"/)
+      member.signal('SIGTERM')
+      await member.exited
+      assert.match(member.stderr, /"msg":"reading failed"/)
+      assert.match(member.stderr, /the handler failed on .* at offset 0: no value/)
+      assert.match(member.stderr, /the value cannot be decoded/)
+      assert.doesNotMatch(member.stdout + member.stderr, /hunter2/)
+    })
+  }
 
   it('finds group, member, thread, epoch, signal, logger and its own state in the context', async t => {
     const { options } = await newRun(t, 1, messagesFor([0], 3))

@@ -1,5 +1,15 @@
 import { Unpackr } from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
+import { messageOf, toError } from '../../shared/errors.ts'
+import { jsonFault } from '../../shared/json-fault.ts'
+
+/** What a built-in decoder throws: the name of the parser's error, and words that quote nothing of the value, as the parser's may. */
+export class ValueFault extends SyntaxError {
+  constructor(what: string, thrown: unknown) {
+    super(what)
+    this.name = toError(thrown).name
+  }
+}
 
 /**
  * Maps become plain objects. Binary data is copied, or one small field of a value that somebody keeps would hold on to
@@ -12,8 +22,8 @@ const asBuffer: ValueDecoder = bytes => bytes
 const BUILT_IN = {
   buffer: asBuffer,
   string: bytes => bytes.toString(),
-  json: (bytes): unknown => JSON.parse(bytes.toString()),
-  msgpack: (bytes): unknown => unpackr.unpack(bytes),
+  json: parseJson,
+  msgpack: unpack,
 } as const satisfies Record<string, ValueDecoder>
 
 /** The function that makes a record's value of its bytes, which are never null. @defaultValue 'buffer' */
@@ -24,4 +34,21 @@ export function valueDecoder(option: DecodeOption = 'buffer'): ValueDecoder {
 /** Whether its values are views of the record's bytes, which therefore have to be made anew when those move. */
 export function returnsView(decoder: unknown): boolean {
   return decoder === asBuffer
+}
+
+function parseJson(bytes: Buffer): unknown {
+  const text = bytes.toString()
+  try {
+    return JSON.parse(text)
+  } catch (thrown) {
+    throw new ValueFault(jsonFault(messageOf(thrown)), thrown)
+  }
+}
+
+function unpack(bytes: Buffer): unknown {
+  try {
+    return unpackr.unpack(bytes)
+  } catch (thrown) {
+    throw new ValueFault('not valid MessagePack', thrown)
+  }
 }

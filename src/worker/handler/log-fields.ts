@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
-import { toWire } from '../../shared/error-wire.ts'
 import { isInstance } from '../../shared/errors.ts'
+import { toLoggableWire } from '../../shared/loggable-error.ts'
 
 const INSPECT = { depth: 4, maxArrayLength: 20, maxStringLength: 1_000, breakLength: Infinity }
 /** In the place of what throws however it is looked at. */
@@ -13,7 +13,7 @@ const UNREADABLE = '(cannot be read)'
  */
 export function toLogFields(fields: unknown): Record<string, unknown> {
   if (typeof fields !== 'object' || fields === null) return {}
-  if (isInstance(fields, Error)) return { err: toWire(fields) }
+  if (isInstance(fields, Error)) return { err: toLoggableWire(fields) }
   return Object.fromEntries(keysOf(fields).map(key => [key, toPlain(read(fields, key))]))
 }
 
@@ -25,7 +25,7 @@ export function toLogMessage(message: unknown, fields: Readonly<Record<string, u
 }
 
 function toPlain(value: unknown): unknown {
-  if (isInstance(value, Error)) return toWire(value)
+  if (isInstance(value, Error)) return toLoggableWire(value)
   if (typeof value === 'object' && value !== null) return asJson(value)
   return typeof value === 'function' || typeof value === 'symbol' ? show(value) : value
 }
@@ -42,7 +42,7 @@ function asJson(value: object): unknown {
 /** `value` is what toJSON made of the member; the member itself tells a Buffer from its list of bytes. */
 function shorten(this: unknown, key: string, value: unknown): unknown {
   const member = (this as Record<string, unknown>)[key]
-  if (isInstance(member, Error)) return toWire(member)
+  if (isInstance(member, Error)) return toLoggableWire(member)
   if (ArrayBuffer.isView(member)) return show(member)
   return typeof value === 'bigint' ? value.toString() : value
 }

@@ -5,6 +5,7 @@ import type { ValueDecoder } from '#src/handler.js'
 import { GroupError, isGroupError } from '#src/shared/errors.js'
 import { valueDecoder } from '#src/worker/decode/value-decoders.js'
 import { LaneRecord } from '#src/worker/record.js'
+import { HOSTILE } from '../../support/hostile.ts'
 import { cursorOver } from '../../support/read-records.ts'
 import { encodeBatch, encodeMessage, reseal, type TestRecord } from '../../support/record-batches.ts'
 
@@ -156,6 +157,32 @@ describe('the value of a record', () => {
     assert.equal(calls, 1)
     assert.equal(record.key?.toString(), 'key')
   })
+
+  it('tells in DECODE_FAILED what a built-in decoder found, which quotes nothing', () => {
+    const value = Buffer.from(`{} ${SECRET}`)
+    const record = recordOf(encodeBatch({ records: [{ ...full, value }] }), valueDecoder('json'))
+    assert.throws(
+      () => record.value,
+      (error: unknown) => {
+        assert.ok(isGroupError(error, 'DECODE_FAILED'))
+        assert.match(error.message, /of uploads\/3: it is not valid JSON \(at position 3/)
+        assert.doesNotMatch(inspect(error), /payload/)
+        return true
+      },
+    )
+  })
+
+  for (const [name, make] of Object.entries(HOSTILE)) {
+    it(`is DECODE_FAILED also when its decoder throws ${name}`, () => {
+      const record = recordOf(encodeBatch({ records: [full] }), () => {
+        throw make()
+      })
+      assert.throws(
+        () => record.value,
+        (error: unknown) => isGroupError(error, 'DECODE_FAILED'),
+      )
+    })
+  }
 
   it('cannot be read by its own decoder', () => {
     const record = recordOf(encodeBatch({ records: [full] }), (_, of) => of.value)

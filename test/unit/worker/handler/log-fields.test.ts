@@ -22,6 +22,12 @@ describe('fields of a log line on their way to the coordinator', () => {
     assert.ok('err' in toLogFields(new Error('alone')))
   })
 
+  it('have no word of what made a value undecodable, wherever its error is', () => {
+    const err = new GroupError('DECODE_FAILED', 'what', { cause: new Error('hunter2') })
+    const fields = [toLogFields(err), toLogFields({ err }), toLogFields({ deep: [{ err }] })]
+    assert.doesNotMatch(JSON.stringify(fields), /hunter2/)
+  })
+
   it('become text where structured clone would fail, or would copy what is behind a view', () => {
     const circular: Record<string, unknown> = {}
     circular['self'] = circular
