@@ -1,14 +1,8 @@
 // The bound: threads that run the handler's work over values in memory, with no Kafka anywhere.
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { answer, contenderInput } from '../lib/contender.js'
+import type { BareThreadsInput, Timing } from '../lib/contracts.js'
 import { burnNativeCpu } from '../lib/native-cpu.js'
-import type { Timing } from './group.js'
-
-export interface BareThreadsInput {
-  readonly threads: number
-  readonly records: number
-  readonly valueBytes: number
-}
 
 if (isMainThread) {
   const input = contenderInput() as BareThreadsInput

@@ -3,20 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runGroup } from '#src/index.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { answer, contenderInput } from '../lib/contender.js'
-
-export interface GroupInput {
-  readonly zookeeper: string
-  readonly topic: string
-  readonly groupId: string
-  readonly handler: string
-  readonly threads: number
-  readonly records: number
-}
-
-export interface Timing {
-  readonly records: number
-  readonly elapsedMs: number
-}
+import type { GroupInput, Timing } from '../lib/contracts.js'
 
 /** How often to look, at the end and in between: whoever looks all the time takes the CPU that is being measured. */
 const LOOK_MS = { least: 2, most: 100 }

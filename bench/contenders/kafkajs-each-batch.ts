@@ -1,14 +1,7 @@
 // kafkajs with eachBatch, its fastest mode, and a handler that does nothing: from the first record to the last.
 import kafkajs from 'kafkajs'
 import { answer, contenderInput } from '../lib/contender.js'
-import type { Timing } from './group.js'
-
-export interface KafkaJsInput {
-  readonly brokers: readonly string[]
-  readonly topic: string
-  readonly groupId: string
-  readonly records: number
-}
+import type { KafkaJsInput, Timing } from '../lib/contracts.js'
 
 const input = contenderInput() as KafkaJsInput
 const kafka = new kafkajs.Kafka({

@@ -3,28 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runGroup } from '#src/index.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { answer, contenderInput } from '../lib/contender.js'
-
-export interface ResidentInput {
-  readonly zookeeper: string
-  readonly topic: string
-  readonly groupId: string
-  readonly handler: string
-  readonly threads: number
-  readonly warmUpSeconds: number
-  readonly seconds: number
-}
-
-export interface ResidentSample {
-  readonly atSecond: number
-  readonly residentMb: number
-}
-
-export interface ResidentResult {
-  readonly samples: readonly ResidentSample[]
-  /** Share of one core over the sampled time, the whole process. */
-  readonly cpuShare: number
-  readonly handled: number
-}
+import type { ResidentInput, ResidentResult, ResidentSample } from '../lib/contracts.js'
 
 const input = contenderInput() as ResidentInput
 const group = await runGroup(new URL(`../handlers/${input.handler}`, import.meta.url), {

@@ -1,18 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { BareThreadsInput } from '../contenders/bare-threads.js'
-import type { GroupInput, Timing } from '../contenders/group.js'
-import type { KafkaJsInput } from '../contenders/kafkajs-each-batch.js'
-import type { ResidentInput, ResidentResult } from '../contenders/resident.js'
-
-/** What each contender is given and answers. */
-interface Contenders {
-  readonly 'bare-threads.js': { readonly input: BareThreadsInput; readonly output: Timing }
-  readonly 'group.js': { readonly input: GroupInput; readonly output: Timing }
-  readonly 'kafkajs-each-batch.js': { readonly input: KafkaJsInput; readonly output: Timing }
-  readonly 'resident.js': { readonly input: ResidentInput; readonly output: ResidentResult }
-}
+import type { Contenders } from './contracts.js'
 
 /** Runs one contender in a process of its own and gives back what it sent: no contender sees another one's heap. */
 export async function runContender<File extends keyof Contenders>(

@@ -1,8 +1,8 @@
 import { runContender } from '../lib/contender.js'
+import type { Timing } from '../lib/contracts.js'
 import type { Scenario } from '../lib/scenario.js'
 import { median, spread } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
-import type { Timing } from '../contenders/group.js'
 
 const SIZE = { topic: 'throughput', partitions: 8, records: 2_000_000, valueBytes: 100 }
 

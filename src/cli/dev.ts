@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { devDown, devStatus, devUp, type DevStatus } from '../stack/dev.ts'
+import { printJson } from './output.ts'
 
 interface UpFlags {
   readonly zookeeperPort?: number
@@ -56,10 +57,6 @@ function printStatus({ zookeeper, brokers, servers }: DevStatus, headline: strin
   if (zookeeper !== undefined) console.log(`  --zookeeper ${zookeeper} --brokers ${brokers.join(',')}`)
   for (const { name, port, pid, running } of servers)
     console.log(`  ${name.padEnd(10)} port ${port}  pid ${pid}  ${running ? 'running' : 'ended'}`)
-}
-
-function printJson(value: object): void {
-  console.log(JSON.stringify(value))
 }
 
 function port(text: string): number {

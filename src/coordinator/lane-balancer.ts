@@ -2,7 +2,12 @@ import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import { monotonicMs } from '../shared/clock.ts'
 import type { OwnedPartition } from './owned-partition.ts'
-import { chooseMove, type LaneObservation, type ThreadObservation } from './threads/lane-balance.ts'
+import {
+  chooseMove,
+  type LaneMove,
+  type LaneObservation,
+  type ThreadObservation,
+} from './threads/lane-balance.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
 const LOOK_EVERY_MS = 500
@@ -26,7 +31,8 @@ export class LaneBalancer {
   #timer: NodeJS.Timeout | null = null
   #last: LastLook | null = null
   #looksWithMove = 0
-  #move: Promise<void> = Promise.resolve()
+  /** The move under way. */
+  #move: Promise<void> | null = null
 
   constructor(threads: readonly WorkerThread[], partitions: () => Iterable<OwnedPartition>, logger: Logger) {
     this.#threads = threads
@@ -45,26 +51,30 @@ export class LaneBalancer {
   }
 
   #look(): void {
+    if (this.#move !== null) return // a drain waits for the record in hand, and what is seen now will have changed by then
     const observed = this.#observe()
     const move = observed === null ? null : chooseMove(observed)
     this.#looksWithMove = move === null ? 0 : this.#looksWithMove + 1
     if (move === null || this.#looksWithMove < LOOKS_BEFORE_MOVE) return
     this.#looksWithMove = 0
-    const partition = move.lane
-    const to = this.#threads[move.to]!
-    this.#movedAtMs.set(partition, monotonicMs())
+    this.#move = this.#carryOut(move).finally(() => {
+      this.#move = null
+      this.#last = null // the next decision rests on what is seen from now on
+    })
+  }
+
+  async #carryOut({ lane, from, to }: LaneMove<OwnedPartition>): Promise<void> {
+    const { topic, partition } = lane
+    this.#movedAtMs.set(lane, monotonicMs())
     this.#logger.info(
-      { topic: partition.topic, partition: partition.partition, from: move.from, to: move.to },
+      { topic, partition, from, to },
       'moving a lane: one thread is idle while another is behind',
     )
-    this.#move = this.#move
-      .then(() => partition.moveTo(to))
-      .catch((error: unknown) => {
-        this.#logger.error(
-          { topic: partition.topic, partition: partition.partition, err: toLoggable(error) },
-          'a lane could not be moved',
-        )
-      })
+    try {
+      await lane.moveTo(this.#threads[to]!)
+    } catch (error) {
+      this.#logger.error({ topic, partition, err: toLoggable(error) }, 'a lane could not be moved')
+    }
   }
 
   #observe(): ThreadObservation<OwnedPartition>[] | null {

@@ -1,24 +1,28 @@
 import { Backoff } from '../shared/backoff.ts'
+import { isGroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
+import type { LeaderView } from '../shared/protocol.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
 const RETRY = { initialMs: 100, maxMs: 2000 }
 
+type Thread = Pick<WorkerThread, 'threadId' | 'updateLeaders'>
+
 /** Keeps every thread told who leads which partition: one refresh for all who ask at the same time. */
 export class LeaderKeeper {
-  readonly #cluster: KafkaCluster
+  readonly #cluster: Pick<KafkaCluster, 'leaderView'>
   readonly #topics: readonly string[]
-  readonly #threads: () => readonly WorkerThread[]
+  readonly #threads: () => readonly Thread[]
   readonly #logger: Logger
   readonly #stopSignal = new AbortController()
   #refreshing: Promise<void> | null = null
 
   constructor(
-    cluster: KafkaCluster,
+    cluster: Pick<KafkaCluster, 'leaderView'>,
     topics: readonly string[],
-    threads: () => readonly WorkerThread[],
+    threads: () => readonly Thread[],
     logger: Logger,
   ) {
     this.#cluster = cluster
@@ -27,10 +31,14 @@ export class LeaderKeeper {
     this.#logger = logger
   }
 
-  /** Asks the cluster now and tells the threads. */
+  /**
+   * Asks the cluster now and tells the threads. What they say to it is not waited for: one in a long handler answers
+   * when that has ended, and a lane that is started later finds the view there, because calls keep their order.
+   */
   async refresh(): Promise<void> {
     const view = await this.#cluster.leaderView(this.#topics)
-    await Promise.all(this.#threads().map(thread => thread.updateLeaders(view)))
+    if (this.#isStopped()) return // threads that are about to end need no leaders
+    for (const thread of this.#threads()) this.#tell(thread, view)
   }
 
   /** A thread met a stale leader: refreshes until it works; asking again meanwhile changes nothing. */
@@ -42,10 +50,23 @@ export class LeaderKeeper {
     })
   }
 
-  /** Idempotent. */
-  async stop(): Promise<void> {
+  /**
+   * Asks nothing any more, from now on. A question that waits for its answer is cut by closing the cluster only, so
+   * what this gives back settles after that: close the cluster before waiting for it. Idempotent, never rejects.
+   */
+  stop(): Promise<void> {
     this.#stopSignal.abort()
-    await this.#refreshing
+    return this.#refreshing ?? Promise.resolve()
+  }
+
+  #tell(thread: Thread, view: LeaderView): void {
+    thread.updateLeaders(view).catch((error: unknown) => {
+      if (isGroupError(error, 'WORKER_DIED')) return // without lanes it needs no leaders
+      this.#logger.warn(
+        { threadId: thread.threadId, err: toLoggable(error) },
+        'a thread was not told of new leaders',
+      )
+    })
   }
 
   #isStopped(): boolean {
