@@ -36,7 +36,7 @@ export interface GroupStorageListener {
   disconnected(): void
   /** Connected again within the session and every surviving claim verified; lost ones were reported before this. */
   restored(): void
-  /** The session is over: every claim is void. The member must `join` again. */
+  /** The session is over: every claim is void. The member must `join` again. Not told while a `join` is under way. */
   expired(): void
   /** This one claim is gone although the session lives: its node was deleted or replaced by somebody else. */
   claimLost(claim: Claim, reason: GroupError): void
@@ -67,7 +67,11 @@ export interface GroupStorage {
   listBrokers(): Promise<BrokerAddress[]>
   /** Offsets stored for these topics. A node that is not a decimal number: OFFSET_CORRUPT naming it. `-1` and no node: absent. */
   readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
-  /** Makes this process a member. Waits for an earlier holder of the id; MEMBER_ID_TAKEN if it lives on. Also after `expired`. */
+  /**
+   * Makes this process a member. Waits for an earlier holder of the id; MEMBER_ID_TAKEN if it lives on. Also after
+   * `expired`. One at a time: a call while one is under way is the same join, as the first caller asked for it; a
+   * session that ends meanwhile is replaced by a new one.
+   */
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
   /** Stores positions for all partitions that have none, in partition order, in one transaction as far as sizes allow. Existing ones stand. */
   pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>

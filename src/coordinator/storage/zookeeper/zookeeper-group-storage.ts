@@ -51,6 +51,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   readonly #writer: ClaimWriter
   #listener: GroupStorageListener | null = null
   #group: JoinedGroup | null = null
+  #joining: Promise<void> | null = null
 
   constructor(options: ZooKeeperGroupStorageOptions) {
     this.#options = options
@@ -111,7 +112,14 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     return readGroup(this.#session.clientFor('read', paths.group), paths)
   }
 
-  async join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
+  join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
+    this.#joining ??= this.#join(groupId, member, signal).finally(() => {
+      this.#joining = null
+    })
+    return this.#joining
+  }
+
+  async #join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
     if (this.#group !== null) throw new GroupError('INTERNAL', `${member.memberId} has joined already`)
     const paths = new GroupPaths(this.#options.chroot, groupId)
     const { logger } = this.#options
@@ -121,6 +129,9 @@ export class ZooKeeperGroupStorage implements GroupStorage {
       try {
         await ensureNodes(client, paths.parents(Object.keys(member.subscription)))
         await membership.register(client, signal)
+        if (signal.aborted) await membership.unregister(client)
+        signal.throwIfAborted()
+        this.#session.assertUsable(client, 'join', paths.group) // it may be closing, or over, since the last answer was sent
         this.#enter(client, { paths, member, membership })
         return
       } catch (error) {
@@ -188,6 +199,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   }
 
   #afterExpired(): void {
+    if (this.#group === null && this.#joining !== null) return // it goes on in a new session, and there is no claim to lose
     this.#forgetGroup('the session is over')
     this.#listener?.expired()
   }
