@@ -23,7 +23,7 @@ import { Membership } from './members.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
-import { brokerIdsPath, GroupPaths } from './paths.ts'
+import { brokerIdsPath, GroupPaths, withAncestors } from './paths.ts'
 import { parseServer } from './server-address.ts'
 import { Session } from './session.ts'
 
@@ -127,8 +127,9 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     for (;;) {
       const client = await this.#session.connect(signal)
       try {
+        await ensureNodes(client, withAncestors(paths.ids))
+        await membership.register(client, signal) // before the rest: whose id is taken must not write for its topics
         await ensureNodes(client, paths.parents(Object.keys(member.subscription)))
-        await membership.register(client, signal)
         if (signal.aborted) await membership.unregister(client)
         signal.throwIfAborted()
         this.#session.assertUsable(client, 'join', paths.group) // it may be closing, or over, since the last answer was sent
