@@ -75,7 +75,10 @@ export interface GroupStorage {
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
   /** Stores positions for all partitions that have none, in partition order, in one transaction as far as sizes allow. Existing ones stand. */
   pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>
-  /** Takes a partition: at once if free, else the instant its holder lets go. */
+  /**
+   * Takes a partition: at once if free, else the instant its holder lets go. A claim of this member that outlived a
+   * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.
+   */
   claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
   /** Stores the next offset to read, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is void. */
   commit(claim: Claim, nextOffset: Offset): Promise<void>
