@@ -55,7 +55,8 @@ export interface ClaimAttempt {
 /**
  * Where a group keeps its membership, claims and offsets. ZooKeeper is one implementation; Kafka's own groups can be
  * another. Calls reject with GroupError; a call whose effect is unknown (connection lost) rejects with a retryable
- * code, and the storage reads back before anything is done twice.
+ * code, and the storage reads back before anything is done twice. `listBrokers`, `readOffsets` and `pinStartOffsets`,
+ * of which a start is made, outlast a connection that is away for a moment.
  */
 export interface GroupStorage {
   /** Connects. Writes nothing. ZOOKEEPER_UNREACHABLE within the connect deadline. */

@@ -84,6 +84,12 @@ export class Session {
     throw disconnected({ operation, path }, `not sent, the session is ${this.#state.state}`)
   }
 
+  /** The same, but a connection that is lost within the session is waited for. */
+  async whenConnected(operation: string, path: string, signal: AbortSignal): Promise<ZooKeeperClient> {
+    while (this.#state.is('disconnected', 'restoring')) await firstOf([this.changed.subscribe], signal)
+    return this.clientFor(operation, path)
+  }
+
   /** True for the client of the session that still lives. Claims of any other are void. */
   isCurrent(client: ZooKeeperClient): boolean {
     return client === this.#client

@@ -12,6 +12,7 @@ import type {
   StartOffset,
   StoredOffset,
 } from '../group-storage.ts'
+import { acrossReconnects } from './across-reconnects.ts'
 import { isConnectionError, sessionExpired } from './answers.ts'
 import { listBrokers, type SecurityProtocol } from './broker-discovery.ts'
 import { ClaimInspector } from './claim-inspector.ts'
@@ -97,19 +98,20 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   async listBrokers(): Promise<BrokerAddress[]> {
     const { chroot, brokerProtocol } = this.#options
-    const client = this.#session.clientFor('list', brokerIdsPath(chroot))
-    return listBrokers(client, chroot, brokerProtocol ?? 'PLAINTEXT')
+    return this.#acrossReconnects('list', brokerIdsPath(chroot), client =>
+      listBrokers(client, chroot, brokerProtocol ?? 'PLAINTEXT'),
+    )
   }
 
   async readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
-    return readOffsets(this.#session.clientFor('read', paths.offsets), paths, topics)
+    return this.#acrossReconnects('read', paths.offsets, client => readOffsets(client, paths, topics))
   }
 
   /** Reads a group as `kwg describe` shows it, without joining; null if there is none. OFFSET_CORRUPT. */
   async readGroup(groupId: string): Promise<StoredGroup | null> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
-    return readGroup(this.#session.clientFor('read', paths.group), paths)
+    return this.#acrossReconnects('read', paths.group, client => readGroup(client, paths))
   }
 
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
@@ -143,7 +145,9 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   async pinStartOffsets(offsets: readonly StartOffset[]): Promise<void> {
     const { paths } = this.#joined('pin start offsets')
-    await pinStartOffsets(this.#session.clientFor('pin offsets below', paths.offsets), paths, offsets)
+    await this.#acrossReconnects('pin offsets below', paths.offsets, client =>
+      pinStartOffsets(client, paths, offsets),
+    )
   }
 
   async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
@@ -177,6 +181,15 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   async abandon(): Promise<void> {
     await this.#session.abandon()
     this.#forgetGroup('left behind')
+  }
+
+  /** For what a start asks: it is not to fail because a server changes hands at that moment. */
+  #acrossReconnects<T>(
+    operation: string,
+    path: string,
+    work: (client: ZooKeeperClient) => Promise<T>,
+  ): Promise<T> {
+    return acrossReconnects(this.#session, this.#options.connectTimeoutMs, { operation, path }, work)
   }
 
   #enter(
