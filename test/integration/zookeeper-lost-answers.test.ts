@@ -28,6 +28,10 @@ async function gatedMember(t: TestContext, options: MemberOptions = {}): Promise
   return { gate, view, probe, group: `/consumers/${probe.groupId}` }
 }
 
+function ownersOf({ view, group }: Rig): Promise<string[]> {
+  return view.list(`${group}/owners/t`)
+}
+
 describe('a lost connection', () => {
   it('within the session keeps every claim, and the same epochs', async t => {
     const { gate, view, probe, group } = await gatedMember(t)
@@ -100,6 +104,68 @@ describe('a lost connection', () => {
     assert.equal((await view.read(`${group}/offsets/t/0`))!.text, '10')
     assert.deepEqual(probe.lost, [])
     assert.equal((await probe.claim(0)).committedOffset, 10)
+  })
+
+  it('lets a partition be claimed again whose release was refused: nobody else gets in between', async t => {
+    const { gate, view, probe, group } = await gatedMember(t)
+    const heir = await joinedProbe(t, { groupId: probe.groupId })
+    const released = await probe.claim(0)
+    await probe.storage.commit(released, 5)
+    let isRefused = false
+    const inherited = heir.claim(0, { onRefused: () => (isRefused = true) })
+    await eventually(() => isRefused, { message: 'the heir waits' })
+    gate.shut()
+    await probe.told('disconnected')
+    await rejection(probe.storage.release(released, 9), 'ZOOKEEPER_DISCONNECTED')
+    const claiming = probe.claim(0)
+    gate.reopen()
+    const claim = await claiming
+    assert.equal(claim.committedOffset, 5)
+    assert.ok(claim.epoch > released.epoch, 'an epoch names one claim')
+    assert.equal(BigInt(`0x${(await view.read(`${group}/owners/t/0`))!.czxid}`), claim.epoch)
+    await rejection(probe.storage.commit(released, 6), 'CLAIM_LOST')
+    await rejection(probe.storage.release(released, 6), 'CLAIM_LOST')
+    await probe.storage.release(claim, 7)
+    assert.equal((await inherited).committedOffset, 7)
+    assert.deepEqual(probe.lost, [])
+    assert.deepEqual(probe.foreignWrites, [])
+  })
+
+  it('lets a partition be claimed again whose release never arrived, and one whose release took effect', async t => {
+    const rig = await gatedMember(t)
+    const { gate, probe } = rig
+    const [first, second] = await Promise.all([probe.claim(0), probe.claim(1)])
+    gate.holdAnswers()
+    const effective = rejection(probe.storage.release(second, 8), 'ZOOKEEPER_DISCONNECTED')
+    await eventually(async () => !(await ownersOf(rig)).includes('1'))
+    gate.silence()
+    const inVain = rejection(probe.storage.release(first, 9), 'ZOOKEEPER_DISCONNECTED')
+    gate.reopen()
+    await Promise.all([effective, inVain])
+    const [again, afresh] = await Promise.all([probe.claim(0), probe.claim(1)])
+    assert.deepEqual([again.committedOffset, afresh.committedOffset], [null, 8])
+    assert.ok(again.epoch > first.epoch && afresh.epoch > second.epoch)
+    await probe.storage.release(again, 3)
+    await probe.storage.release(afresh, 9)
+    assert.deepEqual(await ownersOf(rig), [])
+    assert.deepEqual(probe.lost, [])
+  })
+
+  it('leaves nothing behind of a claim made again that is given up', async t => {
+    const rig = await gatedMember(t)
+    const { gate, probe } = rig
+    const released = await probe.claim(0)
+    gate.shut()
+    await probe.told('disconnected')
+    await rejection(probe.storage.release(released, 9), 'ZOOKEEPER_DISCONNECTED')
+    const patience = new AbortController()
+    const claiming = probe.claim(0, { signal: patience.signal })
+    patience.abort(new Error('enough'))
+    gate.reopen()
+    await assert.rejects(claiming, /enough/)
+    await probe.told('restored')
+    assert.deepEqual(await ownersOf(rig), [])
+    assert.deepEqual(probe.lost, [])
   })
 
   it('finds out that a claim whose answer was lost is its own', async t => {

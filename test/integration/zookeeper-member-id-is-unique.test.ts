@@ -22,6 +22,7 @@ describe('a member id belongs to one live member', () => {
     const second = await openProbe(t, {
       groupId: first.groupId,
       memberId: 'same',
+      subscription: { other: 1 },
       sessionTimeoutMs: SESSION_MS,
     })
     const path = `/consumers/${first.groupId}/ids/same`
@@ -33,6 +34,8 @@ describe('a member id belongs to one live member', () => {
     assert.ok(error.message.includes('same') && error.message.includes(path))
     assert.deepEqual(await view.read(path), before, 'the node of the first one is not touched')
     assert.deepEqual(first.events, [])
+    for (const parent of ['owners', 'offsets'])
+      assert.deepEqual(await view.list(`/consumers/${first.groupId}/${parent}`), ['t'], 'nothing was written')
   })
 
   it('gives up waiting when told to', async t => {

@@ -63,6 +63,41 @@ export function multiFailed(code: number): Buffer {
   return Buffer.concat([multiHeader(-1, false, code), error, multiHeader(-1, true, -1)])
 }
 
+export interface FakeNode {
+  readonly data?: string
+  readonly version?: number
+  readonly czxid?: bigint
+  /** 0n for a persistent node. */
+  readonly ephemeralOwner?: bigint
+}
+
+/** Body of the answer to a get. */
+export function nodeBody(node: FakeNode = {}): Buffer {
+  return Buffer.concat([textBody(node.data ?? ''), statBody(node)])
+}
+
+/** Body of the answer to an exists or a set. */
+export function statBody({ version = 0, czxid = 7n, ephemeralOwner = 0n }: FakeNode = {}): Buffer {
+  const bytes = Buffer.alloc(68)
+  bytes.writeBigInt64BE(czxid, 0)
+  bytes.writeInt32BE(version, 32)
+  bytes.writeBigInt64BE(ephemeralOwner, 44)
+  return bytes
+}
+
+/** Body of the answer to a create, which repeats the path; and how a request begins that is about one node. */
+export function textBody(text: string): Buffer {
+  const bytes = Buffer.alloc(4 + Buffer.byteLength(text))
+  bytes.writeInt32BE(bytes.length - 4, 0)
+  bytes.write(text, 4)
+  return bytes
+}
+
+/** The node that a request is about, unless it is a transaction. */
+export function pathOf({ body }: FakeRequest): string {
+  return body.toString('utf8', 4, 4 + body.readInt32BE(0))
+}
+
 /** An event of a node: 1 created, 2 deleted, 3 changed. */
 export function nodeEvent(type: number, path: string): Buffer {
   const body = Buffer.alloc(12 + path.length)

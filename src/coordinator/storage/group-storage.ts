@@ -36,7 +36,7 @@ export interface GroupStorageListener {
   disconnected(): void
   /** Connected again within the session and every surviving claim verified; lost ones were reported before this. */
   restored(): void
-  /** The session is over: every claim is void. The member must `join` again. */
+  /** The session is over: every claim is void. The member must `join` again. Not told while a `join` is under way. */
   expired(): void
   /** This one claim is gone although the session lives: its node was deleted or replaced by somebody else. */
   claimLost(claim: Claim, reason: GroupError): void
@@ -55,7 +55,8 @@ export interface ClaimAttempt {
 /**
  * Where a group keeps its membership, claims and offsets. ZooKeeper is one implementation; Kafka's own groups can be
  * another. Calls reject with GroupError; a call whose effect is unknown (connection lost) rejects with a retryable
- * code, and the storage reads back before anything is done twice.
+ * code, and the storage reads back before anything is done twice. `listBrokers`, `readOffsets` and `pinStartOffsets`,
+ * of which a start is made, outlast a connection that is away for a moment.
  */
 export interface GroupStorage {
   /** Connects. Writes nothing. ZOOKEEPER_UNREACHABLE within the connect deadline. */
@@ -67,11 +68,18 @@ export interface GroupStorage {
   listBrokers(): Promise<BrokerAddress[]>
   /** Offsets stored for these topics. A node that is not a decimal number: OFFSET_CORRUPT naming it. `-1` and no node: absent. */
   readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
-  /** Makes this process a member. Waits for an earlier holder of the id; MEMBER_ID_TAKEN if it lives on. Also after `expired`. */
+  /**
+   * Makes this process a member. Waits for an earlier holder of the id, before anything is written for the topics;
+   * MEMBER_ID_TAKEN if it lives on. Also after `expired`. One at a time: a call while one is under way is the same join, as the first caller asked for it; a
+   * session that ends meanwhile is replaced by a new one.
+   */
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
   /** Stores positions for all partitions that have none, in partition order, in one transaction as far as sizes allow. Existing ones stand. */
   pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>
-  /** Takes a partition: at once if free, else the instant its holder lets go. */
+  /**
+   * Takes a partition: at once if free, else the instant its holder lets go. A claim of this member that outlived a
+   * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.
+   */
   claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
   /** Stores the next offset to read, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is void. */
   commit(claim: Claim, nextOffset: Offset): Promise<void>

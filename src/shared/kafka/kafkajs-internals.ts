@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { GroupError } from '../errors.ts'
+import { assertKnownVersion } from '../known-version.ts'
 
 /**
  * The parts of kafkajs below its public surface that this package stands on, with types for what is used of them.
@@ -186,14 +186,8 @@ interface KafkajsApis {
   readonly ApiVersions: KafkajsApi<void, KafkajsApiVersions>
 }
 
-/** The guards were written against one release, line by line: another one needs them checked again. */
 export function assertKnownKafkajs(version: string): void {
-  if (version === KNOWN_VERSION) return
-  throw new GroupError(
-    'INTERNAL',
-    `kafkajs ${version} is installed, but its internals are known for ${KNOWN_VERSION} only: install exactly that version`,
-    { details: { installed: version, known: KNOWN_VERSION } },
-  )
+  assertKnownVersion('kafkajs', version, KNOWN_VERSION)
 }
 
 const load = createRequire(import.meta.url)

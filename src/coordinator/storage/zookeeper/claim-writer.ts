@@ -56,7 +56,7 @@ export class ClaimWriter {
   }
 
   #assertMayWrite(claim: OwnedClaim): void {
-    if (claim.state.is('lost', 'released')) throw claimIsGone(claim)
+    if (claim.state.is('lost', 'released', 'replaced')) throw claimIsGone(claim)
     this.#session.assertUsable(claim.client, 'commit', claim.nodes.offsetPath)
     if (!this.#session.leaseHolds) throw leaseIsOver(claim)
   }

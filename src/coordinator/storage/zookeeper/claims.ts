@@ -2,7 +2,7 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
-import { answeredWith, isConnectionError } from './answers.ts'
+import { answeredWith, isConnectionError, refused } from './answers.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { decodeOffset, encodeOwner } from './formats.ts'
@@ -48,15 +48,16 @@ export class Claims {
     this.#inspector = inspector
   }
 
-  /** Makes the owner node: at once if there is none, else the instant it disappears. */
+  /** Makes the owner node: at once if there is none or it is of a claim whose release failed, else the instant it disappears. */
   async claim(of: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
     const ownerPath = this.#paths.owner(of)
-    if (this.#underWay.has(ownerPath) || this.#claims.get(ownerPath)?.isAlive === true)
+    if (this.#underWay.has(ownerPath))
       throw new GroupError('INTERNAL', `${partitionName(of)} is claimed twice by this member`)
     this.#underWay.add(ownerPath)
     const changed = new Latch()
     const unlisten = this.#client.onNodeEvent(ownerPath, () => changed.fire())
     try {
+      await this.#replaceEarlier(ownerPath)
       await this.#cleanUps.get(ownerPath)
       const claim = await this.#claimWhenFree(of, attempt, changed)
       this.#claims.set(ownerPath, claim)
@@ -99,6 +100,17 @@ export class Claims {
 
   #alive(): OwnedClaim[] {
     return [...this.#claims.values()].filter(claim => claim.isAlive)
+  }
+
+  /** A release that failed left the claim alive. Its node becomes that of the new claim, or goes with it. */
+  async #replaceEarlier(ownerPath: string): Promise<void> {
+    const earlier = this.#claims.get(ownerPath)
+    if (earlier?.isAlive !== true) return
+    await earlier.inTurn(async () => {
+      if (!earlier.isAlive) return // released, lost or void while it was waited for
+      earlier.finish('replaced', 'claimed again')
+      this.#doubtful.add(ownerPath)
+    })
   }
 
   async #claimWhenFree(of: TopicPartition, attempt: ClaimAttempt, changed: Latch): Promise<OwnedClaim> {
@@ -144,6 +156,10 @@ export class Claims {
   ): Promise<OwnedClaim | Refusal> {
     if (owner === null) return { holder: null }
     const { ephemeralOwner, czxid, version } = owner.stat
+    if (czxid === this.#claims.get(nodes.ownerPath)?.epoch) {
+      await this.#makeAnew(nodes, version)
+      return { holder: null }
+    }
     if (ephemeralOwner === this.#client.sessionId) {
       const facts = {
         epoch: czxid,
@@ -156,6 +172,16 @@ export class Claims {
     if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
     await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
     return { holder: null }
+  }
+
+  /** The node of an earlier claim: an epoch names one claim only, and whoever waits for the partition may not get in between. */
+  async #makeAnew({ ownerPath: path, ownerData: data }: ClaimNodes, version: number): Promise<void> {
+    const made = await this.#client.multi([
+      { type: 'remove', path, version },
+      { type: 'create', path, data, ephemeral: true },
+    ])
+    if (made.committed || ['BAD_VERSION', 'NO_NODE'].includes(made.answer)) return // looked at again either way
+    throw refused({ operation: 'make anew', path }, made.answer)
   }
 
   async #offsetOrGiveBack(nodes: ClaimNodes, offset: Znode | null): Promise<number | null> {

@@ -1,10 +1,14 @@
 import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import { assertKnownVersion } from '../../../shared/known-version.ts'
 import type { ServerAddress } from './server-address.ts'
 
+const KNOWN_VERSION = '1.1.3'
+
 /**
- * What the guards touch inside node-zookeeper-client 1.1.3, where its defects are (the version is pinned for this).
- * Its methods are looked up on the instance at each connect, so replacing them on one instance is enough.
+ * What the guards touch inside node-zookeeper-client, where its defects are; the version is pinned for this. Its
+ * methods are looked up on the instance at each connect, so replacing them on one instance is enough.
  */
 export interface ConnectionManager extends EventEmitter {
   state: number
@@ -52,3 +56,11 @@ export const LIBRARY_STATE = {
   CLOSING: -1,
   CLOSED: -2,
 } as const
+
+export function assertKnownLibrary(version: string): void {
+  assertKnownVersion('node-zookeeper-client', version, KNOWN_VERSION)
+}
+
+const load = createRequire(import.meta.url)
+
+assertKnownLibrary((load('node-zookeeper-client/package.json') as { version: string }).version)

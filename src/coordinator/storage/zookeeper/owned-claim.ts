@@ -4,9 +4,11 @@ import type { Claim } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
 
 const MOVES = {
-  held: ['releasing', 'released', 'lost', 'void'],
-  releasing: ['held', 'released', 'lost', 'void'],
+  held: ['releasing', 'released', 'replaced', 'lost', 'void'],
+  releasing: ['held', 'released', 'replaced', 'lost', 'void'],
   released: [],
+  /** Its release failed, and the partition was claimed again. */
+  replaced: [],
   /** The owner node is gone although the session lives. */
   lost: [],
   /** The session is over. */
@@ -71,7 +73,7 @@ export class OwnedClaim implements Claim {
   }
 
   /** Ends the claim; nothing is heard of its node any more. */
-  finish(how: 'released' | 'lost' | 'void', reason: string): void {
+  finish(how: 'released' | 'replaced' | 'lost' | 'void', reason: string): void {
     this.state.moveTo(how, reason)
     this.stopWatching()
   }

@@ -84,6 +84,12 @@ export class Session {
     throw disconnected({ operation, path }, `not sent, the session is ${this.#state.state}`)
   }
 
+  /** The same, but a connection that is lost within the session is waited for. */
+  async whenConnected(operation: string, path: string, signal: AbortSignal): Promise<ZooKeeperClient> {
+    while (this.#state.is('disconnected', 'restoring')) await firstOf([this.changed.subscribe], signal)
+    return this.clientFor(operation, path)
+  }
+
   /** True for the client of the session that still lives. Claims of any other are void. */
   isCurrent(client: ZooKeeperClient): boolean {
     return client === this.#client
@@ -123,8 +129,10 @@ export class Session {
     this.assertUsable(client, operation, path)
   }
 
-  /** From now on the session is kept alive by this write, and the lease counts. */
+  /** From now on the session is kept alive by this write, and the lease counts. NOT_RUNNING once it is closed. */
   startHeartbeat(heartbeat: Heartbeat): void {
+    if (this.#state.is('closing', 'closed'))
+      throw storageClosed({ operation: 'keep alive', path: 'the session' }) // nobody would end the timer again
     clearInterval(this.#heartbeatTimer)
     this.#heartbeat = heartbeat
     this.#lease.resume() // from the newest write so far: what made the member one
@@ -208,7 +216,8 @@ export class Session {
       this.#listener.restored()
       this.#beat() // verifying took time, so what is left of the lease is short
     } catch (error) {
-      if (!isConnectionError(error)) this.#giveUp(error) // else the next reconnect verifies again
+      // A lost connection is verified again after the next reconnect; a session that was closed meanwhile needs nothing.
+      if (!isConnectionError(error) && this.isCurrent(client)) this.#giveUp(error)
     }
   }
 

@@ -12,6 +12,7 @@ import type {
   StartOffset,
   StoredOffset,
 } from '../group-storage.ts'
+import { acrossReconnects } from './across-reconnects.ts'
 import { isConnectionError, sessionExpired } from './answers.ts'
 import { listBrokers, type SecurityProtocol } from './broker-discovery.ts'
 import { ClaimInspector } from './claim-inspector.ts'
@@ -23,7 +24,7 @@ import { Membership } from './members.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
-import { brokerIdsPath, GroupPaths } from './paths.ts'
+import { brokerIdsPath, GroupPaths, withAncestors } from './paths.ts'
 import { parseServer } from './server-address.ts'
 import { Session } from './session.ts'
 
@@ -51,6 +52,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   readonly #writer: ClaimWriter
   #listener: GroupStorageListener | null = null
   #group: JoinedGroup | null = null
+  #joining: Promise<void> | null = null
 
   constructor(options: ZooKeeperGroupStorageOptions) {
     this.#options = options
@@ -96,22 +98,30 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   async listBrokers(): Promise<BrokerAddress[]> {
     const { chroot, brokerProtocol } = this.#options
-    const client = this.#session.clientFor('list', brokerIdsPath(chroot))
-    return listBrokers(client, chroot, brokerProtocol ?? 'PLAINTEXT')
+    return this.#acrossReconnects('list', brokerIdsPath(chroot), client =>
+      listBrokers(client, chroot, brokerProtocol ?? 'PLAINTEXT'),
+    )
   }
 
   async readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
-    return readOffsets(this.#session.clientFor('read', paths.offsets), paths, topics)
+    return this.#acrossReconnects('read', paths.offsets, client => readOffsets(client, paths, topics))
   }
 
   /** Reads a group as `kwg describe` shows it, without joining; null if there is none. OFFSET_CORRUPT. */
   async readGroup(groupId: string): Promise<StoredGroup | null> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
-    return readGroup(this.#session.clientFor('read', paths.group), paths)
+    return this.#acrossReconnects('read', paths.group, client => readGroup(client, paths))
   }
 
-  async join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
+  join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
+    this.#joining ??= this.#join(groupId, member, signal).finally(() => {
+      this.#joining = null
+    })
+    return this.#joining
+  }
+
+  async #join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
     if (this.#group !== null) throw new GroupError('INTERNAL', `${member.memberId} has joined already`)
     const paths = new GroupPaths(this.#options.chroot, groupId)
     const { logger } = this.#options
@@ -119,8 +129,12 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     for (;;) {
       const client = await this.#session.connect(signal)
       try {
+        await ensureNodes(client, withAncestors(paths.ids))
+        await membership.register(client, signal) // before the rest: whose id is taken must not write for its topics
         await ensureNodes(client, paths.parents(Object.keys(member.subscription)))
-        await membership.register(client, signal)
+        if (signal.aborted) await membership.unregister(client)
+        signal.throwIfAborted()
+        this.#session.assertUsable(client, 'join', paths.group) // it may be closing, or over, since the last answer was sent
         this.#enter(client, { paths, member, membership })
         return
       } catch (error) {
@@ -131,7 +145,9 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   async pinStartOffsets(offsets: readonly StartOffset[]): Promise<void> {
     const { paths } = this.#joined('pin start offsets')
-    await pinStartOffsets(this.#session.clientFor('pin offsets below', paths.offsets), paths, offsets)
+    await this.#acrossReconnects('pin offsets below', paths.offsets, client =>
+      pinStartOffsets(client, paths, offsets),
+    )
   }
 
   async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
@@ -167,6 +183,15 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     this.#forgetGroup('left behind')
   }
 
+  /** For what a start asks: it is not to fail because a server changes hands at that moment. */
+  #acrossReconnects<T>(
+    operation: string,
+    path: string,
+    work: (client: ZooKeeperClient) => Promise<T>,
+  ): Promise<T> {
+    return acrossReconnects(this.#session, this.#options.connectTimeoutMs, { operation, path }, work)
+  }
+
   #enter(
     client: ZooKeeperClient,
     joining: {
@@ -188,6 +213,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   }
 
   #afterExpired(): void {
+    if (this.#group === null && this.#joining !== null) return // it goes on in a new session, and there is no claim to lose
     this.#forgetGroup('the session is over')
     this.#listener?.expired()
   }

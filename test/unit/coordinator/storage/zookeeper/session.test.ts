@@ -17,6 +17,8 @@ import {
   reply,
   type Script,
 } from '../../../../support/fake-zookeeper.ts'
+import { thrown } from '../../../../support/group-error.ts'
+import { RecordingLogger } from '../../../../support/recording-logger.ts'
 
 failOnLeaks()
 
@@ -29,6 +31,7 @@ interface Subject {
   readonly session: Session
   readonly events: string[]
   readonly leases: Lease[]
+  readonly logger: RecordingLogger
   readonly wait: (event: string, times?: number) => Promise<unknown>
   verify: (client: ZooKeeperClient) => Promise<void>
 }
@@ -42,10 +45,11 @@ async function sessionOf(t: Owner, script: Script = {}): Promise<Subject> {
   const fake = await FakeZooKeeper.start(t, TIMEOUT_MS, script)
   const events: string[] = []
   const leases: Lease[] = []
+  const logger = new RecordingLogger()
   const tell = (event: string) => (): void => void events.push(event)
   const servers = [{ host: '127.0.0.1', port: fake.port }]
   const session = new Session(
-    { servers, sessionTimeoutMs: TIMEOUT_MS, logger: silentLogger },
+    { servers, sessionTimeoutMs: TIMEOUT_MS, logger },
     {
       leaseRenewed: lease => leases.push(lease),
       leaseOver: tell('leaseOver'),
@@ -60,7 +64,7 @@ async function sessionOf(t: Owner, script: Script = {}): Promise<Subject> {
     eventually(() => events.filter(seen => seen === event).length >= times, {
       message: () => `${event}: ${events.join()}`,
     })
-  const subject: Subject = { fake, session, events, leases, wait, verify: async () => {} }
+  const subject: Subject = { fake, session, events, leases, logger, wait, verify: async () => {} }
   await session.connect(forever)
   session.startHeartbeat(heartbeat)
   await eventually(() => leases.length >= 1, { message: 'first lease' })
@@ -194,9 +198,10 @@ describe('the ZooKeeper session', () => {
   })
 
   it('gives the session up when its heartbeat is refused for good, and says so to the server', async t => {
-    const { fake, session, events, wait } = await sessionOf(t)
+    const { fake, session, events, logger, wait } = await sessionOf(t)
     session.startHeartbeat(() => Promise.reject(new Error('the id belongs to somebody else')))
     await wait('expired')
+    assert.match((logger.at('error')[0]!.fields['err'] as Error).message, /belongs to somebody else/)
     assert.deepEqual(events.slice(-2), ['leaseOver', 'expired'])
     await eventually(() => fake.received(OP.close).length === 1, { message: 'goodbye' })
   })
@@ -238,6 +243,37 @@ describe('the ZooKeeper session', () => {
     await session.close()
     await assert.rejects(session.connect(forever), withCode('NOT_RUNNING'))
     assert.deepEqual(events, ['disconnected', 'leaseOver'])
+  })
+
+  it('takes no heartbeat any more once it is closed', async t => {
+    const { session } = await sessionOf(t)
+    const closing = session.close()
+    thrown(() => session.startHeartbeat(heartbeat), 'NOT_RUNNING')
+    await closing
+    thrown(() => session.startHeartbeat(heartbeat), 'NOT_RUNNING')
+  })
+
+  it('is closed while it verifies claims without calling that an error', async t => {
+    let answerLate = (): void => {}
+    const subject = await sessionOf(t, {
+      onRequest: (connection, { xid, type }, nth) => {
+        if (type === OP.close) answerLate()
+        if (nth === 1 || type !== OP.multi) return false
+        answerLate = () => connection.send(reply(xid, 0, checksPassed()))
+        return true
+      },
+    })
+    const { fake, session, logger } = subject
+    subject.verify = async client => {
+      await heartbeat(client)
+      await client.getData('/a')
+    }
+    fake.last.socket.destroy()
+    await eventually(
+      () => fake.connections.length === 2 && fake.last.requests.some(({ type }) => type === OP.multi),
+    )
+    await session.close()
+    assert.deepEqual(logger.at('error'), [])
   })
 })
 

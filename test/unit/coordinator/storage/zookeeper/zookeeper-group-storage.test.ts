@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ZooKeeperGroupStorage } from '#src/coordinator/storage/zookeeper/zookeeper-group-storage.js'
+import { atEnd, type Owner } from '../../../../support/cleanup.ts'
+import { eventually } from '../../../../support/eventually.ts'
+import {
+  FakeZooKeeper,
+  handshake,
+  nodeBody,
+  nodeEvent,
+  OP,
+  pathOf,
+  reply,
+  SESSION_ID,
+  statBody,
+  textBody,
+  type FakeConnection,
+  type FakeRequest,
+  type Script,
+} from '../../../../support/fake-zookeeper.ts'
+import { rejection } from '../../../../support/group-error.ts'
+import { failOnLeaks } from '../../../../support/leaks.ts'
+import { RecordingLogger } from '../../../../support/recording-logger.ts'
+
+failOnLeaks()
+
+const TIMEOUT_MS = 900
+const NODE_EXISTS = -110
+const NO_AUTH = -102
+const CHANGED = 3
+const STRANGER = 77n
+const ID_PATH = '/consumers/g/ids/m'
+const OWNER_PATH = '/consumers/g/owners/t/0'
+const forever = new AbortController().signal
+const member = { memberId: 'm', subscription: { t: 1 } }
+
+interface Subject {
+  readonly fake: FakeZooKeeper
+  readonly storage: ZooKeeperGroupStorage
+  readonly logger: RecordingLogger
+  readonly events: string[]
+}
+
+/** An open storage on a scripted server, until the test ends. */
+async function openStorage(t: Owner, script: Script): Promise<Subject> {
+  const fake = await FakeZooKeeper.start(t, TIMEOUT_MS, script)
+  const logger = new RecordingLogger()
+  const storage = new ZooKeeperGroupStorage({
+    servers: [`127.0.0.1:${fake.port}`],
+    chroot: '',
+    sessionTimeoutMs: TIMEOUT_MS,
+    connectTimeoutMs: 2_000,
+    logger,
+  })
+  atEnd(t, () => storage.close())
+  const events: string[] = []
+  const tell = (event: string) => (): void => void events.push(event)
+  await storage.open({
+    leaseRenewed() {},
+    leaseOver: tell('leaseOver'),
+    disconnected: tell('disconnected'),
+    restored: tell('restored'),
+    expired: tell('expired'),
+    claimLost: tell('claimLost'),
+    foreignWrite: tell('foreignWrite'),
+  })
+  return { fake, storage, logger, events }
+}
+
+/** Every node is there; those below the group belong to this session. */
+function answerFrom(connection: FakeConnection, request: FakeRequest, ephemeralOwner: bigint): boolean {
+  const { xid, type } = request
+  if (type === OP.exists) connection.send(reply(xid, 0, statBody()))
+  else if (type === OP.get) connection.send(reply(xid, 0, nodeBody({ data: '5', ephemeralOwner })))
+  else if (type === OP.set) connection.send(reply(xid, 0, statBody({ version: 1 })))
+  else if (type === OP.create && ephemeralOwner === STRANGER) connection.send(reply(xid, NODE_EXISTS))
+  else if (type === OP.create) connection.send(reply(xid, 0, textBody(pathOf(request))))
+  else return false
+  return true
+}
+
+function creations({ fake }: Subject, path: string): FakeRequest[] {
+  return fake.received(OP.create).filter(request => pathOf(request) === path)
+}
+
+describe('a join', () => {
+  it('is one however often it is asked for', async t => {
+    const subject = await openStorage(t, {
+      onRequest: (connection, request) => answerFrom(connection, request, SESSION_ID),
+    })
+    const { storage } = subject
+    await Promise.all([storage.join('g', member, forever), storage.join('g', member, forever)])
+    assert.equal(creations(subject, ID_PATH).length, 1)
+    await rejection(storage.join('g', member, forever), 'INTERNAL')
+  })
+
+  it('goes on in a new session when its own expires, and nobody is told to begin another', async t => {
+    const second = 99n
+    let holder = STRANGER
+    const subject = await openStorage(t, {
+      onConnect: (connection, nth) => {
+        if (nth > 1) connection.send(nth === 2 ? handshake(0, 0n) : handshake(TIMEOUT_MS, second))
+        return nth > 1
+      },
+      onRequest: (connection, request) => answerFrom(connection, request, holder),
+    })
+    const { fake, storage, events, logger } = subject
+    const joining = storage.join('g', member, forever)
+    await eventually(() => logger.at('warn').some(({ message }) => message.includes('memberId is in use')))
+    holder = second
+    fake.last.socket.destroy()
+    await joining
+    assert.deepEqual(events, ['disconnected'])
+    assert.equal(storage.sessionState, 'connected')
+    assert.equal((await storage.claim({ topic: 't', partition: 0 }, attempt())).partition, 0)
+  })
+
+  it('that is overtaken by close makes nobody a member: nothing keeps the process alive', async t => {
+    const held: (() => void)[] = []
+    const { storage, events } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        const answer = (): boolean => answerFrom(connection, request, SESSION_ID)
+        if (request.type === OP.create && pathOf(request) === ID_PATH) held.push(answer)
+        else if (request.type === OP.get) held.push(answer)
+        else if (request.type === OP.close) {
+          for (const late of held) late() // answered before the goodbye
+          return false
+        } else return answer()
+        return true
+      },
+    })
+    const joining = rejection(storage.join('g', member, forever), 'NOT_RUNNING')
+    await eventually(() => held.length === 2, { message: 'both are sent' })
+    await storage.close()
+    await joining
+    assert.deepEqual(events, [])
+  })
+
+  it('that is given up while it registers makes nobody a member', async t => {
+    const patience = new AbortController()
+    const { fake, storage } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (request.type === OP.get && pathOf(request) === ID_PATH) patience.abort(new Error('enough'))
+        return answerFrom(connection, request, SESSION_ID)
+      },
+    })
+    await assert.rejects(storage.join('g', member, patience.signal), /enough/)
+    await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'NOT_RUNNING')
+    assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+})
+
+describe('a log line about trouble with ZooKeeper', () => {
+  it('carries the error where pino shows it, when an owner node cannot be read', async t => {
+    let isRefused = false
+    const { fake, storage, logger } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (!isRefused || request.type !== OP.get) return answerFrom(connection, request, SESSION_ID)
+        connection.send(reply(request.xid, NO_AUTH))
+        return true
+      },
+    })
+    await storage.join('g', member, forever)
+    await storage.claim({ topic: 't', partition: 0 }, attempt())
+    isRefused = true
+    fake.last.send(nodeEvent(CHANGED, OWNER_PATH))
+    const line = await eventually(() => logger.at('error')[0])
+    assert.match((line.fields['err'] as Error).message, /NO_AUTH/)
+  })
+
+  it('carries the error where pino shows it, when an owner node cannot be deleted', async t => {
+    const { storage, logger } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (request.type !== OP.remove) return answerFrom(connection, request, SESSION_ID)
+        connection.send(reply(request.xid, NO_AUTH))
+        return true
+      },
+    })
+    await storage.join('g', member, forever)
+    const patience = new AbortController()
+    const claiming = storage.claim({ topic: 't', partition: 0 }, attempt(patience.signal))
+    patience.abort(new Error('enough'))
+    await assert.rejects(claiming, /enough/)
+    const [line] = logger.at('error')
+    assert.match(line!.message, /could not be deleted/)
+    assert.equal(line!.fields['path'], OWNER_PATH)
+    assert.match((line!.fields['err'] as Error).message, /NO_AUTH/)
+  })
+})
+
+function attempt(signal = forever): { signal: AbortSignal; onRefused: () => void } {
+  return { signal, onRefused() {} }
+}
