@@ -93,13 +93,14 @@ export class LaneMemory {
     this.#high = high
   }
 
-  /** Reader. */
+  /** Reader. Never beyond what is finished, and never below what it was before. */
   get floor(): Offset {
-    for (;;) {
-      const high = Atomics.load(this.#words, FLOOR_HIGH)
-      const low = Atomics.load(this.#words, FLOOR_LOW)
-      if (Atomics.load(this.#words, FLOOR_HIGH_NEXT) === high) return high * TWO_32 + (low >>> 0)
-    }
+    const high = Atomics.load(this.#words, FLOOR_HIGH)
+    const low = Atomics.load(this.#words, FLOOR_LOW)
+    const next = Atomics.load(this.#words, FLOOR_HIGH_NEXT)
+    // Unequal: the high word is changing, or its writer died at that, so there is nothing to wait for. The new floor,
+    // below which all was finished before its first word was stored, is this or more; the old one was less.
+    return next === high ? high * TWO_32 + (low >>> 0) : next * TWO_32
   }
 
   /** Writer: counts of this claim, modulo 2^32. */
