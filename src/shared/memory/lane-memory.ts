@@ -82,7 +82,12 @@ export class LaneMemory {
   advanceFloor(floor: Offset): void {
     const high = Math.floor(floor / TWO_32)
     if (high === this.#high) {
-      Atomics.store(this.#words, FLOOR_LOW, floor | 0)
+      // A plain store is enough; an atomic one would cost a quarter of all that a record costs. No part of it is ever
+      // seen alone: an aligned word. No compiler puts it off beyond a call that it cannot look into, and a handler has no
+      // effect on the world without one. No core keeps it to itself, and a thread that ends leaves nothing unwritten.
+      // No reader pairs it with another high word: the atomic stores below wait for the plain ones before them, and a
+      // plain one after them comes after their store to this same word, which has waited for FLOOR_HIGH_NEXT.
+      this.#words[FLOOR_LOW] = floor | 0
       return
     }
     // Next-high, low, high: a reader that loads high, low, next-high sees two equal high words only if no change
@@ -93,13 +98,14 @@ export class LaneMemory {
     this.#high = high
   }
 
-  /** Reader. */
+  /** Reader. Never beyond what is finished, and never below what it was before. */
   get floor(): Offset {
-    for (;;) {
-      const high = Atomics.load(this.#words, FLOOR_HIGH)
-      const low = Atomics.load(this.#words, FLOOR_LOW)
-      if (Atomics.load(this.#words, FLOOR_HIGH_NEXT) === high) return high * TWO_32 + (low >>> 0)
-    }
+    const high = Atomics.load(this.#words, FLOOR_HIGH)
+    const low = Atomics.load(this.#words, FLOOR_LOW)
+    const next = Atomics.load(this.#words, FLOOR_HIGH_NEXT)
+    // Unequal: the high word is changing, or its writer died at that, so there is nothing to wait for. The new floor,
+    // below which all was finished before its first word was stored, is this or more; the old one was less.
+    return next === high ? high * TWO_32 + (low >>> 0) : next * TWO_32
   }
 
   /** Writer: counts of this claim, modulo 2^32. */
