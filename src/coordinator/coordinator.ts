@@ -241,6 +241,7 @@ export class Coordinator {
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
+      groupChanged: () => {},
       rebalanced: () => this.#emitRebalanced(),
     })
   }

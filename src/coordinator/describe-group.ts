@@ -41,6 +41,8 @@ const INDIFFERENT: GroupStorageListener = {
   expired() {},
   claimLost() {},
   foreignWrite() {},
+  membersChanged() {},
+  planChanged() {},
 }
 
 /**

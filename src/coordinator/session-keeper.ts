@@ -35,6 +35,8 @@ export interface SessionKeeperParts {
   readonly logger: Logger
   readonly report: (error: GroupError) => void
   readonly fail: (error: GroupError) => void
+  /** Who is in the group, or what it has agreed on, may have changed. */
+  readonly groupChanged: (what: 'members' | 'plan') => void
   /** Partitions were claimed that were lost, or not claimed before. */
   readonly rebalanced: () => void
 }
@@ -128,6 +130,14 @@ export class SessionKeeper implements GroupStorageListener {
 
   foreignWrite(_claim: Claim, details: GroupError): void {
     this.#parts.report(details)
+  }
+
+  membersChanged(): void {
+    this.#parts.groupChanged('members')
+  }
+
+  planChanged(): void {
+    this.#parts.groupChanged('plan')
   }
 
   /** The claim of a partition could not be asked for: again in a while, unless a rejoin will do it anyway. */

@@ -35,6 +35,8 @@ await storage.open({
   },
   claimLost: () => tell('claimLost'),
   foreignWrite: () => tell('foreignWrite'),
+  membersChanged: () => {},
+  planChanged: () => {},
 })
 process.once('SIGTERM', () => void storage.close())
 await joinAndClaim()

@@ -32,6 +32,8 @@ export class StorageProbe {
   readonly leases: Lease[] = []
   readonly lost: { claim: Claim; reason: GroupError }[] = []
   readonly foreignWrites: GroupError[] = []
+  memberChanges = 0
+  planChanges = 0
 
   constructor(options: MemberOptions) {
     this.groupId = options.groupId ?? `g-${randomUUID()}`
@@ -56,6 +58,8 @@ export class StorageProbe {
       expired: tell('expired'),
       claimLost: (claim, reason) => this.lost.push({ claim, reason }),
       foreignWrite: (_claim, details) => this.foreignWrites.push(details),
+      membersChanged: () => (this.memberChanges += 1),
+      planChanged: () => (this.planChanges += 1),
     })
   }
 

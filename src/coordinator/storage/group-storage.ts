@@ -9,6 +9,29 @@ export interface MemberDescription {
   readonly subscription: Readonly<Record<string, number>>
 }
 
+/** One member as it announced itself. */
+export interface MemberNode {
+  readonly memberId: string
+  /** As it wrote it; what it means is read by assignment/id-node.ts. */
+  readonly data: Buffer
+  /** Unique and growing over all members that ever were, also over those of one id. */
+  readonly czxid: bigint
+}
+
+/** All members of the group at one moment. */
+export interface MembersView {
+  readonly members: readonly MemberNode[]
+  /** Grows with every member that comes or goes. */
+  readonly version: number
+}
+
+/** What the members have agreed on. */
+export interface StoredPlan {
+  /** Empty if nothing was agreed on yet. */
+  readonly bytes: Buffer
+  readonly version: number
+}
+
 /** Ownership of one partition by this member, from `claim` until `release` or until the storage says it is lost. */
 export interface Claim extends TopicPartition {
   /** Unique and growing over all claims of the partition; the fencing token that handlers get. */
@@ -40,6 +63,10 @@ export interface GroupStorageListener {
   expired(): void
   /** This one claim is gone although the session lives: its node was deleted or replaced by somebody else. */
   claimLost(claim: Claim, reason: GroupError): void
+  /** A member came or went since the last `readMembers`. */
+  membersChanged(): void
+  /** The plan was written since the last `readPlan`, perhaps by ourselves. */
+  planChanged(): void
   /** Somebody else wrote to a node of a claim; our value stands (it was or will be written again). */
   foreignWrite(claim: Claim, details: GroupError): void
 }
@@ -76,6 +103,12 @@ export interface GroupStorage {
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
   /** Stores positions for all partitions that have none, in partition order, in one transaction as far as sizes allow. Existing ones stand. */
   pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>
+  /** The members now. From then on `membersChanged` tells the next change. */
+  readMembers(): Promise<MembersView>
+  /** The plan now. From then on `planChanged` tells the next change. */
+  readPlan(): Promise<StoredPlan>
+  /** Stores a plan if it has not changed since `version`; false if it has. */
+  writePlan(bytes: Buffer, version: number): Promise<boolean>
   /**
    * Takes a partition: at once if free, else the instant its holder lets go. A claim of this member that outlived a
    * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.

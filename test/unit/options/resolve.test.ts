@@ -191,5 +191,8 @@ function storageStub(): GroupStorage {
     leave: refuse,
     close: refuse,
     abandon: refuse,
+    readMembers: refuse,
+    readPlan: refuse,
+    writePlan: refuse,
   }
 }

@@ -10,7 +10,7 @@ import {
 import type { LibraryStat } from './library-internals.ts'
 import { NodeWatches, type NodeListener } from './node-watches.ts'
 import { MULTI, toLibraryOps, toMultiResult, toStat } from './wire.ts'
-import type { MultiResult, Op, Znode } from './znode.ts'
+import type { Children, MultiResult, Op, Znode } from './znode.ts'
 
 /** The server drops a connection that sends more than 1 MiB, which looks like a passing fault but never succeeds. */
 const MAX_PAYLOAD_BYTES = 512 * 1024
@@ -107,6 +107,17 @@ export class ZooKeeperClient {
   async getChildren(path: string): Promise<string[] | null> {
     const children = this.#read<string[]>('list', path, answered =>
       this.#connection.library.getChildren(path, answered),
+    )
+    return nullIfAbsent(children)
+  }
+
+  /** The children with the number of their changes; null if there is no node. Listeners of the node hear the next change. */
+  async watchChildren(path: string): Promise<Children | null> {
+    const { library } = this.#connection
+    const children = this.#read<Children>('list', path, answered =>
+      library.getChildren(path, this.#watches.watcherOf(path), (error, names, stat) =>
+        answered(error, { names: names ?? [], cversion: (stat as LibraryStat | undefined)?.cversion ?? 0 }),
+      ),
     )
     return nullIfAbsent(children)
   }

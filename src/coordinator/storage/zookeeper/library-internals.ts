@@ -47,6 +47,7 @@ export interface LibraryStat {
   readonly mzxid: Buffer
   readonly ephemeralOwner: Buffer
   readonly version: number
+  readonly cversion: number
 }
 
 /** Values of ConnectionManager.state. */

@@ -6,7 +6,12 @@ export type NodeListener = (event: NodeEvent) => void
 type Watcher = (event: { getType(): number }) => void
 
 /** Event types of the wire. */
-const EVENTS: Readonly<Record<number, NodeEvent>> = { 1: 'created', 2: 'deleted', 3: 'changed' }
+const EVENTS: Readonly<Record<number, NodeEvent>> = {
+  1: 'created',
+  2: 'deleted',
+  3: 'changed',
+  4: 'children',
+}
 
 /**
  * Who waits for events of which node. The library recognises a repeated watch only by the same function, so there is
@@ -57,8 +62,8 @@ export class NodeWatches {
 
   #forget(path: string): void {
     this.#paths.delete(path)
-    const { dataWatchers, existenceWatchers } = this.#manager.watcherManager
+    const { dataWatchers, existenceWatchers, childWatchers } = this.#manager.watcherManager
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the library keeps its watches in plain objects
-    for (const watchers of [dataWatchers, existenceWatchers]) delete watchers[path]
+    for (const watchers of [dataWatchers, existenceWatchers, childWatchers]) delete watchers[path]
   }
 }

@@ -28,6 +28,10 @@ export class GroupPaths {
     this.offsets = `${this.group}/offsets`
   }
 
+  get plan(): string {
+    return `${this.group}/plan`
+  }
+
   id(memberId: string): string {
     return `${this.ids}/${memberId}`
   }

@@ -10,6 +10,13 @@ export interface ZnodeStat {
   readonly ephemeralOwner: bigint
 }
 
+/** The nodes below another. */
+export interface Children {
+  readonly names: readonly string[]
+  /** Counts the nodes made and deleted there. */
+  readonly cversion: number
+}
+
 export interface Znode {
   /** Empty for a node without data. */
   readonly data: Buffer
@@ -42,7 +49,7 @@ export type MultiResult =
   | { readonly committed: false; readonly failedAt: number; readonly answer: Answer }
 
 /** What happened to a node that is watched. */
-export type NodeEvent = 'created' | 'deleted' | 'changed'
+export type NodeEvent = 'created' | 'deleted' | 'changed' | 'children'
 
 /** A session id as ZooKeeper's own tools print it. */
 export function sessionName(sessionId: bigint): string {

@@ -8,9 +8,11 @@ import type {
   GroupStorage,
   GroupStorageListener,
   MemberDescription,
+  MembersView,
   SessionState,
   StartOffset,
   StoredOffset,
+  StoredPlan,
 } from '../group-storage.ts'
 import { acrossReconnects } from './across-reconnects.ts'
 import { isConnectionError, sessionExpired } from './answers.ts'
@@ -19,6 +21,7 @@ import { ClaimInspector } from './claim-inspector.ts'
 import { ClaimWriter } from './claim-writer.ts'
 import { Claims } from './claims.ts'
 import type { ZooKeeperClient } from './client.ts'
+import { GroupNodes } from './group-nodes.ts'
 import { readGroup, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
@@ -42,6 +45,7 @@ interface JoinedGroup {
   readonly paths: GroupPaths
   readonly membership: Membership
   readonly claims: Claims
+  readonly nodes: GroupNodes
 }
 
 /** A group in ZooKeeper, in the classic layout of the Kafka 0.8 consumers. Safe for one member at a time. */
@@ -62,7 +66,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
       leaseOver: () => this.#listener?.leaseOver(),
       disconnected: () => this.#listener?.disconnected(),
       reconnected: client => this.#verify(client),
-      restored: () => this.#listener?.restored(),
+      restored: () => this.#afterRestored(),
       expired: () => this.#afterExpired(),
     })
     this.#inspector = new ClaimInspector(
@@ -150,6 +154,18 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     )
   }
 
+  async readMembers(): Promise<MembersView> {
+    return this.#joined('read members').nodes.readMembers()
+  }
+
+  async readPlan(): Promise<StoredPlan> {
+    return this.#joined('read the plan').nodes.readPlan()
+  }
+
+  async writePlan(bytes: Buffer, version: number): Promise<boolean> {
+    return this.#joined('write the plan').nodes.writePlan(bytes, version)
+  }
+
   async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
     return this.#joined('claim').claims.claim(partition, attempt)
   }
@@ -202,7 +218,11 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   ): void {
     const { paths, membership } = joining
     const claims = new Claims(this.#session, client, joining, this.#inspector, this.#options.logger)
-    this.#group = { paths, membership, claims }
+    const nodes = new GroupNodes(client, paths, {
+      membersChanged: () => this.#listener?.membersChanged(),
+      planChanged: () => this.#listener?.planChanged(),
+    })
+    this.#group = { paths, membership, claims, nodes }
     this.#session.startHeartbeat(current => membership.heartbeat(current))
   }
 
@@ -210,6 +230,13 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   async #verify(client: ZooKeeperClient): Promise<void> {
     await this.#group?.membership.heartbeat(client)
     await this.#group?.claims.verify()
+  }
+
+  /** Watches are set anew by the library, but what happened while nobody listened may have been missed. */
+  #afterRestored(): void {
+    this.#listener?.restored()
+    this.#listener?.membersChanged()
+    this.#listener?.planChanged()
   }
 
   #afterExpired(): void {
@@ -220,6 +247,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   #forgetGroup(reason: string): void {
     this.#group?.claims.voidAll(reason)
+    this.#group?.nodes.stop()
     this.#group = null
   }
 

@@ -63,6 +63,8 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     expired: tell('expired'),
     claimLost: tell('claimLost'),
     foreignWrite: tell('foreignWrite'),
+    membersChanged: () => {},
+    planChanged: () => {},
   })
   return { fake, storage, logger, events }
 }
