@@ -5,7 +5,7 @@ import { BatchHeader, type CrcCheck } from './batch-header.ts'
 import { BATCH_CODECS, NO_CODEC, type Codecs } from './codecs/registry.ts'
 import { isAbortMarker } from './control-record.ts'
 import { decompress } from './decompress.ts'
-import { readOldMessages, type OldMessages } from './old-messages.ts'
+import { NO_OLD_MESSAGES, readOldMessages, type OldMessages } from './old-messages.ts'
 import { RecordReader } from './record-reader.ts'
 import { TransactionFilter, type AbortedTransaction } from './transaction-filter.ts'
 
@@ -24,7 +24,6 @@ export interface RecordCursorOptions {
 }
 
 const NO_BYTES = Buffer.alloc(0)
-const NO_OLD_MESSAGES: OldMessages = { bytes: NO_BYTES, messages: [] }
 
 /**
  * Walks over the records that one fetch brought for one partition. Aborted transactions, control batches and what
@@ -53,7 +52,6 @@ export class RecordCursor {
   /** Behind the open batch. */
   #afterBatch: Offset = 0
   #old: OldMessages = NO_OLD_MESSAGES
-  #nextOldMessage = 0
 
   constructor(options: RecordCursorOptions) {
     this.#maxBatchBytes = options.maxBatchBytes
@@ -134,7 +132,7 @@ export class RecordCursor {
   }
 
   get #batchIsOpen(): boolean {
-    return this.record.left > 0 || this.#nextOldMessage < this.#old.messages.length
+    return this.record.left > 0 || this.#old.hasNext
   }
 
   get #afterRecord(): Offset {
@@ -194,8 +192,8 @@ export class RecordCursor {
   }
 
   #showOldMessage(): boolean {
-    while (this.#nextOldMessage < this.#old.messages.length) {
-      const message = this.#old.messages[this.#nextOldMessage++]!
+    while (this.#old.hasNext) {
+      const message = this.#old.next()
       if (message.offset < this.#from) continue
       this.record.show(message, this.#old.bytes)
       return true
@@ -206,7 +204,6 @@ export class RecordCursor {
   #closeBatch(): void {
     this.record.close()
     this.#old = NO_OLD_MESSAGES
-    this.#nextOldMessage = 0
   }
 
   /** Nothing of the failed batch counts but the records before the damaged one. */
