@@ -1,6 +1,6 @@
 import { toError } from '../../shared/errors.ts'
 import type { Offset } from '../../shared/types.ts'
-import { BatchFrame, readFrame, type CutBatch } from './batch-frame.ts'
+import { BatchFrame, readFrame } from './batch-frame.ts'
 import { BatchHeader, type CrcCheck } from './batch-header.ts'
 import { BATCH_CODECS, NO_CODEC, type Codecs } from './codecs/registry.ts'
 import { isAbortMarker } from './control-record.ts'
@@ -42,10 +42,8 @@ export class RecordCursor {
   readonly #codecs: Codecs
   #records: Buffer = NO_BYTES
   #filter: TransactionFilter | null = null
-  #truncatedFirstBatch: CutBatch | null = null
   #failure: Error | null = null
-  /** Where the open batch starts and ends in the records. */
-  #batchStart = 0
+  /** Where the open batch ends in the records. */
   #batchEnd = 0
   /** Records below were handled before, though their batch had to be fetched again. */
   #from: Offset = 0
@@ -68,7 +66,7 @@ export class RecordCursor {
     this.record.offset = -1
     const filters = this.#readCommitted && aborted !== null && aborted.length > 0
     this.#filter = filters ? new TransactionFilter(aborted) : null
-    this.#failure = this.#truncatedFirstBatch = null
+    this.#failure = null
     return this
   }
 
@@ -76,7 +74,7 @@ export class RecordCursor {
   release(): void {
     this.#from = this.#afterBatch = this.nextOffset
     this.#records = NO_BYTES
-    this.#batchStart = this.#batchEnd = 0
+    this.#batchEnd = 0
     this.#closeBatch()
   }
 
@@ -109,22 +107,6 @@ export class RecordCursor {
     return this.#batchIsOpen ? this.#afterRecord : this.#afterBatch
   }
 
-  /**
-   * Set when next() answered false because not even the first batch is there as a whole: fetch again with room for
-   * this many bytes, which is never more than maxBatchBytes. Brokers send a first batch whole (KIP-74); one that does
-   * not although it was allowed this much has a damaged length field.
-   */
-  get truncatedFirstBatch(): CutBatch | null {
-    return this.#truncatedFirstBatch
-  }
-
-  /** Fetched bytes that records are still to come from; a compressed batch counts until its last record. */
-  get remainingBytes(): number {
-    if (!this.#batchIsOpen) return this.#records.length - this.#batchEnd
-    const isInPlace = this.record.left > 0 && this.record.bytes === this.#records
-    return this.#records.length - (isInPlace ? this.record.position : this.#batchStart)
-  }
-
   /** What the open batch takes beside the fetched bytes. */
   get decompressedBytes(): number {
     const { bytes } = this.record
@@ -147,11 +129,7 @@ export class RecordCursor {
     const start = this.#batchEnd
     if (start === this.#records.length) return false
     const frame = readFrame(this.#records, start, this.#maxBatchBytes)
-    if (!(frame instanceof BatchFrame)) {
-      if (start === 0) this.#truncatedFirstBatch = frame
-      return false
-    }
-    this.#batchStart = start
+    if (!(frame instanceof BatchFrame)) return false
     this.#batchEnd = frame.end
     if (frame.magic < 2) this.#openOldMessages(frame)
     else this.#openBatch(new BatchHeader(this.#records, frame, this.#crc), frame.end)
