@@ -3,12 +3,13 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { runGroup } from 'kafka-worker-group'
+import { stopOnSignals } from '../../dist/cli/signals.js'
 import { describeGroup } from '../../dist/coordinator/describe-group.js'
 import { startStack } from '../../dist/stack/start-stack.js'
 import { silentLogger } from '../../dist/shared/logger.js'
 import { fillTopic } from './producer.js'
 import { showProgress } from './progress.js'
-import { printPartitions, printThreads } from './report.js'
+import { conclusion, printPartitions, printThreads } from './report.js'
 
 const GROUP = 'demo'
 const TOPIC = 'uploads'
@@ -17,7 +18,7 @@ const RECORDS = 50_000
 const HANDLER = fileURLToPath(new URL('../thumbnails.js', import.meta.url))
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort())
+stopOnSignals(() => interrupted.abort())
 
 function say(text) {
   console.log(text)
@@ -35,8 +36,8 @@ async function consume(stack) {
     const startedMs = performance.now()
     await showProgress(group, RECORDS, interrupted.signal)
     const seconds = (performance.now() - startedMs) / 1000
-    const { workers, handled } = group.status()
     await group.stop()
+    const { workers, handled } = group.status() // with what was finished while it stopped
     return { workers, handled, seconds }
   } finally {
     await group.stop()
@@ -54,11 +55,14 @@ try {
   printThreads(result)
   const rows = await describeGroup({ groupId: GROUP, zookeeper: stack.zookeeper, logger: silentLogger })
   printPartitions(rows)
-  const lag = rows.reduce((sum, row) => sum + (row.lag ?? 0), 0)
-  if (interrupted.signal.aborted) say('Interrupted: what was handled is committed.')
-  else if (lag !== 0 || result.handled !== RECORDS)
-    throw new Error(`expected ${RECORDS} records and lag 0, got ${result.handled} and ${lag}`)
-  say(`Read back from ZooKeeper: every partition committed to its end, lag ${lag}.`)
+  say(
+    conclusion({
+      rows,
+      handled: result.handled,
+      records: RECORDS,
+      isInterrupted: interrupted.signal.aborted,
+    }),
+  )
 } finally {
   await stack.stop()
   say('Stopped ZooKeeper and Kafka; nothing is left behind.')

@@ -23,3 +23,19 @@ export function printPartitions(rows) {
   }
   console.log('')
 }
+
+/** What ZooKeeper and Kafka say in one sentence; throws when that is not what has to be so. */
+export function conclusion({ rows, handled, records, isInterrupted }) {
+  const total = name => rows.reduce((sum, row) => sum + (row[name] ?? 0), 0)
+  const committed = total('committed')
+  const lag = total('lag')
+  if (committed !== handled)
+    throw new Error(`${number(handled)} records were handled, but ${number(committed)} are committed`)
+  if (isInterrupted && lag > 0)
+    return `Interrupted: all ${number(handled)} records handled are committed, ${number(lag)} are left.`
+  if (lag !== 0 || handled !== records)
+    throw new Error(
+      `expected ${number(records)} records and lag 0, got ${number(handled)} and ${number(lag)}`,
+    )
+  return `Read back from ZooKeeper: every partition committed to its end, lag ${lag}.`
+}

@@ -10,6 +10,7 @@ import { mergeFlags, withFlagNames, type GroupFlags } from './flags.ts'
 import { LiveLine } from './live-line.ts'
 import { watchReader } from './output.ts'
 import { stopOnSignals } from './signals.ts'
+import { StopWatch } from './stop-watch.ts'
 
 interface RunFlags extends GroupFlags {
   config?: string
@@ -65,6 +66,7 @@ async function runUntilStopped(handler: string, given: RunGroupOptions, reporter
   }
   const releaseSignals = stopOnSignals(stop)
   watchReader(stop)
+  const stopWatch = new StopWatch(group)
   try {
     reporter.watch(group)
     await joined.then(
@@ -74,6 +76,7 @@ async function runUntilStopped(handler: string, given: RunGroupOptions, reporter
       },
     )
     await group.finished
+    stopWatch.throwIfUnclean()
   } finally {
     releaseSignals()
   }

@@ -23,6 +23,11 @@ export function progressNotStored(partition: OwnedPartition, cause: GroupError):
   )
 }
 
+/** True for what `progressNotStored` makes: its code is the storage's. */
+export function isProgressNotStored(error: GroupError): boolean {
+  return 'committed' in error.details
+}
+
 export function noBrokers(): GroupError {
   return new GroupError(
     'BROKERS_NOT_FOUND',

@@ -11,13 +11,14 @@ export interface TopicSplit {
   readonly missing: readonly string[]
 }
 
-/** Which of the subscribed topics exist, with their partitions in order. */
+/** Which of the subscribed topics exist, with their partitions in order. BROKER_REFUSED for one that may not be seen. */
 export async function findTopics(
   cluster: KafkaCluster,
   topics: readonly string[],
   patienceMs?: number,
 ): Promise<TopicSplit> {
   const described = await cluster.describeTopics(topics, patienceMs)
+  for (const { refusal } of described) if (refusal !== null) throw refusal
   return {
     partitions: described.filter(topic => topic.exists).flatMap(partitionsOf),
     missing: described.filter(topic => !topic.exists).map(topic => topic.topic),

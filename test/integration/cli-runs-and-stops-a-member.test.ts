@@ -118,8 +118,23 @@ describe('kwg run', () => {
     await member.shows(/handled value 0/)
     member.signal('SIGTERM')
     await eventually(() => /"to":"stopping"/.test(member.stderr), { message: () => member.stderr })
-    member.signal('SIGTERM')
+    member.signal('SIGINT') // another one: the same might be an echo of the first
     assert.equal(await member.exited, 130)
+  })
+
+  it('ends with 1 and one line of cause when it had to cut a handler: not everything was drained and released', async t => {
+    const { flags } = await newRun(t, 1)
+    const blocking = inRepository('test/fixtures/handlers/printing.js')
+    const url = `file://${blocking}?block=${encodeURIComponent('value 0')}&blockMs=20000`
+    const file = join(await temporaryDirectory(t), 'group.json')
+    await writeFile(file, JSON.stringify({ stopTimeoutMs: 1000 }))
+    const member = new KwgProcess(t, ['run', url, ...flags, '--json', '--config', file])
+    await member.shows(/handled value 0/)
+    member.signal('SIGTERM')
+    assert.equal(await member.exited, 1)
+    assert.match(lastLine(member.stderr), /^kwg: STOP_TIMEOUT: handlers on thread \d+ did not end/)
+    const last = JSON.parse(lastLine(member.stdout)) as Record<string, unknown>
+    assert.deepEqual([last['event'], last['code']], ['failed', 'STOP_TIMEOUT'])
   })
 
   it('gives up a start when told to stop, with exit code 0', async t => {

@@ -1,7 +1,11 @@
 import { pino } from 'pino'
 import type { Logger } from '#src/shared/logger.js'
 
-interface LogLine {
+/** pino's number of this level. */
+export const LEVEL = { warn: 40, error: 50 } as const
+
+export interface LogLine {
+  readonly level: number
   readonly msg: string
   readonly err: { readonly message: string; readonly stack: string; readonly code?: string }
 }

@@ -12,8 +12,9 @@ import type { LeaderView } from '../../shared/protocol.ts'
 import type { Offset, TopicPartition } from '../../shared/types.ts'
 import { ControlConnection } from './control-connection.ts'
 import { KnownCluster } from './known-cluster.ts'
-import { listLeaderOffsets, type LeaderOffset } from './leader-offsets.ts'
+import { listLeaderOffsets, type LeaderOffset, type LeaderPort } from './leader-offsets.ts'
 import { MetadataRefresh } from './metadata-refresh.ts'
+import { listOffsetsInTime } from './offsets-in-time.ts'
 
 export interface KafkaClusterOptions {
   readonly connection: KafkaConnectionOptions
@@ -23,7 +24,9 @@ export interface KafkaClusterOptions {
 export interface TopicDescription {
   readonly topic: string
   readonly exists: boolean
-  /** By partition number; empty if the topic does not exist. */
+  /** BROKER_REFUSED if the brokers tell nothing about it, as of a topic that we may not see; else null. */
+  readonly refusal: GroupError | null
+  /** By partition number; empty if the topic does not exist, or was refused. */
   readonly partitions: readonly PartitionMetadata[]
 }
 
@@ -47,6 +50,11 @@ export class KafkaCluster {
   readonly #topics = new Set<string>()
   readonly #stop = new AbortController()
   readonly #refreshing = new MetadataRefresh(() => this.#refresh(), this.#stop.signal)
+  readonly #leaders: LeaderPort = {
+    leaderOf: partition => this.#known.leaderOf(partition),
+    refresh: () => this.refresh(),
+    withConnection: (to, signal, use) => this.#withConnection(to, signal, use),
+  }
 
   constructor(options: KafkaClusterOptions) {
     this.#options = options
@@ -63,7 +71,7 @@ export class KafkaCluster {
 
   /**
    * Asks which of these topics exist and how they are divided. One that is unknown is asked for again for a moment:
-   * it may be new. BROKER_REFUSED if we may not see a topic.
+   * it may be new.
    */
   async describeTopics(
     topics: readonly string[],
@@ -73,7 +81,7 @@ export class KafkaCluster {
     for (;;) {
       const metadata = await this.#ask(topics)
       const descriptions = topics.map(topic => describe(topic, metadata.topics))
-      if (descriptions.every(of => of.exists) || monotonicMs() >= deadlineMs) return descriptions
+      if (descriptions.every(isSettled) || monotonicMs() >= deadlineMs) return descriptions
       await this.#orClosed(delay(NEW_TOPIC_INTERVAL_MS, undefined, { signal: this.#stop.signal }))
     }
   }
@@ -110,6 +118,21 @@ export class KafkaCluster {
     return [...listed, ...(await this.listOffsets(beyondEnd, 'latest', readCommitted))]
   }
 
+  /**
+   * The same for whoever makes do with what can be had: partitions that a broker refuses, or that have no answer after
+   * `patienceMs`, are left out; each cause is logged.
+   */
+  listOffsetsInTime(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest',
+    readCommitted: boolean,
+    patienceMs: number,
+  ): Promise<ListedOffset[]> {
+    for (const { topic } of partitions) this.#topics.add(topic)
+    const request = { partitions, at, readCommitted, patienceMs, signal: this.#stop.signal }
+    return this.#orClosed(listOffsetsInTime(this.#leaders, request, this.#options.logger))
+  }
+
   /** Ends the connection; what is asked rejects with NOT_RUNNING. Idempotent. */
   close(): void {
     this.#stop.abort()
@@ -127,37 +150,44 @@ export class KafkaCluster {
     return metadata
   }
 
-  #listLeaderOffsets(
+  async #listLeaderOffsets(
     partitions: readonly TopicPartition[],
     at: OffsetTime,
     readCommitted: boolean,
   ): Promise<LeaderOffset[]> {
-    const listing = listLeaderOffsets(
-      {
-        leaderOf: partition => this.#known.leaderOf(partition),
-        refresh: () => this.refresh(),
-        withConnection: (to, use) => this.#withConnection(to, use),
+    const offsets: LeaderOffset[] = []
+    const listing = listLeaderOffsets(this.#leaders, {
+      partitions,
+      at,
+      readCommitted,
+      timeoutMs: this.#options.connection.requestTimeoutMs,
+      signal: this.#stop.signal,
+      found: offset => offsets.push(offset),
+      failed: error => {
+        throw error
       },
-      {
-        partitions,
-        at,
-        readCommitted,
-        timeoutMs: this.#options.connection.requestTimeoutMs,
-        signal: this.#stop.signal,
-      },
-    )
-    return this.#orClosed(listing)
+    })
+    await this.#orClosed(listing)
+    return offsets
   }
 
-  async #withConnection<T>(to: HostPort, use: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+  async #withConnection<T>(
+    to: HostPort,
+    signal: AbortSignal,
+    use: (connection: BrokerConnection) => Promise<T>,
+  ): Promise<T> {
     const control = this.#control.to(to)
     if (control !== null) return use(control)
     const { connection: options, logger } = this.#options
-    const connection = await openBrokerConnection({ address: to, options, logger, signal: this.#stop.signal })
+    const connection = await openBrokerConnection({ address: to, options, logger, signal })
+    const close = (): void => connection.close()
+    signal.addEventListener('abort', close)
     try {
+      signal.throwIfAborted() // given up in the turn in which it opened
       return await use(connection)
     } finally {
-      connection.close()
+      signal.removeEventListener('abort', close)
+      close()
     }
   }
 
@@ -187,10 +217,19 @@ function describe(topic: string, found: readonly TopicMetadata[]): TopicDescript
     errorCode: ERROR_CODE.unknownTopicOrPartition,
     partitions: [],
   }
-  if (errorCode === ERROR_CODE.none) return { topic, exists: true, partitions }
+  if (errorCode === ERROR_CODE.none) return { topic, exists: true, refusal: null, partitions }
   const mayComeTrue: number[] = [ERROR_CODE.unknownTopicOrPartition, ERROR_CODE.leaderNotAvailable]
-  if (mayComeTrue.includes(errorCode)) return { topic, exists: false, partitions: [] }
-  throw new GroupError(
+  const refusal = mayComeTrue.includes(errorCode) ? null : topicRefused(topic, errorCode)
+  return { topic, exists: false, refusal, partitions: [] }
+}
+
+/** Asking again would change nothing. */
+function isSettled({ exists, refusal }: TopicDescription): boolean {
+  return exists || refusal !== null
+}
+
+function topicRefused(topic: string, errorCode: number): GroupError {
+  return new GroupError(
     'BROKER_REFUSED',
     `topic "${topic}" cannot be described: ${errorCodeName(errorCode)}`,
     {

@@ -1,6 +1,6 @@
 import { Backoff } from '../../shared/backoff.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError } from '../../shared/errors.ts'
 import type { BrokerConnection, HostPort } from '../../shared/kafka/broker-connection.ts'
 import { errorCodeName, fetchPolicy } from '../../shared/kafka/error-codes.ts'
 import type { OffsetTime, PartitionOffset } from '../../shared/kafka/list-offsets.ts'
@@ -12,8 +12,12 @@ const RETRY = { initialMs: 100, maxMs: 1000 }
 export interface LeaderPort {
   leaderOf(partition: TopicPartition): BrokerAddress | null
   refresh(): Promise<void>
-  /** Runs `use` on a connection to this broker. */
-  withConnection<T>(to: HostPort, use: (connection: BrokerConnection) => Promise<T>): Promise<T>
+  /** Runs `use` on a connection to this broker; `signal` gives it up. */
+  withConnection<T>(
+    to: HostPort,
+    signal: AbortSignal,
+    use: (connection: BrokerConnection) => Promise<T>,
+  ): Promise<T>
 }
 
 export interface LeaderOffsetsRequest {
@@ -22,6 +26,13 @@ export interface LeaderOffsetsRequest {
   readonly readCommitted: boolean
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Told of each offset as soon as it is known. */
+  readonly found: (offset: LeaderOffset) => void
+  /**
+   * Told why partitions get no offset: FETCH_REFUSED and other refusals of brokers at once, BROKER_DISCONNECTED for all
+   * without an answer when the time is up. What it throws ends the listing.
+   */
+  readonly failed: (error: GroupError) => void
 }
 
 /** Null: no record is at or after the time. */
@@ -35,28 +46,18 @@ interface Unanswered {
   readonly reason: string
 }
 
-interface Round {
-  readonly answered: readonly LeaderOffset[]
-  readonly unanswered: readonly Unanswered[]
-}
-
-/**
- * Asks each partition's leader, and again after a metadata refresh while some leader is stale or away. FETCH_REFUSED
- * for a partition that no retry can help, BROKER_DISCONNECTED naming those without an answer when the time is up.
- */
-export async function listLeaderOffsets(
-  port: LeaderPort,
-  request: LeaderOffsetsRequest,
-): Promise<LeaderOffset[]> {
+/** Asks each partition's leader, and again after a metadata refresh while some leader is stale or away. */
+export async function listLeaderOffsets(port: LeaderPort, request: LeaderOffsetsRequest): Promise<void> {
   const deadlineMs = monotonicMs() + request.timeoutMs
   const backoff = new Backoff(RETRY)
-  const offsets: LeaderOffset[] = []
   let open = request.partitions
   for (;;) {
-    const { answered, unanswered } = await askLeaders(port, request, open)
-    offsets.push(...answered)
-    if (unanswered.length === 0) return offsets
-    if (monotonicMs() >= deadlineMs) throw noAnswer(unanswered, request.timeoutMs)
+    const unanswered = await askLeaders(port, request, open)
+    if (unanswered.length === 0) return
+    if (monotonicMs() >= deadlineMs) {
+      request.failed(noAnswer(unanswered, request.timeoutMs))
+      return
+    }
     open = unanswered.map(of => of.partition)
     await backoff.wait(request.signal)
     await refreshIfPossible(port, request.signal)
@@ -72,69 +73,60 @@ async function refreshIfPossible(port: LeaderPort, signal: AbortSignal): Promise
   }
 }
 
+/** The partitions that each broker leads, and as null those without a leader. */
+export function byLeader(
+  port: LeaderPort,
+  partitions: readonly TopicPartition[],
+): Map<BrokerAddress | null, TopicPartition[]> {
+  const led = new Map<BrokerAddress | null, TopicPartition[]>()
+  for (const partition of partitions) {
+    const leader = port.leaderOf(partition)
+    const known = led.get(leader)
+    if (known === undefined) led.set(leader, [partition])
+    else known.push(partition)
+  }
+  return led
+}
+
 async function askLeaders(
   port: LeaderPort,
   request: LeaderOffsetsRequest,
   partitions: readonly TopicPartition[],
-): Promise<Round> {
-  const leaders = new Map(partitions.map(partition => [partition, port.leaderOf(partition)]))
-  const brokers = new Set([...leaders.values()].filter(leader => leader !== null))
-  const rounds = await Promise.all(
-    Array.from(brokers, broker =>
-      askLeader(
-        port,
-        request,
-        broker,
-        partitions.filter(partition => leaders.get(partition) === broker),
-      ),
-    ),
+): Promise<Unanswered[]> {
+  const rounds = Array.from(byLeader(port, partitions), async ([leader, led]) =>
+    leader === null
+      ? led.map(partition => ({ partition, reason: 'it has no leader' }))
+      : askLeader(port, request, leader, led),
   )
-  const leaderless = partitions.filter(partition => leaders.get(partition) === null)
-  return {
-    answered: rounds.flatMap(round => round.answered),
-    unanswered: [
-      ...rounds.flatMap(round => round.unanswered),
-      ...leaderless.map(partition => ({ partition, reason: 'it has no leader' })),
-    ],
-  }
+  return (await Promise.all(rounds)).flat()
 }
 
 async function askLeader(
   port: LeaderPort,
-  { at, readCommitted }: LeaderOffsetsRequest,
+  request: LeaderOffsetsRequest,
   broker: BrokerAddress,
   partitions: readonly TopicPartition[],
-): Promise<Round> {
-  try {
-    const answers = await port.withConnection(broker, connection =>
-      connection.listOffsets({ at, readCommitted, partitions }),
-    )
-    return sorted(answers, at)
-  } catch (error) {
-    if (isGroupError(error) && !error.retryable) throw error
-    return {
-      answered: [],
-      unanswered: partitions.map(partition => ({ partition, reason: messageOf(error) })),
-    }
-  }
+): Promise<Unanswered[]> {
+  const { at, readCommitted, signal } = request
+  const answers = await port
+    .withConnection(broker, signal, connection => connection.listOffsets({ at, readCommitted, partitions }))
+    .catch((error: unknown) => asGroupError(error, 'listing offsets'))
+  if (!(answers instanceof GroupError)) return answers.flatMap(answer => unansweredBy(answer, request))
+  if (answers.retryable) return partitions.map(partition => ({ partition, reason: answers.message }))
+  request.failed(answers)
+  return []
 }
 
-function sorted(answers: readonly PartitionOffset[], at: OffsetTime): Round {
-  const answered: LeaderOffset[] = []
-  const unanswered: Unanswered[] = []
-  for (const { topic, partition, errorCode, offset } of answers) {
-    const of = { topic, partition }
-    const policy = fetchPolicy(errorCode)
-    if (policy === 'fatal' || policy === 'out-of-range') throw refused(of, errorCode)
-    const isMissing = policy === 'ok' && offset === null && typeof at === 'string'
-    if (policy === 'ok' && !isMissing) answered.push({ ...of, offset })
-    else
-      unanswered.push({
-        partition: of,
-        reason: isMissing ? 'the broker named no offset' : errorCodeName(errorCode),
-      })
-  }
-  return { answered, unanswered }
+/** Tells what the answer says; it is none yet if it is worth to ask again. */
+function unansweredBy(answer: PartitionOffset, { at, found, failed }: LeaderOffsetsRequest): Unanswered[] {
+  const { topic, partition, errorCode, offset } = answer
+  const policy = fetchPolicy(errorCode)
+  const isMissing = policy === 'ok' && offset === null && typeof at === 'string'
+  if (isMissing) return [{ partition: { topic, partition }, reason: 'the broker named no offset' }]
+  if (policy === 'ok') found({ topic, partition, offset })
+  else if (policy === 'fatal' || policy === 'out-of-range') failed(refused({ topic, partition }, errorCode))
+  else return [{ partition: { topic, partition }, reason: errorCodeName(errorCode) }]
+  return []
 }
 
 function refused({ topic, partition }: TopicPartition, errorCode: number): GroupError {

@@ -21,7 +21,7 @@ const LOG_APPEND_TIME = 0x08
 const NO_TIMESTAMP = -1
 
 export interface OldMessage {
-  offset: number
+  readonly offset: number
   readonly timestamp: number
   readonly keyStart: number
   /** -1 for a null key. */
@@ -31,27 +31,68 @@ export interface OldMessage {
   readonly valueEnd: number
 }
 
-export interface OldMessages {
+/** How wrapped messages differ from what is written in them. */
+interface WrapperTerms {
+  /** Added to their offsets. */
+  readonly baseOffset: number
+  /** Null: their own timestamps count. */
+  readonly appendTime: number | null
+}
+
+const ON_ITS_OWN: WrapperTerms = { baseOffset: 0, appendTime: null }
+
+/** Messages that were checked, read out one by one: a wrapper may hold millions of the smallest. */
+export class OldMessages {
   /** What the positions of the messages refer to. */
   readonly bytes: Buffer
-  readonly messages: readonly OldMessage[]
+  readonly #end: number
+  readonly #terms: WrapperTerms
+  #at: number
+
+  constructor(bytes: Buffer, start: number, end: number, terms: WrapperTerms) {
+    this.bytes = bytes
+    this.#at = start
+    this.#end = end
+    this.#terms = terms
+  }
+
+  get hasNext(): boolean {
+    return this.#at < this.#end
+  }
+
+  /** Only while `hasNext`. */
+  next(): OldMessage {
+    const frame = readFrame(this.bytes, this.#at, Infinity) as BatchFrame // whole, as it was when it was checked
+    this.#at = frame.end
+    const message = locate(this.bytes, frame)
+    const { baseOffset, appendTime } = this.#terms
+    return {
+      ...message,
+      offset: baseOffset + message.offset,
+      timestamp: appendTime === null || frame.magic === 0 ? message.timestamp : appendTime,
+    }
+  }
 }
+
+export const NO_OLD_MESSAGES = new OldMessages(Buffer.alloc(0), 0, 0, ON_ITS_OWN)
 
 /** The message of the frame, or those it wraps. @throws BATCH_CORRUPT, BATCH_TOO_LARGE, CODEC_UNSUPPORTED */
 export function readOldMessages(records: Buffer, frame: BatchFrame, maxBatchBytes: number): OldMessages {
   const message = readMessage(records, frame)
-  if (codecOf(records, frame) === NO_CODEC) return { bytes: records, messages: [message] }
+  if (codecOf(records, frame) === NO_CODEC)
+    return new OldMessages(records, frame.start, frame.end, ON_ITS_OWN)
   const bytes = unwrap(records, frame, message, maxBatchBytes)
-  const messages = readWrapped(bytes, frame, wrapperTime(records, frame))
-  checkOrder(messages, frame)
-  return { bytes, messages }
+  const terms = { baseOffset: checkWrapped(bytes, frame), appendTime: wrapperTime(records, frame) }
+  return new OldMessages(bytes, 0, bytes.length, terms)
 }
 
 function readMessage(records: Buffer, frame: BatchFrame): OldMessage {
-  const { start, end, baseOffset } = frame
   checkCrc(records, frame)
-  const magic = frame.magic as 0 | 1
-  const keyStart = start + KEY_LENGTH_AT[magic] + LENGTH_BYTES
+  return locate(records, frame)
+}
+
+function locate(records: Buffer, { start, end, baseOffset, magic }: BatchFrame): OldMessage {
+  const keyStart = start + KEY_LENGTH_AT[magic as 0 | 1] + LENGTH_BYTES
   const keyLength = records.readInt32BE(keyStart - LENGTH_BYTES)
   const valueStart = keyStart + Math.max(keyLength, 0) + LENGTH_BYTES
   if (keyLength < -1 || valueStart > end) throw corruptBatch(baseOffset, `its key has ${keyLength} bytes`)
@@ -85,16 +126,24 @@ function wrapperTime(records: Buffer, frame: BatchFrame): number | null {
   return readInt64(records, frame.start + TIMESTAMP_AT)
 }
 
-function readWrapped(bytes: Buffer, wrapper: BatchFrame, appendTime: number | null): OldMessage[] {
-  const messages: OldMessage[] = []
+/** All of them, before the first is handled. Returns what is to be added to their offsets. */
+function checkWrapped(bytes: Buffer, wrapper: BatchFrame): number {
+  let first = -1
+  let last = -1
   for (let at = 0; at < bytes.length;) {
     const frame = innerFrame(bytes, at, wrapper)
-    const message = namingWrapper(wrapper, () => readMessage(bytes, frame))
-    messages.push(appendTime === null || frame.magic === 0 ? message : { ...message, timestamp: appendTime })
+    const { offset } = namingWrapper(wrapper, () => readMessage(bytes, frame))
+    if (offset <= last) throw corruptBatch(wrapper.baseOffset, `it wraps offset ${offset} after ${last}`)
+    if (first < 0) first = offset
+    last = offset
     at = frame.end
   }
-  if (wrapper.magic === 1) makeAbsolute(messages, wrapper.baseOffset)
-  return messages
+  if (last < 0) throw corruptBatch(wrapper.baseOffset, 'it is compressed but wraps nothing')
+  // In format 1 the wrapper has the offset of its last message, and the messages count from wherever they like.
+  const baseOffset = wrapper.magic === 1 ? wrapper.baseOffset - last : 0
+  if (first + baseOffset < 0 || last + baseOffset > wrapper.baseOffset)
+    throw corruptBatch(wrapper.baseOffset, `it wraps offsets ${first + baseOffset} to ${last + baseOffset}`)
+  return baseOffset
 }
 
 function innerFrame(bytes: Buffer, at: number, wrapper: BatchFrame): BatchFrame {
@@ -111,22 +160,6 @@ function namingWrapper<T>(wrapper: BatchFrame, read: () => T): T {
     return read()
   } catch (error) {
     throw corruptBatch(wrapper.baseOffset, 'a message in it is damaged', error)
-  }
-}
-
-/** In format 1 the wrapper has the offset of its last message, and the messages count from wherever they like. */
-function makeAbsolute(messages: readonly OldMessage[], wrapperOffset: number): void {
-  const base = wrapperOffset - (messages.at(-1)?.offset ?? 0)
-  for (const message of messages) message.offset += base
-}
-
-function checkOrder(messages: readonly OldMessage[], wrapper: BatchFrame): void {
-  if (messages.length === 0) throw corruptBatch(wrapper.baseOffset, 'it is compressed but wraps nothing')
-  let last = -1
-  for (const { offset } of messages) {
-    if (offset <= last || offset > wrapper.baseOffset)
-      throw corruptBatch(wrapper.baseOffset, `it wraps offset ${offset} after ${last}`)
-    last = offset
   }
 }
 

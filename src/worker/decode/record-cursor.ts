@@ -1,11 +1,11 @@
 import { toError } from '../../shared/errors.ts'
 import type { Offset } from '../../shared/types.ts'
-import { BatchFrame, readFrame, type CutBatch } from './batch-frame.ts'
+import { BatchFrame, readFrame } from './batch-frame.ts'
 import { BatchHeader, type CrcCheck } from './batch-header.ts'
 import { BATCH_CODECS, NO_CODEC, type Codecs } from './codecs/registry.ts'
 import { isAbortMarker } from './control-record.ts'
 import { decompress } from './decompress.ts'
-import { readOldMessages, type OldMessages } from './old-messages.ts'
+import { NO_OLD_MESSAGES, readOldMessages, type OldMessages } from './old-messages.ts'
 import { RecordReader } from './record-reader.ts'
 import { TransactionFilter, type AbortedTransaction } from './transaction-filter.ts'
 
@@ -24,7 +24,6 @@ export interface RecordCursorOptions {
 }
 
 const NO_BYTES = Buffer.alloc(0)
-const NO_OLD_MESSAGES: OldMessages = { bytes: NO_BYTES, messages: [] }
 
 /**
  * Walks over the records that one fetch brought for one partition. Aborted transactions, control batches and what
@@ -43,17 +42,14 @@ export class RecordCursor {
   readonly #codecs: Codecs
   #records: Buffer = NO_BYTES
   #filter: TransactionFilter | null = null
-  #truncatedFirstBatch: CutBatch | null = null
   #failure: Error | null = null
-  /** Where the open batch starts and ends in the records. */
-  #batchStart = 0
+  /** Where the open batch ends in the records. */
   #batchEnd = 0
   /** Records below were handled before, though their batch had to be fetched again. */
   #from: Offset = 0
   /** Behind the open batch. */
   #afterBatch: Offset = 0
   #old: OldMessages = NO_OLD_MESSAGES
-  #nextOldMessage = 0
 
   constructor(options: RecordCursorOptions) {
     this.#maxBatchBytes = options.maxBatchBytes
@@ -70,7 +66,7 @@ export class RecordCursor {
     this.record.offset = -1
     const filters = this.#readCommitted && aborted !== null && aborted.length > 0
     this.#filter = filters ? new TransactionFilter(aborted) : null
-    this.#failure = this.#truncatedFirstBatch = null
+    this.#failure = null
     return this
   }
 
@@ -78,7 +74,7 @@ export class RecordCursor {
   release(): void {
     this.#from = this.#afterBatch = this.nextOffset
     this.#records = NO_BYTES
-    this.#batchStart = this.#batchEnd = 0
+    this.#batchEnd = 0
     this.#closeBatch()
   }
 
@@ -111,22 +107,6 @@ export class RecordCursor {
     return this.#batchIsOpen ? this.#afterRecord : this.#afterBatch
   }
 
-  /**
-   * Set when next() answered false because not even the first batch is there as a whole: fetch again with room for
-   * this many bytes, which is never more than maxBatchBytes. Brokers send a first batch whole (KIP-74); one that does
-   * not although it was allowed this much has a damaged length field.
-   */
-  get truncatedFirstBatch(): CutBatch | null {
-    return this.#truncatedFirstBatch
-  }
-
-  /** Fetched bytes that records are still to come from; a compressed batch counts until its last record. */
-  get remainingBytes(): number {
-    if (!this.#batchIsOpen) return this.#records.length - this.#batchEnd
-    const isInPlace = this.record.left > 0 && this.record.bytes === this.#records
-    return this.#records.length - (isInPlace ? this.record.position : this.#batchStart)
-  }
-
   /** What the open batch takes beside the fetched bytes. */
   get decompressedBytes(): number {
     const { bytes } = this.record
@@ -134,7 +114,7 @@ export class RecordCursor {
   }
 
   get #batchIsOpen(): boolean {
-    return this.record.left > 0 || this.#nextOldMessage < this.#old.messages.length
+    return this.record.left > 0 || this.#old.hasNext
   }
 
   get #afterRecord(): Offset {
@@ -149,11 +129,7 @@ export class RecordCursor {
     const start = this.#batchEnd
     if (start === this.#records.length) return false
     const frame = readFrame(this.#records, start, this.#maxBatchBytes)
-    if (!(frame instanceof BatchFrame)) {
-      if (start === 0) this.#truncatedFirstBatch = frame
-      return false
-    }
-    this.#batchStart = start
+    if (!(frame instanceof BatchFrame)) return false
     this.#batchEnd = frame.end
     if (frame.magic < 2) this.#openOldMessages(frame)
     else this.#openBatch(new BatchHeader(this.#records, frame, this.#crc), frame.end)
@@ -194,8 +170,8 @@ export class RecordCursor {
   }
 
   #showOldMessage(): boolean {
-    while (this.#nextOldMessage < this.#old.messages.length) {
-      const message = this.#old.messages[this.#nextOldMessage++]!
+    while (this.#old.hasNext) {
+      const message = this.#old.next()
       if (message.offset < this.#from) continue
       this.record.show(message, this.#old.bytes)
       return true
@@ -206,7 +182,6 @@ export class RecordCursor {
   #closeBatch(): void {
     this.record.close()
     this.#old = NO_OLD_MESSAGES
-    this.#nextOldMessage = 0
   }
 
   /** Nothing of the failed batch counts but the records before the damaged one. */

@@ -72,11 +72,6 @@ export class RecordReader {
     this.left = 0
   }
 
-  /** How far into the bytes the open batch was read. */
-  get position(): number {
-    return this.#at
-  }
-
   /** Only while `left` is above 0. @throws BATCH_CORRUPT */
   read(): void {
     const length = this.#varint()

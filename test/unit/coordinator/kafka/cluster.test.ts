@@ -69,21 +69,25 @@ describe('the Kafka cluster', () => {
   it('asks again for a moment when a topic is unknown: it may be new', async t => {
     const { cluster } = await startCluster(t, { topics: [UNKNOWN, LED] })
     assert.deepEqual(await cluster.describeTopics(['orders']), [
-      { topic: 'orders', exists: true, partitions: LED.partitions },
+      { topic: 'orders', exists: true, refusal: null, partitions: LED.partitions },
     ])
   })
 
   it('says that a topic does not exist when the moment is over', async t => {
     const { cluster } = await startCluster(t, { topics: [UNKNOWN] })
     assert.deepEqual(await cluster.describeTopics(['orders'], 150), [
-      { topic: 'orders', exists: false, partitions: [] },
+      { topic: 'orders', exists: false, refusal: null, partitions: [] },
     ])
   })
 
-  it('refuses a topic that may not be seen, naming it', async t => {
+  it('says of a topic that may not be seen why, at once', async t => {
     const { cluster } = await startCluster(t, { topics: [{ ...UNKNOWN, errorCode: 29 }] })
-    const error = await rejection(cluster.describeTopics(['orders']), 'BROKER_REFUSED')
-    assert.match(error.message, /topic "orders" cannot be described: TOPIC_AUTHORIZATION_FAILED \(29\)/)
+    const startMs = performance.now()
+    const [topic] = await cluster.describeTopics(['orders'], 60_000)
+    assert.ok(performance.now() - startMs < 1_000)
+    assert.deepEqual([topic!.exists, topic!.partitions], [false, []])
+    assert.equal(topic!.refusal!.code, 'BROKER_REFUSED')
+    assert.match(topic!.refusal!.message, /"orders" cannot be described: TOPIC_AUTHORIZATION_FAILED \(29\)/)
   })
 
   it('does not believe a broker that has just started and knows no brokers', async t => {

@@ -49,6 +49,24 @@ describe('messages of format 0 and 1', () => {
       assert.deepEqual(readOffsets(encodeWrapper({ magic: 1, codec, messages })), [10, 12, 19])
   })
 
+  it('are read one by one, however many a wrapper holds', () => {
+    const count = 1_000_000
+    const message = encodeMessage({ magic: 0, offset: 0 })
+    const inner = Buffer.alloc(count * message.length, message)
+    for (let offset = 0; offset < count; offset++)
+      inner.writeBigInt64BE(BigInt(offset), offset * message.length) // not under the CRC
+    const value = compress(inner, 'gzip')
+    const wrapper = encodeMessage({ magic: 0, offset: count - 1, attributes: 1, value })
+    const cursor = cursorOver(wrapper, { maxBatchBytes: inner.length })
+    const before = process.memoryUsage().heapUsed
+    assert.ok(cursor.next())
+    const grown = process.memoryUsage().heapUsed - before
+    assert.ok(grown < count * 20, `${grown} bytes of heap`) // an object takes 100 and more
+    let read = 1
+    while (cursor.next()) read += 1
+    assert.deepEqual([read, cursor.nextOffset], [count, count])
+  })
+
   it("take a wrapper's log append time", () => {
     const messages = [{ magic: 1 as const, offset: 0, timestamp: 5 }]
     const records = readRecords(encodeWrapper({ magic: 1, codec: 'gzip', messages, appendTime: 77 }))
@@ -75,6 +93,15 @@ describe('a damaged old message', () => {
       magic: 1,
       codec: 'gzip',
       messages: [message(5), message(20)],
+      offset: 5,
+    }),
+    'that wraps offsets beyond its own': encodeWrapper({
+      magic: 0,
+      codec: 'gzip',
+      messages: [
+        { magic: 0, offset: 4 },
+        { magic: 0, offset: 6 },
+      ],
       offset: 5,
     }),
     'that wraps offsets out of order': encodeWrapper({

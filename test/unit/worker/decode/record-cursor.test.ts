@@ -15,8 +15,6 @@ describe('a record cursor', () => {
     const cursor = cursorOver(Buffer.alloc(0), { from: 7 })
     assert.equal(cursor.next(), false)
     assert.equal(cursor.nextOffset, 7)
-    assert.equal(cursor.truncatedFirstBatch, null)
-    assert.equal(cursor.remainingBytes, 0)
   })
 
   it('skips the records of the first batch that were handled before', () => {
@@ -202,15 +200,13 @@ describe('bytes that end within a batch', () => {
       const cursor = cursorOver(bytes.subarray(0, length))
       while (cursor.next());
       assert.equal(cursor.nextOffset, 3)
-      assert.equal(cursor.truncatedFirstBatch, null)
     }
   })
 
-  it('tell how many bytes a truncated first batch needs, as far as that is known', () => {
+  it('end silently also before the first batch is there as a whole', () => {
     for (let length = 1; length < first.length; length++) {
       const cursor = cursorOver(first.subarray(0, length))
       assert.equal(cursor.next(), false)
-      assert.deepEqual(cursor.truncatedFirstBatch, { neededBytes: length < 12 ? 61 : first.length })
       assert.equal(cursor.nextOffset, 0)
     }
   })
@@ -231,33 +227,23 @@ describe('bytes that end within a batch', () => {
   })
 })
 
-describe('the bytes that remain in a record cursor', () => {
-  it('shrink with every record of a plain batch', () => {
-    const bytes = encodeBatch({ records: offsets(0, 4) })
-    const cursor = cursorOver(bytes)
-    const remaining = [cursor.remainingBytes]
-    while (cursor.next()) remaining.push(cursor.remainingBytes)
-    const recordBytes = (bytes.length - 61) / 4
-    assert.deepEqual(remaining, [bytes.length, 3 * recordBytes, 2 * recordBytes, recordBytes, 0])
+describe('what a record cursor holds', () => {
+  it('is nothing beside the fetched bytes for a plain batch', () => {
+    const cursor = cursorOver(encodeBatch({ records: offsets(0, 4) }))
+    while (cursor.next()) assert.equal(cursor.decompressedBytes, 0)
   })
 
-  it('count a compressed batch until its last record, and its plain bytes beside', () => {
-    const bytes = encodeBatch({ records: offsets(0, 3), codec: 'gzip' })
-    const cursor = cursorOver(bytes)
-    const seen: number[][] = []
-    while (cursor.next()) seen.push([cursor.remainingBytes, cursor.decompressedBytes])
-    assert.deepEqual(seen, [
-      [bytes.length, 21],
-      [bytes.length, 21],
-      [0, 21],
-    ])
+  it('is the plain bytes of a compressed batch, until its last record', () => {
+    const cursor = cursorOver(encodeBatch({ records: offsets(0, 3), codec: 'gzip' }))
+    const seen: number[] = []
+    while (cursor.next()) seen.push(cursor.decompressedBytes)
+    assert.deepEqual(seen, [21, 21, 21])
     assert.equal(cursor.decompressedBytes, 0)
   })
 
-  it('are none at the end, so that nothing fetched is held', () => {
+  it('is nothing at the end', () => {
     const cursor = cursorOver(encodeBatch({ records: offsets(0, 3) }))
     while (cursor.next()) recordAt(cursor)
-    assert.equal(cursor.remainingBytes, 0)
     assert.equal(cursor.record.bytes.length, 0)
   })
 })

@@ -18,7 +18,7 @@ import {
   type Script,
 } from '../../../../support/fake-zookeeper.ts'
 import { thrown } from '../../../../support/group-error.ts'
-import { RecordingLogger } from '../../../../support/recording-logger.ts'
+import { LEVEL, loggerInMemory, type LogLine } from '../../../../support/logger-in-memory.ts'
 
 failOnLeaks()
 
@@ -31,7 +31,7 @@ interface Subject {
   readonly session: Session
   readonly events: string[]
   readonly leases: Lease[]
-  readonly logger: RecordingLogger
+  readonly lines: LogLine[]
   readonly wait: (event: string, times?: number) => Promise<unknown>
   verify: (client: ZooKeeperClient) => Promise<void>
 }
@@ -45,7 +45,7 @@ async function sessionOf(t: Owner, script: Script = {}): Promise<Subject> {
   const fake = await FakeZooKeeper.start(t, TIMEOUT_MS, script)
   const events: string[] = []
   const leases: Lease[] = []
-  const logger = new RecordingLogger()
+  const { logger, lines } = loggerInMemory()
   const tell = (event: string) => (): void => void events.push(event)
   const servers = [{ host: '127.0.0.1', port: fake.port }]
   const session = new Session(
@@ -64,7 +64,7 @@ async function sessionOf(t: Owner, script: Script = {}): Promise<Subject> {
     eventually(() => events.filter(seen => seen === event).length >= times, {
       message: () => `${event}: ${events.join()}`,
     })
-  const subject: Subject = { fake, session, events, leases, logger, wait, verify: async () => {} }
+  const subject: Subject = { fake, session, events, leases, lines, wait, verify: async () => {} }
   await session.connect(forever)
   session.startHeartbeat(heartbeat)
   await eventually(() => leases.length >= 1, { message: 'first lease' })
@@ -198,10 +198,10 @@ describe('the ZooKeeper session', () => {
   })
 
   it('gives the session up when its heartbeat is refused for good, and says so to the server', async t => {
-    const { fake, session, events, logger, wait } = await sessionOf(t)
+    const { fake, session, events, lines, wait } = await sessionOf(t)
     session.startHeartbeat(() => Promise.reject(new Error('the id belongs to somebody else')))
     await wait('expired')
-    assert.match((logger.at('error')[0]!.fields['err'] as Error).message, /belongs to somebody else/)
+    assert.match(lines.find(({ level }) => level === LEVEL.error)!.err.message, /belongs to somebody else/)
     assert.deepEqual(events.slice(-2), ['leaseOver', 'expired'])
     await eventually(() => fake.received(OP.close).length === 1, { message: 'goodbye' })
   })
@@ -263,7 +263,7 @@ describe('the ZooKeeper session', () => {
         return true
       },
     })
-    const { fake, session, logger } = subject
+    const { fake, session, lines } = subject
     subject.verify = async client => {
       await heartbeat(client)
       await client.getData('/a')
@@ -273,7 +273,7 @@ describe('the ZooKeeper session', () => {
       () => fake.connections.length === 2 && fake.last.requests.some(({ type }) => type === OP.multi),
     )
     await session.close()
-    assert.deepEqual(logger.at('error'), [])
+    assert.ok(lines.every(({ level }) => level < LEVEL.error))
   })
 })
 

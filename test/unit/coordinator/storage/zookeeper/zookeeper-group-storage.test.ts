@@ -20,7 +20,7 @@ import {
 } from '../../../../support/fake-zookeeper.ts'
 import { rejection } from '../../../../support/group-error.ts'
 import { failOnLeaks } from '../../../../support/leaks.ts'
-import { RecordingLogger } from '../../../../support/recording-logger.ts'
+import { LEVEL, loggerInMemory, type LogLine } from '../../../../support/logger-in-memory.ts'
 
 failOnLeaks()
 
@@ -37,14 +37,14 @@ const member = { memberId: 'm', subscription: { t: 1 } }
 interface Subject {
   readonly fake: FakeZooKeeper
   readonly storage: ZooKeeperGroupStorage
-  readonly logger: RecordingLogger
+  readonly lines: LogLine[]
   readonly events: string[]
 }
 
 /** An open storage on a scripted server, until the test ends. */
 async function openStorage(t: Owner, script: Script): Promise<Subject> {
   const fake = await FakeZooKeeper.start(t, TIMEOUT_MS, script)
-  const logger = new RecordingLogger()
+  const { logger, lines } = loggerInMemory()
   const storage = new ZooKeeperGroupStorage({
     servers: [`127.0.0.1:${fake.port}`],
     chroot: '',
@@ -66,7 +66,7 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     membersChanged: () => {},
     planChanged: () => {},
   })
-  return { fake, storage, logger, events }
+  return { fake, storage, lines, events }
 }
 
 /** Every node is there; those below the group belong to this session. */
@@ -106,9 +106,9 @@ describe('a join', () => {
       },
       onRequest: (connection, request) => answerFrom(connection, request, holder),
     })
-    const { fake, storage, events, logger } = subject
+    const { fake, storage, events, lines } = subject
     const joining = storage.join('g', member, forever)
-    await eventually(() => logger.at('warn').some(({ message }) => message.includes('memberId is in use')))
+    await eventually(() => lines.some(({ msg }) => msg.includes('memberId is in use')))
     holder = second
     fake.last.socket.destroy()
     await joining
@@ -155,7 +155,7 @@ describe('a join', () => {
 describe('a log line about trouble with ZooKeeper', () => {
   it('carries the error where pino shows it, when an owner node cannot be read', async t => {
     let isRefused = false
-    const { fake, storage, logger } = await openStorage(t, {
+    const { fake, storage, lines } = await openStorage(t, {
       onRequest: (connection, request) => {
         if (!isRefused || request.type !== OP.get) return answerFrom(connection, request, SESSION_ID)
         connection.send(reply(request.xid, NO_AUTH))
@@ -166,12 +166,12 @@ describe('a log line about trouble with ZooKeeper', () => {
     await storage.claim({ topic: 't', partition: 0 }, attempt())
     isRefused = true
     fake.last.send(nodeEvent(CHANGED, OWNER_PATH))
-    const line = await eventually(() => logger.at('error')[0])
-    assert.match((line.fields['err'] as Error).message, /NO_AUTH/)
+    const line = await eventually(() => lines.find(({ level }) => level === LEVEL.error))
+    assert.match(line.err.message, /NO_AUTH/)
   })
 
   it('carries the error where pino shows it, when an owner node cannot be deleted', async t => {
-    const { storage, logger } = await openStorage(t, {
+    const { storage, lines } = await openStorage(t, {
       onRequest: (connection, request) => {
         if (request.type !== OP.remove) return answerFrom(connection, request, SESSION_ID)
         connection.send(reply(request.xid, NO_AUTH))
@@ -183,10 +183,9 @@ describe('a log line about trouble with ZooKeeper', () => {
     const claiming = storage.claim({ topic: 't', partition: 0 }, attempt(patience.signal))
     patience.abort(new Error('enough'))
     await assert.rejects(claiming, /enough/)
-    const [line] = logger.at('error')
-    assert.match(line!.message, /could not be deleted/)
-    assert.equal(line!.fields['path'], OWNER_PATH)
-    assert.match((line!.fields['err'] as Error).message, /NO_AUTH/)
+    const line = lines.find(({ level }) => level === LEVEL.error)!
+    assert.match(line.msg, /could not be deleted/)
+    assert.match(line.err.message, /NO_AUTH/)
   })
 })
 
