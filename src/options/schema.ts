@@ -138,6 +138,7 @@ export const runGroupSchema = z.strictObject(
         'release',
         'leave',
         'close',
+        'abandon',
       ])
       .optional(),
     kafka: kafka.optional(),
