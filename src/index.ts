@@ -16,7 +16,7 @@
  * ```
  */
 export { runGroup } from './run-group.ts'
-export { Group, type StopOptions } from './group.ts'
+export { Group } from './group.ts'
 export {
   defineHandler,
   type DecodeOption,
@@ -50,6 +50,7 @@ export type {
   OffsetReset,
   ResolvedOptions,
   RunGroupOptions,
+  StopOptions,
   TlsOptions,
   ZooKeeperOptions,
 } from './options/types.ts'

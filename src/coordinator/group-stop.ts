@@ -51,7 +51,7 @@ export class GroupStop {
       step('committing', committer.stop()),
       step('releasing', partitions.releaseAll('the member stops')),
     ])
-    await step('stopping threads', pool.stop(deadline.force))
+    await step('stopping threads', pool.stop(deadline.force, deadline.giveUp))
     await this.#leave(step)
     cluster.close()
     await step('closing connections', Promise.all(asking))
