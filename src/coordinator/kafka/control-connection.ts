@@ -5,6 +5,7 @@ import type { KafkaConnectionOptions } from '../../shared/kafka/connection-optio
 import { openBrokerConnection } from '../../shared/kafka/open-broker-connection.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { shuffled } from '../../shared/shuffled.ts'
 import { openAny } from './open-any.ts'
 
 /** Broken connections that one question survives. */
@@ -118,11 +119,4 @@ export class ControlConnection {
     if (!this.#stop.signal.aborted) return
     throw new GroupError('NOT_RUNNING', 'the connection to the Kafka cluster was closed')
   }
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map(item => ({ item, key: Math.random() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item)
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isGroupError } from '#src/shared/errors.js'
-import { parseServer, shuffled } from '#src/coordinator/storage/zookeeper/server-address.js'
+import { parseServer } from '#src/coordinator/storage/zookeeper/server-address.js'
 
 describe('server addresses', () => {
   it('are read with IPv4, names and IPv6, and with the default port', () => {
@@ -19,14 +19,5 @@ describe('server addresses', () => {
         error => isGroupError(error, 'CONFIG_INVALID') && error.message.includes(JSON.stringify(text)),
         text,
       )
-  })
-
-  it('are shuffled without losing one', () => {
-    const servers = ['a', 'b', 'c', 'd']
-    assert.deepEqual(shuffled(servers).sort(), servers)
-    assert.deepEqual(
-      shuffled(servers, () => 0),
-      ['b', 'c', 'd', 'a'],
-    )
   })
 })
