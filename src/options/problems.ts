@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { z } from 'zod'
 import { GroupError } from '../shared/errors.ts'
-import { withoutCredentials } from './addresses.ts'
+import { withoutCredentials } from '../shared/host-port.ts'
 import { unknownNameHint } from './closest-name.ts'
 
 /** One thing that is wrong with the options. */
