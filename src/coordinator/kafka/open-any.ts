@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { formatHostPort, type HostPort } from '../../shared/host-port.ts'
 import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
-import { startPatientTimeout } from '../../shared/kafka/patient-timeout.ts'
+import { startPatientTimeout } from '../../shared/patient-timer.ts'
 
 /** How long a broker may be silent before the next one is tried beside it. */
 const HEAD_START_MS = 500

@@ -1,12 +1,12 @@
 import { fieldOf, GroupError, isGroupError, messageOf, toError } from '../errors.ts'
 import { formatHostPort, type HostPort } from '../host-port.ts'
 import type { Logger } from '../logger.ts'
+import { startPatientTimeout } from '../patient-timer.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions } from './api-versions.ts'
 import { KafkaBrokerConnection, type BrokerConnection } from './broker-connection.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
 import { CLOSED_BY_BROKER, HardenedConnection } from './hardened-connection.ts'
 import { apis } from './kafkajs-internals.ts'
-import { startPatientTimeout } from './patient-timeout.ts'
 
 export interface OpenBrokerConnection {
   readonly address: HostPort

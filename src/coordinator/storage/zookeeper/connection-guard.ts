@@ -2,10 +2,10 @@ import { Backoff } from '../../../shared/backoff.ts'
 import { messageOf } from '../../../shared/errors.ts'
 import type { HostPort } from '../../../shared/host-port.ts'
 import type { Logger } from '../../../shared/logger.ts'
+import { PatientTimer } from '../../../shared/patient-timer.ts'
 import { shuffled } from '../../../shared/shuffled.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
-import { PatientTimer } from './patient-timer.ts'
 import { SilenceWatch } from './silence-watch.ts'
 
 const RECONNECT_BACKOFF = { initialMs: 50, maxMs: 1_000 } as const
