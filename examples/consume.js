@@ -7,5 +7,5 @@ const group = await runGroup(new URL('./thumbnails.js', import.meta.url), {
   zookeeper: '127.0.0.1:2181',
 })
 group.on('error', error => console.error(error.code, error.message))
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => group.stop())
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => group.stop())
 await group.finished

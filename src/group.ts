@@ -3,13 +3,9 @@ import type { GroupState } from './coordinator/group-state.ts'
 import { StatusReport } from './coordinator/status-report.ts'
 import type { GroupStorage } from './coordinator/storage/group-storage.ts'
 import type { GroupEventListener, GroupEventName, GroupEvents } from './events.ts'
-import type { ResolvedOptions } from './options/types.ts'
+import { resolveStopTimeoutMs } from './options/resolve.ts'
+import type { ResolvedOptions, StopOptions } from './options/types.ts'
 import type { GroupStatus } from './status.ts'
-
-export interface StopOptions {
-  /** How long handlers may take to finish; see the option `stopTimeoutMs`. */
-  readonly timeoutMs?: number | undefined
-}
 
 /** A running member of a group: what `runGroup` resolves with. */
 export class Group implements AsyncDisposable {
@@ -53,9 +49,11 @@ export class Group implements AsyncDisposable {
    * Drains, commits, releases and leaves. Resolves when everything has ended, at the latest when the deadline is over:
    * then signals have aborted and threads were terminated (an error event STOP_TIMEOUT tells). Calling it again gives
    * the same promise. Never rejects.
+   *
+   * @throws GroupError CONFIG_INVALID at once for options that cannot be kept; then nothing is stopped.
    */
   stop(options: StopOptions = {}): Promise<void> {
-    return this.#coordinator.stop(options.timeoutMs ?? this.options.stopTimeoutMs)
+    return this.#coordinator.stop(resolveStopTimeoutMs(options, this.options.stopTimeoutMs))
   }
 
   /** Commits what is finished now. LEASE_OVER, NOT_RUNNING, CLAIM_LOST, SESSION_EXPIRED, ZOOKEEPER_DISCONNECTED. */

@@ -16,7 +16,8 @@
  * ```
  */
 export { runGroup } from './run-group.ts'
-export { Group, type StopOptions } from './group.ts'
+export { Group } from './group.ts'
+export { describeGroup, type DescribeGroupOptions, type GroupRow } from './coordinator/describe-group.ts'
 export {
   defineHandler,
   type DecodeOption,
@@ -40,16 +41,26 @@ export type {
   StartOffset,
   StoredOffset,
 } from './coordinator/storage/group-storage.ts'
-export { ZooKeeperGroupStorage } from './coordinator/storage/zookeeper/zookeeper-group-storage.ts'
+export {
+  ZooKeeperGroupStorage,
+  type ZooKeeperGroupStorageOptions,
+} from './coordinator/storage/zookeeper/zookeeper-group-storage.ts'
 export { GroupError, isGroupError, type ErrorCode, type ErrorDetails } from './shared/errors.ts'
 export type { Logger } from './shared/logger.ts'
+export type { SaslOptions } from './shared/kafka/connection-options.ts'
+export type { Lease } from './shared/memory/group-memory.ts'
+export type { BrokerAddress, Offset, TopicPartition } from './shared/types.ts'
 export type {
+  ClaimOptions,
+  CommitOptions,
+  FetchOptions,
   IsolationLevel,
   KafkaOptions,
   MissingTopics,
   OffsetReset,
   ResolvedOptions,
   RunGroupOptions,
+  StopOptions,
   TlsOptions,
   ZooKeeperOptions,
 } from './options/types.ts'

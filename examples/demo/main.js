@@ -2,9 +2,8 @@
 // a CPU-heavy handler on all cores, and what came of it.
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { runGroup } from 'kafka-worker-group'
+import { describeGroup, runGroup } from 'kafka-worker-group'
 import { stopOnSignals } from '../../dist/cli/signals.js'
-import { describeGroup } from '../../dist/coordinator/describe-group.js'
 import { startStack } from '../../dist/stack/start-stack.js'
 import { silentLogger } from '../../dist/shared/logger.js'
 import { fillTopic } from './producer.js'

@@ -192,7 +192,8 @@ export class Coordinator {
     if (brokers.length === 0) throw noBrokers()
     await cluster.connect(brokers)
     this.#throwIfStopping()
-    const { partitions, missing } = await findTopics(cluster, options.topics)
+    const { partitions, missing, refused } = await findTopics(cluster, options.topics)
+    if (refused[0] !== undefined) throw refused[0]
     if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
     for (const topic of missing) this.#starts.topicAppearedLater(topic)
     this.#wanted = partitions

@@ -4,6 +4,7 @@ import {
   type ResolvedConnectionOptions,
 } from '../options/resolve.ts'
 import { GroupError } from '../shared/errors.ts'
+import { toLoggable } from '../shared/loggable-error.ts'
 import { createDefaultLogger, type Logger } from '../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import { KafkaCluster } from './kafka/cluster.ts'
@@ -18,7 +19,7 @@ export interface GroupRow extends TopicPartition {
   readonly owner: string | null
   /** Next offset to read; null: nothing is stored. */
   readonly committed: Offset | null
-  /** End of the log; null: the partition does not exist any more, or has no leader now. */
+  /** End of the log; null: the partition does not exist any more, or nobody tells: no leader, none that answers, or it refuses. */
   readonly end: Offset | null
   /** Records between the two; null if one of them is not known. */
   readonly lag: number | null
@@ -31,6 +32,9 @@ export interface DescribeGroupOptions extends ConnectionOptions {
    */
   logger?: Logger | undefined
 }
+
+/** A leader that takes longer is described as one that is away: somebody waits for the table. */
+const LEADER_PATIENCE_MS = 3_000
 
 /** A session that only reads has no claims, so nothing that happens to it matters to anybody. */
 const INDIFFERENT: GroupStorageListener = {
@@ -68,22 +72,26 @@ export async function describeGroup({
     const brokers = kafka.brokers ?? (await storage.listBrokers())
     if (brokers.length === 0) throw brokersNotFound(options)
     await cluster.connect(brokers)
-    return await rowsOf(stored, cluster)
+    return await rowsOf(stored, cluster, logger)
   } finally {
     cluster.close()
     await storage.close()
   }
 }
 
-async function rowsOf(stored: StoredGroup, cluster: KafkaCluster): Promise<GroupRow[]> {
+async function rowsOf(stored: StoredGroup, cluster: KafkaCluster, logger: Logger): Promise<GroupRow[]> {
   const topics = await cluster.describeTopics(stored.topics)
+  for (const { topic, refusal } of topics)
+    if (refusal !== null)
+      logger.warn({ topic, err: toLoggable(refusal) }, 'shown without the ends of its logs')
   const existing = topics.flatMap(({ topic, partitions }) =>
     partitions.map(({ partition, leader }) => ({ topic, partition, hasLeader: leader >= 0 })),
   )
-  const ends = await cluster.listOffsets(
+  const ends = await cluster.listOffsetsInTime(
     existing.filter(partition => partition.hasLeader),
     'latest',
     false,
+    LEADER_PATIENCE_MS,
   )
   return groupRows(stored, existing, ends)
 }

@@ -51,7 +51,7 @@ export class GroupStop {
       step('committing', committer.stop()),
       step('releasing', partitions.releaseAll('the member stops')),
     ])
-    await step('stopping threads', pool.stop(deadline.force))
+    await step('stopping threads', pool.stop(deadline.force, deadline.giveUp))
     await this.#leave(step)
     cluster.close()
     await step('closing connections', Promise.all(asking))
@@ -60,8 +60,9 @@ export class GroupStop {
 
   async #leave(step: (name: string, work: Promise<unknown>) => Promise<void>): Promise<void> {
     const { partitions, storage } = this.#parts
-    if (partitions.all.length > 0) {
-      // A thread that could not be ended may still run a handler there: nobody else may begin before the session is over.
+    const mayRun = partitions.all.some(({ thread }) => thread !== null && !thread.hasExited)
+    if (mayRun) {
+      // A handler that could not be ended may still be at work: nobody else may begin before the session is over.
       await step('leaving the claims behind', storage.abandon())
       return
     }

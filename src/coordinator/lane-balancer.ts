@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 500
 const REST_AFTER_MOVE_MS = 3000
 /** A thread must be behind on as many looks in a row: one long handler is no imbalance. */
 const LOOKS_BEFORE_MOVE = 2
+/** A lane that takes longer to leave is not waited for with the next move. */
+const MOVE_PATIENCE_MS = 10_000
 
 interface LastLook {
   readonly atMs: number
@@ -31,8 +33,9 @@ export class LaneBalancer {
   #timer: NodeJS.Timeout | null = null
   #last: LastLook | null = null
   #looksWithMove = 0
-  /** The move under way. */
+  /** The newest move under way. */
   #move: Promise<void> | null = null
+  #moveStartedMs = 0
 
   constructor(threads: readonly WorkerThread[], partitions: () => Iterable<OwnedPartition>, logger: Logger) {
     this.#threads = threads
@@ -51,21 +54,28 @@ export class LaneBalancer {
   }
 
   #look(): void {
-    if (this.#move !== null) return // a drain waits for the record in hand, and what is seen now will have changed by then
+    if (this.#isMoving) return
     const observed = this.#observe()
     const move = observed === null ? null : chooseMove(observed)
     this.#looksWithMove = move === null ? 0 : this.#looksWithMove + 1
     if (move === null || this.#looksWithMove < LOOKS_BEFORE_MOVE) return
     this.#looksWithMove = 0
-    this.#move = this.#carryOut(move).finally(() => {
-      this.#move = null
+    const carriedOut = this.#carryOut(move).finally(() => {
+      if (this.#move === carriedOut) this.#move = null
       this.#last = null // the next decision rests on what is seen from now on
     })
+    this.#move = carriedOut
+  }
+
+  /** A drain waits for the record in hand, and what is seen now will have changed by then; but a stuck record holds up nothing else. */
+  get #isMoving(): boolean {
+    return this.#move !== null && monotonicMs() - this.#moveStartedMs < MOVE_PATIENCE_MS
   }
 
   async #carryOut({ lane, from, to }: LaneMove<OwnedPartition>): Promise<void> {
     const { topic, partition } = lane
-    this.#movedAtMs.set(lane, monotonicMs())
+    this.#moveStartedMs = monotonicMs()
+    this.#movedAtMs.set(lane, this.#moveStartedMs)
     this.#logger.info(
       { topic, partition, from, to },
       'moving a lane: one thread is idle while another is behind',

@@ -38,7 +38,7 @@ export interface OwnedPartitionHost {
   readonly storage: GroupStorage
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<Offset>
-  /** The thread that is to run a partition with this much backlog. */
+  /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */

@@ -47,12 +47,19 @@ export class PartitionSet {
     return partition?.claim?.epoch === claim.epoch ? partition : undefined
   }
 
-  /** Asks for every partition that is not there yet. Resolves when each one was claimed, found to be held by another member, or given up. */
-  async acquire(wanted: readonly TopicPartition[]): Promise<void> {
-    if (this.#isClosed) return
-    const isNew = (partition: TopicPartition): boolean => this.get(partition) === undefined
+  /**
+   * Asks for every partition that is not there yet. Resolves when each one was claimed, found to be held by another
+   * member, or given up; with how many were asked for.
+   */
+  async acquire(wanted: readonly TopicPartition[]): Promise<number> {
+    if (this.#isClosed) return 0
+    const asked: Promise<void>[] = []
     // One after the other: each is there before the next is looked for, so none is claimed twice.
-    await Promise.all(wanted.map(async partition => isNew(partition) && this.#acquireOne(partition)))
+    for (const partition of wanted) {
+      if (this.get(partition) === undefined) asked.push(this.#acquireOne(partition))
+    }
+    await Promise.all(asked)
+    return asked.length
   }
 
   /** Gives one up: drained, committed, released. */

@@ -173,8 +173,8 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   async #acquire(partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#parts.partitions.acquire(partitions)
-    if (!this.#parts.stopSignal.aborted) this.#parts.rebalanced()
+    const asked = await this.#parts.partitions.acquire(partitions)
+    if (asked > 0 && !this.#parts.stopSignal.aborted) this.#parts.rebalanced()
   }
 
   async #rejoin(generation: number): Promise<void> {

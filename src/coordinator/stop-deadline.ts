@@ -12,14 +12,14 @@ export interface StopDeadlineActions {
  */
 export class StopDeadline {
   readonly #force = new AbortController()
+  readonly #giveUp = new AbortController()
   readonly #timers: NodeJS.Timeout[]
   readonly #over: Promise<void>
 
   constructor(timeoutMs: number, actions: StopDeadlineActions) {
     const reserveMs = Math.min(MAX_RESERVE_MS, timeoutMs / 4)
-    let expire: () => void = () => {}
     this.#over = new Promise(resolve => {
-      expire = resolve
+      this.#giveUp.signal.addEventListener('abort', () => resolve(), { once: true })
     })
     this.#timers = [
       setTimeout(actions.abortHandlers, timeoutMs - 2 * reserveMs),
@@ -27,13 +27,18 @@ export class StopDeadline {
         actions.terminateThreads()
         this.#force.abort()
       }, timeoutMs - reserveMs),
-      setTimeout(expire, timeoutMs),
+      setTimeout(() => this.#giveUp.abort(), timeoutMs),
     ]
   }
 
-  /** Aborts when threads may no longer be waited for. */
+  /** Aborts when threads may no longer be waited for: they are terminated. */
   get force(): AbortSignal {
     return this.#force.signal
+  }
+
+  /** Aborts when nothing may be waited for any more. */
+  get giveUp(): AbortSignal {
+    return this.#giveUp.signal
   }
 
   /** Resolves when the work is done, failed (told to `failed`) or out of time; never rejects. */

@@ -9,19 +9,21 @@ const NO_PATIENCE_MS = 0
 export interface TopicSplit {
   readonly partitions: readonly TopicPartition[]
   readonly missing: readonly string[]
+  /** BROKER_REFUSED for each topic that may not be seen. */
+  readonly refused: readonly GroupError[]
 }
 
-/** Which of the subscribed topics exist, with their partitions in order. BROKER_REFUSED for one that may not be seen. */
+/** Which of the subscribed topics exist, with their partitions in order. */
 export async function findTopics(
   cluster: KafkaCluster,
   topics: readonly string[],
   patienceMs?: number,
 ): Promise<TopicSplit> {
   const described = await cluster.describeTopics(topics, patienceMs)
-  for (const { refusal } of described) if (refusal !== null) throw refusal
   return {
     partitions: described.filter(topic => topic.exists).flatMap(partitionsOf),
     missing: described.filter(topic => !topic.exists).map(topic => topic.topic),
+    refused: described.map(topic => topic.refusal).filter(refusal => refusal !== null),
   }
 }
 
@@ -48,6 +50,7 @@ export class MissingTopics {
   readonly #cluster: KafkaCluster
   readonly #appeared: (partitions: readonly TopicPartition[]) => Promise<void>
   readonly #troubled: (error: unknown) => void
+  readonly #told = new Set<string>()
   #missing: readonly string[] = []
   #timer: NodeJS.Timeout | null = null
   #look: Promise<void> | null = null
@@ -81,12 +84,23 @@ export class MissingTopics {
   async #lookOnce(): Promise<void> {
     try {
       const found = await findTopics(this.#cluster, this.#missing, NO_PATIENCE_MS)
-      if (this.#timer === null || found.partitions.length === 0) return // stopped meanwhile, or nothing new
+      if (this.#timer === null) return // stopped meanwhile
+      this.#tellRefused(found.refused)
+      if (found.partitions.length === 0) return
       await this.#appeared(found.partitions)
       this.#missing = found.missing
       if (found.missing.length === 0) this.#clear()
     } catch (error) {
       if (this.#timer !== null) this.#troubled(error) // else stopping cut the look
+    }
+  }
+
+  /** Each cause once: the topic is looked for on, and the others are not held up. */
+  #tellRefused(refused: readonly GroupError[]): void {
+    for (const refusal of refused) {
+      if (this.#told.has(refusal.message)) continue
+      this.#told.add(refusal.message)
+      this.#troubled(refusal)
     }
   }
 

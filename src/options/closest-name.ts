@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein'
-import { KNOWN_NAMES } from './schema.ts'
+import { CALL_NAMES, KNOWN_NAMES } from './schema.ts'
 
 /**
  * The share of its letters that may differ for a name to be suggested; beyond it the suggestion would mislead. A name
@@ -34,7 +34,7 @@ function candidates(parent: string, name: string): Candidate[] {
 }
 
 function namesAt(parent: string): readonly string[] {
-  return KNOWN_NAMES[parent] ?? []
+  return KNOWN_NAMES[parent] ?? CALL_NAMES[parent] ?? []
 }
 
 /** `group.id`, `group_id` and `groupId` are the same mistake. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { parseConnectString, parseHostPort } from './addresses.ts'
+import { parseHostPort } from '../shared/host-port.ts'
+import { parseConnectString } from './addresses.ts'
 import { TOPIC_EXPECTED, ZNODE_EXPECTED, chrootFault, isTopicName, isZnodeName } from './names.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { z } from 'zod'
 import { GroupError } from '../shared/errors.ts'
-import { withoutCredentials } from './addresses.ts'
+import { withoutCredentials } from '../shared/host-port.ts'
 import { unknownNameHint } from './closest-name.ts'
 
 /** One thing that is wrong with the options. */
@@ -40,7 +40,7 @@ export function invalidOptions(problems: readonly OptionProblem[]): GroupError {
   })
 }
 
-export function formatProblem({ path, given, expected }: OptionProblem): string {
+function formatProblem({ path, given, expected }: OptionProblem): string {
   const where = path === '' ? 'options' : path
   if (given === MISSING) return `${where}: missing, expected ${expected}`
   if (given === UNKNOWN) return `${where}: unknown option, ${expected}`
@@ -59,7 +59,7 @@ export function showValue(path: string, value: unknown): string {
   return cut(inspect(value))
 }
 
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`
     const name = cut(String(key))

@@ -1,19 +1,21 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { KafkaConnectionOptions } from '../shared/kafka/connection-options.ts'
 import { GroupError, isGroupError } from '../shared/errors.ts'
+import { formatHostPort, parseHostPort } from '../shared/host-port.ts'
 import { createDefaultLogger } from '../shared/logger.ts'
-import { formatHostPort, parseConnectString, parseHostPort } from './addresses.ts'
+import { parseConnectString } from './addresses.ts'
 import { DEFAULTS, defaultThreads } from './defaults.ts'
 import { createMemberId } from './member-id.ts'
 import { invalidOptions, problemsOf } from './problems.ts'
 import { brokenConnectionRules, brokenRules, type RuleCheck } from './rules.ts'
-import { connectionSchema, runGroupSchema } from './schema.ts'
+import { connectionSchema, runGroupSchema, stopSchema } from './schema.ts'
 import type {
   KafkaOptions,
   ResolvedKafkaOptions,
   ResolvedOptions,
   ResolvedZooKeeperOptions,
   RunGroupOptions,
+  StopOptions,
   ZooKeeperOptions,
 } from './types.ts'
 
@@ -63,6 +65,14 @@ export function resolveConnectionOptions(given: ConnectionOptions): ResolvedConn
   if (zookeeper === null) throw new GroupError('INTERNAL', 'connection options passed without zookeeper')
   return deepFreeze({ groupId: valid.groupId, zookeeper, kafka: resolveKafka(valid.kafka) })
 }
+
+/** How long this stop may take: as given, else the deadline of the group. CONFIG_INVALID as for options. */
+export function resolveStopTimeoutMs(given: StopOptions, defaultMs: number): number {
+  const { stop } = validate(z.strictObject({ stop: stopSchema }), noRules, { stop: given })
+  return stop.timeoutMs ?? defaultMs
+}
+
+const noRules: RuleCheck = () => []
 
 function validate<T>(schema: z.ZodType<T>, rules: RuleCheck, given: unknown): T {
   try {

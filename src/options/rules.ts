@@ -1,7 +1,14 @@
 import { parseConnectString } from './addresses.ts'
 import { DEFAULTS } from './defaults.ts'
+import { MAX_INT32 } from './leaves.ts'
 import { showValue, type OptionProblem } from './problems.ts'
-import type { FetchOptions, RunGroupOptions } from './types.ts'
+import type {
+  ClaimOptions,
+  FetchOptions,
+  KafkaOptions,
+  ResolvedClaimOptions,
+  RunGroupOptions,
+} from './types.ts'
 
 /** What must hold between options, each with its reason. A rule runs only if the options it reads are valid by themselves. */
 interface Rule {
@@ -20,6 +27,8 @@ const RULES: readonly Rule[] = [
   { reads: ['fetch.maxBufferedBytes', 'fetch.maxBytesPerPartition'], check: bufferHoldsOneAnswer },
   { reads: ['fetch.minBytes', 'fetch.maxBytesPerPartition'], check: answerCanReachMinimum },
   { reads: ['fetch.maxWaitMs', 'kafka.requestTimeoutMs'], check: longPollEndsBeforeItsTimeout },
+  { reads: ['fetch.maxWaitMs', 'kafka.requestTimeoutMs'], check: fetchFitsTimer },
+  { reads: ['claim.retries', 'claim.retryIntervalMs'], check: refusalFitsTimer },
 ]
 
 /** Problems between options; `found` are those of single options. */
@@ -75,11 +84,30 @@ function answerCanReachMinimum({ fetch }: RunGroupOptions): OptionProblem[] {
 /** Otherwise every long poll on an idle partition would count as a broker that does not answer. */
 function longPollEndsBeforeItsTimeout({ fetch, kafka }: RunGroupOptions): OptionProblem[] {
   const wait = limit('maxWaitMs', fetch)
-  const given = kafka?.requestTimeoutMs
-  const value = given ?? DEFAULTS.kafka.requestTimeoutMs
-  return wait.value < value
-    ? []
-    : tooLarge(wait, { path: 'kafka.requestTimeoutMs', given, value }, 'less', 'more')
+  const timeout = requestTimeout(kafka)
+  return wait.value < timeout.value ? [] : tooLarge(wait, timeout, 'less', 'more')
+}
+
+/** A fetch may take both times together. With the default timeout they fit, unless the rule above is broken too. */
+function fetchFitsTimer({ fetch, kafka }: RunGroupOptions): OptionProblem[] {
+  const wait = limit('maxWaitMs', fetch)
+  const timeout = requestTimeout(kafka)
+  return timeout.given === undefined ? [] : fitsTimer(timeout, wait, MAX_INT32 - wait.value)
+}
+
+/** A claim is reported as refused after this many intervals. */
+function refusalFitsTimer({ claim }: RunGroupOptions): OptionProblem[] {
+  const retries = claimLimit('retries', claim)
+  const interval = claimLimit('retryIntervalMs', claim)
+  return retries.given === undefined
+    ? fitsTimer(interval, retries, Math.floor(MAX_INT32 / retries.value))
+    : fitsTimer(retries, interval, Math.floor(MAX_INT32 / interval.value))
+}
+
+function fitsTimer(of: Limit, other: Limit, max: number): OptionProblem[] {
+  if (of.value <= max) return []
+  const reason = `with ${other.path} (${other.value}${byDefault(other)}): no timer lasts longer`
+  return [problem(of.path, of.given, `not more than ${max} ${reason}`)]
 }
 
 interface Limit {
@@ -94,6 +122,16 @@ type FetchNumber = 'maxBytesPerPartition' | 'maxBufferedBytes' | 'minBytes' | 'm
 function limit(name: FetchNumber, fetch: FetchOptions | undefined): Limit {
   const given = fetch?.[name]
   return { path: `fetch.${name}`, given, value: given ?? DEFAULTS.fetch[name] }
+}
+
+function claimLimit(name: keyof ResolvedClaimOptions, claim: ClaimOptions | undefined): Limit {
+  const given = claim?.[name]
+  return { path: `claim.${name}`, given, value: given ?? DEFAULTS.claim[name] }
+}
+
+function requestTimeout(kafka: KafkaOptions | undefined): Limit {
+  const given = kafka?.requestTimeoutMs
+  return { path: 'kafka.requestTimeoutMs', given, value: given ?? DEFAULTS.kafka.requestTimeoutMs }
 }
 
 function atMost(small: Limit, large: Limit): OptionProblem[] {

@@ -3,7 +3,7 @@ import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { SaslOptions } from '../shared/kafka/connection-options.ts'
 import type { Logger } from '../shared/logger.ts'
 import * as leaf from './leaves.ts'
-import type { RunGroupOptions, TlsMaterial } from './types.ts'
+import type { RunGroupOptions, StopOptions, TlsMaterial } from './types.ts'
 
 /**
  * The shape of the options, value by value; what must hold between them stands in rules.ts. Every object is strict:
@@ -138,6 +138,7 @@ export const runGroupSchema = z.strictObject(
         'release',
         'leave',
         'close',
+        'abandon',
       ])
       .optional(),
     kafka: kafka.optional(),
@@ -156,6 +157,11 @@ export const runGroupSchema = z.strictObject(
   { error: 'an object of options' },
 ) satisfies z.ZodType<RunGroupOptions>
 
+export const stopSchema = z.strictObject(
+  { timeoutMs: leaf.milliseconds().optional() },
+  { error: 'an object { timeoutMs }' },
+) satisfies z.ZodType<StopOptions>
+
 /** The part that finds a group and reads it, for `kwg describe`. */
 export const connectionSchema = runGroupSchema.pick({ groupId: true, zookeeper: true, kafka: true })
 
@@ -170,3 +176,6 @@ export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   claim: Object.keys(claim.shape),
   fetch: Object.keys(fetch.shape),
 }
+
+/** The same for what calls on a running group take, by the name of the call. */
+export const CALL_NAMES: Readonly<Record<string, readonly string[]>> = { stop: Object.keys(stopSchema.shape) }

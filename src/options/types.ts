@@ -288,6 +288,12 @@ export interface RunGroupOptions {
   logger?: Logger | undefined
 }
 
+/** What `group.stop()` takes. */
+export interface StopOptions {
+  /** How long handlers may take to finish; see the option `stopTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+}
+
 /** Options with every default filled in: what the runtime sees. Frozen. */
 export interface ResolvedOptions {
   readonly groupId: string

@@ -16,13 +16,17 @@ export function cacheDirectory(): string {
 
 /**
  * The Java class path of the servers in stack/pom.xml. Maven is asked once per version of that file, first without
- * the network, then with it (`onProgress` says so). STACK_FAILED when Maven is missing or cannot fetch.
+ * the network, then with it (`onProgress` says so). STACK_FAILED when Maven is missing or cannot fetch. Rejects when the
+ * signal aborts, having ended Maven.
  */
-export async function resolveClasspath(onProgress: (text: string) => void): Promise<string> {
+export async function resolveClasspath(
+  onProgress: (text: string) => void,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<string> {
   const pom = await readFile(POM)
   const key = createHash('sha256').update(pom).digest('hex').slice(0, 16)
   const cached = join(cacheDirectory(), `classpath-${key}`)
-  return (await readComplete(cached)) ?? (await askMaven(cached, onProgress))
+  return (await readComplete(cached)) ?? (await askMaven(cached, onProgress, signal))
 }
 
 /** The cached class path, unless one of its files has gone since. */
@@ -36,14 +40,18 @@ async function readComplete(path: string): Promise<string | undefined> {
   }
 }
 
-async function askMaven(target: string, onProgress: (text: string) => void): Promise<string> {
+async function askMaven(
+  target: string,
+  onProgress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
   await mkdir(cacheDirectory(), { recursive: true })
   const output = `${target}.${process.pid}`
   try {
-    const offline = await buildClasspath(output, true)
+    const offline = await buildClasspath(output, true, signal)
     if (offline !== undefined) {
       onProgress('fetching Kafka and ZooKeeper with Maven (about 60 MB, once per machine)')
-      const online = await buildClasspath(output, false)
+      const online = await buildClasspath(output, false, signal)
       if (online !== undefined)
         throw stackError('Maven could not fetch Kafka and ZooKeeper: check its access to the network', {
           pom: POM,
@@ -58,10 +66,17 @@ async function askMaven(target: string, onProgress: (text: string) => void): Pro
 }
 
 /** Maven's output when it failed. */
-async function buildClasspath(outputFile: string, offline: boolean): Promise<string | undefined> {
+async function buildClasspath(
+  outputFile: string,
+  offline: boolean,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const flags = offline ? ['-o'] : []
   const goal = ['dependency:build-classpath', `-Dmdep.outputFile=${outputFile}`]
-  const { found, exitCode, output } = await runTool('mvn', [...flags, '-q', '-B', '-f', POM, ...goal])
+  const { found, exitCode, output } = await runTool('mvn', [...flags, '-q', '-B', '-f', POM, ...goal], {
+    signal,
+  })
+  signal.throwIfAborted() // what it says was our doing
   if (!found)
     throw stackError(
       'the development stack is fetched with Maven, and mvn was not found on the PATH: install Maven 3',

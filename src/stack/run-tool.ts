@@ -10,11 +10,11 @@ export interface ToolResult {
 
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024
 
-/** Runs a program to its end. Never rejects: a missing program and a failing one are results. */
+/** Runs a program to its end, or until the signal aborts. Never rejects: a missing program and a failing one are results. */
 export function runTool(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string } = {},
+  options: { readonly cwd?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ToolResult> {
   return new Promise(resolve => {
     execFile(command, args, { ...options, maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {

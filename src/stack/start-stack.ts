@@ -4,7 +4,7 @@ import { resolveClasspath } from './artifacts.ts'
 import { brokerKnows } from './broker-check.ts'
 import { classArchivePath } from './class-archive.ts'
 import { exists } from './exists.ts'
-import { findJava } from './java.ts'
+import { findJava, type Java } from './java.ts'
 import { kafkaBroker } from './kafka-broker.ts'
 import { claimPort } from './ports.ts'
 import { RunningStack } from './running-stack.ts'
@@ -43,11 +43,7 @@ const CLUSTER_INTERVAL_MS = 50
 /** Starts ZooKeeper and the brokers and resolves when all of them answer and know each other. Rejects with STACK_FAILED, leaving nothing behind. */
 export async function startStack(options: StackOptions = {}): Promise<RunningStack> {
   const onProgress = options.onProgress ?? (() => {})
-  const [java, classpath, ports] = await Promise.all([
-    findJava(),
-    resolveClasspath(onProgress),
-    claimPorts(options),
-  ])
+  const [java, classpath, ports] = await allThatIsNeeded(options, onProgress)
   const directory = options.directory === undefined ? undefined : resolve(options.directory)
   if (directory !== undefined) await mkdir(directory, { recursive: true })
   const supervisor = await Supervisor.start(directory)
@@ -59,6 +55,22 @@ export async function startStack(options: StackOptions = {}): Promise<RunningSta
     return stack
   } catch (error) {
     await supervisor.end()
+    throw error
+  }
+}
+
+/** The first thing that is missing ends the search for the others: Maven may be fetching for minutes. */
+async function allThatIsNeeded(
+  options: StackOptions,
+  onProgress: (text: string) => void,
+): Promise<[Java, string, Ports]> {
+  const giveUp = new AbortController()
+  const needed = [findJava(), resolveClasspath(onProgress, giveUp.signal), claimPorts(options)] as const
+  try {
+    return await Promise.all(needed)
+  } catch (error) {
+    giveUp.abort()
+    await Promise.allSettled(needed) // the first failure is the one to tell
     throw error
   }
 }

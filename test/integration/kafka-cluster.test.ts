@@ -19,7 +19,7 @@ describe('the coordinator learns of a real cluster', () => {
     const topic = await createTopic(t, { partitions: 3 })
     const cluster = await connect(t)
     const [missing, found] = await cluster.describeTopics(['no-such-topic', topic], 0)
-    assert.deepEqual(missing, { topic: 'no-such-topic', exists: false, partitions: [] })
+    assert.deepEqual(missing, { topic: 'no-such-topic', exists: false, refusal: null, partitions: [] })
     assert.deepEqual(
       found?.partitions.map(of => of.partition),
       [0, 1, 2],

@@ -1,4 +1,4 @@
-import type { HostPort } from '#src/shared/kafka/broker-connection.js'
+import type { HostPort } from '#src/shared/host-port.js'
 import type { KafkaConnectionOptions } from '#src/shared/kafka/connection-options.js'
 
 /** Connection settings of tests: everything off, and deadlines that a failing test can wait for. */

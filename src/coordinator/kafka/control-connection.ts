@@ -1,10 +1,12 @@
 import { Backoff } from '../../shared/backoff.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import { brokerName, type BrokerConnection, type HostPort } from '../../shared/kafka/broker-connection.ts'
+import { formatHostPort, type HostPort } from '../../shared/host-port.ts'
+import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
 import type { KafkaConnectionOptions } from '../../shared/kafka/connection-options.ts'
 import { openBrokerConnection } from '../../shared/kafka/open-broker-connection.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { shuffled } from '../../shared/shuffled.ts'
 import { openAny } from './open-any.ts'
 
 /** Broken connections that one question survives. */
@@ -42,7 +44,8 @@ export class ControlConnection {
 
   /** The open connection if it is to this broker. */
   to(address: HostPort): BrokerConnection | null {
-    const isSame = this.#connection !== null && brokerName(this.#connection.address) === brokerName(address)
+    const isSame =
+      this.#connection !== null && formatHostPort(this.#connection.address) === formatHostPort(address)
     return isSame && this.#connection!.isConnected ? this.#connection : null
   }
 
@@ -98,11 +101,11 @@ export class ControlConnection {
 
   /** Each broker once: the cluster's own before the bootstrap ones, in an order that differs from member to member, the one that failed last. */
   #candidates(): HostPort[] {
-    const failed = this.#connection === null ? null : brokerName(this.#connection.address)
+    const failed = this.#connection === null ? null : formatHostPort(this.#connection.address)
     const byName = new Map(
-      [...shuffled(this.#brokers), ...shuffled(this.#bootstrap)].map(of => [brokerName(of), of]),
+      [...shuffled(this.#brokers), ...shuffled(this.#bootstrap)].map(of => [formatHostPort(of), of]),
     )
-    const rank = (of: HostPort): number => (brokerName(of) === failed ? 1 : 0)
+    const rank = (of: HostPort): number => (formatHostPort(of) === failed ? 1 : 0)
     return [...byName.values()].sort((a, b) => rank(a) - rank(b))
   }
 
@@ -118,11 +121,4 @@ export class ControlConnection {
     if (!this.#stop.signal.aborted) return
     throw new GroupError('NOT_RUNNING', 'the connection to the Kafka cluster was closed')
   }
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map(item => ({ item, key: Math.random() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item)
 }

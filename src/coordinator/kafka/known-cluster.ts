@@ -10,10 +10,6 @@ export class KnownCluster {
   #brokers: readonly BrokerAddress[] = []
   readonly #partitions = new Map<string, readonly PartitionMetadata[]>()
 
-  get brokers(): readonly BrokerAddress[] {
-    return this.#brokers
-  }
-
   /**
    * A topic that has an error at the moment keeps the leaders it had: whoever fetches from them gets the error as
    * well, and asks again. Without leaders nobody would.

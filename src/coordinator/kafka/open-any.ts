@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import { brokerName, type BrokerConnection, type HostPort } from '../../shared/kafka/broker-connection.ts'
-import { startPatientTimeout } from '../../shared/kafka/patient-timeout.ts'
+import { formatHostPort, type HostPort } from '../../shared/host-port.ts'
+import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
+import { startPatientTimeout } from '../../shared/patient-timer.ts'
 
 /** How long a broker may be silent before the next one is tried beside it. */
 const HEAD_START_MS = 500
@@ -83,7 +84,7 @@ function allFailed(addresses: readonly HostPort[], errors: unknown[]): GroupErro
   const causes = errors.filter(error => isGroupError(error))
   const refusal = causes.find(error => error.code !== 'BROKERS_UNREACHABLE')
   if (refusal !== undefined) return refusal
-  const names = addresses.map(brokerName)
+  const names = addresses.map(formatHostPort)
   const reasons = causes.map(error => error.message).join('; ')
   return new GroupError(
     'BROKERS_UNREACHABLE',

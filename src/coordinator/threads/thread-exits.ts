@@ -1,5 +1,4 @@
 import type { Worker } from 'node:worker_threads'
-import { GroupError } from '../../shared/errors.ts'
 
 /** When the threads of a pool have really exited. Piscina forgets a thread as soon as it has told it to end. */
 export class ThreadExits {
@@ -14,8 +13,7 @@ export class ThreadExits {
   /** Resolves when the thread of this number (of node:worker_threads) has exited. */
   async of(nodeThreadId: number): Promise<void> {
     const exited = this.#exits.get(nodeThreadId)
-    if (exited === undefined)
-      throw new GroupError('INTERNAL', `thread ${nodeThreadId} of this process is not one of the pool's`)
+    // One that nobody knows cannot be waited for, and whoever asks waits for nothing else: it counts as gone.
     await exited
   }
 

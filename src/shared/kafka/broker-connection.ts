@@ -1,4 +1,5 @@
 import { GroupError, isGroupError, messageOf } from '../errors.ts'
+import { formatHostPort, type HostPort } from '../host-port.ts'
 import type { Logger } from '../logger.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions, type KnownApi } from './api-versions.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
@@ -8,12 +9,6 @@ import type { HardenedConnection } from './hardened-connection.ts'
 import type { KafkajsExchange } from './kafkajs-internals.ts'
 import { listOffsetsExchange, type ListOffsetsRequest, type PartitionOffset } from './list-offsets.ts'
 import { metadataExchange, type ClusterMetadata } from './metadata.ts'
-
-/** Where a broker listens; its node id is known only from metadata. */
-export interface HostPort {
-  readonly host: string
-  readonly port: number
-}
 
 /**
  * One socket to one broker, from the moment it may be asked until it ends; it is not opened again. Calls reject with
@@ -79,14 +74,18 @@ export class KafkaBrokerConnection implements BrokerConnection {
 
   close(): void {
     this.#connection.shut(
-      new GroupError('BROKER_DISCONNECTED', `connection to ${brokerName(this.address)}: closed on our side`, {
-        details: { broker: brokerName(this.address) },
-      }),
+      new GroupError(
+        'BROKER_DISCONNECTED',
+        `connection to ${formatHostPort(this.address)}: closed on our side`,
+        {
+          details: { broker: formatHostPort(this.address) },
+        },
+      ),
     )
   }
 
   #version(api: KnownApi): number {
-    return chooseVersion(api, this.versions, brokerName(this.address))
+    return chooseVersion(api, this.versions, formatHostPort(this.address))
   }
 
   async #send<Decoded, Answer>(exchange: () => KafkajsExchange<Decoded, Answer>): Promise<Answer> {
@@ -100,7 +99,7 @@ export class KafkaBrokerConnection implements BrokerConnection {
   /** Why a request failed: the version, the end of the connection, or an answer that could not be read. */
   #explained(thrown: unknown): GroupError {
     if (isGroupError(thrown, 'BROKER_UNSUPPORTED')) return thrown
-    const broker = brokerName(this.address)
+    const broker = formatHostPort(this.address)
     if (this.#connection.endedBy !== null) return this.#connection.endedBy
     const corrupt = isGroupError(thrown, 'RESPONSE_CORRUPT')
       ? thrown
@@ -117,9 +116,4 @@ export class KafkaBrokerConnection implements BrokerConnection {
     )
     return corrupt
   }
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function brokerName({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -1,4 +1,5 @@
 import { monotonicMs } from '../clock.ts'
+import { PatientTimer } from '../patient-timer.ts'
 import {
   RequestQueue,
   type KafkajsRequestQueueOptions,
@@ -21,8 +22,7 @@ export class HardenedRequestQueue extends RequestQueue {
   readonly #onTimeout: HardenedRequestQueueOptions['onTimeout']
   /** A broker answers one request after the other: the oldest waits since it was sent or since the one before was answered. */
   #progressAtMs = 0
-  #deadlineTimer: NodeJS.Timeout | undefined
-  #verdict: NodeJS.Immediate | undefined
+  readonly #deadline = new PatientTimer(() => this.#judge())
   #throttledUntilMs = 0
   #throttleTimer: NodeJS.Timeout | undefined
 
@@ -42,7 +42,7 @@ export class HardenedRequestQueue extends RequestQueue {
   override sendSocketRequest(request: KafkajsSocketRequest): void {
     if (this.inflight.size === 0) this.progressed()
     super.sendSocketRequest(request)
-    if (this.#deadlineTimer === undefined) this.#watchFor(request.requestTimeout)
+    if (!this.#deadline.isArmed) this.#deadline.arm(request.requestTimeout)
   }
 
   override maybeThrottle(throttleMs: number | null | undefined): void {
@@ -63,26 +63,16 @@ export class HardenedRequestQueue extends RequestQueue {
   }
 
   override destroy(): void {
-    clearTimeout(this.#deadlineTimer)
-    clearImmediate(this.#verdict)
+    this.#deadline.clear()
     clearTimeout(this.#throttleTimer)
-    this.#deadlineTimer = undefined
     this.#throttleTimer = undefined
   }
 
-  /** Timers run before sockets are read: after a blocked loop, let the answer in before judging. */
-  #watchFor(durationMs: number): void {
-    this.#deadlineTimer = setTimeout(() => {
-      this.#verdict = setImmediate(() => this.#judge())
-    }, durationMs)
-  }
-
   #judge(): void {
-    this.#deadlineTimer = undefined
     const [oldest] = this.inflight.values()
     if (oldest === undefined) return // nothing waits; the next request starts the timer
     const waitedMs = monotonicMs() - this.#progressAtMs
     if (waitedMs >= oldest.requestTimeout) this.#onTimeout(oldest, waitedMs)
-    else this.#watchFor(oldest.requestTimeout - waitedMs)
+    else this.#deadline.arm(oldest.requestTimeout - waitedMs)
   }
 }

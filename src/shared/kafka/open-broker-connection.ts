@@ -1,16 +1,12 @@
 import { fieldOf, GroupError, isGroupError, messageOf, toError } from '../errors.ts'
+import { formatHostPort, type HostPort } from '../host-port.ts'
 import type { Logger } from '../logger.ts'
+import { startPatientTimeout } from '../patient-timer.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions } from './api-versions.ts'
-import {
-  brokerName,
-  KafkaBrokerConnection,
-  type BrokerConnection,
-  type HostPort,
-} from './broker-connection.ts'
+import { KafkaBrokerConnection, type BrokerConnection } from './broker-connection.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
 import { CLOSED_BY_BROKER, HardenedConnection } from './hardened-connection.ts'
 import { apis } from './kafkajs-internals.ts'
-import { startPatientTimeout } from './patient-timeout.ts'
 
 export interface OpenBrokerConnection {
   readonly address: HostPort
@@ -57,7 +53,7 @@ async function handshake(
   connection: HardenedConnection,
   request: OpenBrokerConnection,
 ): Promise<ApiVersions> {
-  const broker = brokerName(request.address)
+  const broker = formatHostPort(request.address)
   await connection.connect()
   const versions = request.versions ?? (await askVersions(connection))
   for (const api of [KNOWN_APIS.fetch, KNOWN_APIS.listOffsets, KNOWN_APIS.metadata]) {
@@ -118,7 +114,7 @@ function isRefusedLogin(thrown: unknown): boolean {
 }
 
 function refusedLogin(thrown: unknown, address: HostPort, mechanism: string): GroupError {
-  const broker = brokerName(address)
+  const broker = formatHostPort(address)
   return new GroupError(
     'BROKER_REFUSED',
     `broker ${broker} refused the login (${mechanism}): ${messageOf(thrown)}; check kafka.sasl`,
@@ -127,7 +123,7 @@ function refusedLogin(thrown: unknown, address: HostPort, mechanism: string): Gr
 }
 
 function unreachable(address: HostPort, why: string, cause?: unknown): GroupError {
-  const broker = brokerName(address)
+  const broker = formatHostPort(address)
   return new GroupError('BROKERS_UNREACHABLE', `could not open a connection to broker ${broker}: ${why}`, {
     details: { broker },
     cause,

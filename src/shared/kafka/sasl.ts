@@ -1,7 +1,7 @@
 import { deferred } from '../deferred.ts'
 import { GroupError } from '../errors.ts'
+import { startPatientTimeout } from '../patient-timer.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
-import { startPatientTimeout } from './patient-timeout.ts'
 
 /**
  * The sasl settings for one connection: a copy, because kafkajs writes into what it is given. The token provider gets

@@ -102,6 +102,7 @@ export class GroupMemory {
     const lease = this.readLease()
     return monoMs < lease.monoMs && wallMs < lease.wallMs
   }
+
   get #gate(): number {
     return Atomics.load(this.#words, GATE)
   }

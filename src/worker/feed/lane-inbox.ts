@@ -51,6 +51,8 @@ export interface InboxOptions {
   readonly listener: InboxListener
 }
 
+/** One would do: a broker that has sent a batch knows of it when it is asked again. */
+const DOUBTS_ALLOWED = 5
 const REST = { initialMs: 50, maxMs: 2000 }
 
 /**
@@ -73,6 +75,8 @@ export class LaneInbox implements TopicPartition {
   #queuedBytes = 0
   #position: Offset
   #neededBytes = 0
+  /** Answers in a row whose next batch lay beyond the end of the partition. */
+  #doubts = 0
   #restTimer: NodeJS.Timeout | null = null
   /** Asks where to go on; waits until what is queued was handled. */
   #askWhenEmpty: (() => void) | null = null
@@ -145,6 +149,7 @@ export class LaneInbox implements TopicPartition {
   accept({ records, fetchOffset, aborted, ...sent }: FetchedRecords): boolean {
     const scan = scanBatches(records, { maxBatchBytes: this.#maxBatchBytes, fetchOffset, ...sent })
     this.#neededBytes = scan.neededBytes ?? 0
+    if (scan.doubt === null) this.#doubts = 0
     const nextOffset = scan.nextOffset ?? 0
     const isNew = nextOffset > this.#position
     if (isNew) {
@@ -157,9 +162,20 @@ export class LaneInbox implements TopicPartition {
       })
     }
     if (scan.damage !== null) this.fail(scan.damage)
+    else if (scan.doubt !== null) return this.#doubt(scan.doubt, isNew)
     else if (!isNew && scan.completeBytes > 0)
       this.rest(`nothing from offset ${fetchOffset} on was in the answer`)
     return isNew
+  }
+
+  /**
+   * A true batch is within the partition when it is asked for once more: only one that stays beyond its end is damaged.
+   * Until then it is asked for at once, as if it had brought something.
+   */
+  #doubt(doubt: GroupError, isNew: boolean): boolean {
+    this.#doubts = isNew ? 1 : this.#doubts + 1
+    if (this.#doubts >= DOUBTS_ALLOWED) this.fail(doubt)
+    return true
   }
 
   /** Feed: an answer without an error, with the partition's end. */

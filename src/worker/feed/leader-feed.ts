@@ -39,7 +39,10 @@ export class LeaderFeed {
   readonly #poll: FetchLink
   readonly #quick: FetchLink
   readonly #inboxes = new Set<LaneInbox>()
-  readonly #inFlight = new Set<LaneInbox>()
+  /** The request that each of them is in. */
+  readonly #inFlight = new Map<LaneInbox, FetchRequest>()
+  /** Links whose refusal was told, until they answer again. */
+  readonly #told = new Set<FetchLink>()
   #wasPollFull = false
   #isDown = false
   #isPumping = false
@@ -122,14 +125,15 @@ export class LeaderFeed {
   /** One request and its answer. Never rejects. */
   async #exchange(link: FetchLink, other: FetchLink, asked: readonly Candidate[]): Promise<void> {
     const request = this.#request(link.waitMs, asked)
-    for (const { inbox } of asked) this.#inFlight.add(inbox)
+    for (const { inbox } of asked) this.#inFlight.set(inbox, request)
     try {
       await link.exchange(request, response => this.#take(link, response, request, asked))
     } catch (thrown) {
       if (this.#isClosed) return // our own close cut it
-      this.#lost(thrown, other)
+      this.#lost(thrown, link, other, asked)
     } finally {
-      for (const { inbox } of asked) this.#inFlight.delete(inbox)
+      // A partition that was taken away and came back may be in a newer request.
+      for (const { inbox } of asked) if (this.#inFlight.get(inbox) === request) this.#inFlight.delete(inbox)
     }
     this.pump()
   }
@@ -158,6 +162,7 @@ export class LeaderFeed {
   ): 'useful' | 'nothing' {
     if (this.#isClosed) return 'nothing'
     if (response.errorCode !== 0) throw new Error(`fetch: ${errorCodeName(response.errorCode)}`)
+    this.#told.delete(link)
     this.#setDown(false)
     if (link === this.#poll) this.#wasPollFull = isFull(response, request)
     const byName = new Map(asked.map(candidate => [partitionName(candidate), candidate]))
@@ -181,10 +186,11 @@ export class LeaderFeed {
   }
 
   /** The connection ended or could not be opened: perhaps others lead these partitions now. Tries on until they are taken away. */
-  #lost(thrown: unknown, other: FetchLink): void {
+  #lost(thrown: unknown, link: FetchLink, other: FetchLink, asked: readonly Candidate[]): void {
     const error = toError(thrown)
-    if (isGroupError(error) && !error.retryable && !this.#isDown) {
-      for (const inbox of this.#inboxes) this.#host.troubled(inbox, error)
+    if (isGroupError(error) && !error.retryable && !this.#told.has(link)) {
+      this.#told.add(link)
+      for (const { inbox } of asked) this.#host.troubled(inbox, error)
     }
     // The same broker may still answer there, and if it does not, that request will tell.
     if (!other.isOut) this.#setDown(true)

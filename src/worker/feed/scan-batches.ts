@@ -23,6 +23,8 @@ export interface BatchScan {
   readonly neededBytes: number | null
   /** What is wrong with the batch behind the good ones: nothing from there on can be read. */
   readonly damage: GroupError | null
+  /** What is wrong with the batch behind the good ones if the partition does not turn out to go on that far. */
+  readonly doubt: GroupError | null
 }
 
 /** The good batches up to some place. */
@@ -34,7 +36,8 @@ interface GoodPart {
 /**
  * So that the next fetch can be asked for while these records are still being handled: where it goes on is believed
  * only of a batch whose CRC is right. The base offset is not under the CRC, so it must fit the batches around it and
- * the end of the partition. Never throws.
+ * the end of the partition. That end is only doubtful: a broker looks it up before it reads, and what is appended in
+ * between comes with the answer. Never throws.
  */
 export function scanBatches(records: Buffer, limits: ScanLimits): BatchScan {
   let good: GoodPart = { completeBytes: 0, nextOffset: null }
@@ -44,20 +47,24 @@ export function scanBatches(records: Buffer, limits: ScanLimits): BatchScan {
       const frame = readFrame(records, good.completeBytes, limits.maxBatchBytes)
       if (!(frame instanceof BatchFrame)) {
         const neededBytes = good.nextOffset === null ? neededFor(frame, records.length, limits) : null
-        return { ...good, neededBytes, damage: null }
+        return { ...NO_FAULT, ...good, neededBytes }
       }
-      const nextOffset = offsetBehind(records, frame, limits.endOffset)
+      const nextOffset = lastOffset(records, frame) + 1
       if (frame.baseOffset < (good.nextOffset ?? 0))
-        return { ...beforeLast, neededBytes: null, damage: overlap(frame, good) }
+        return { ...NO_FAULT, ...beforeLast, damage: overlap(frame, good) }
+      if (nextOffset > limits.endOffset)
+        return { ...NO_FAULT, ...good, doubt: beyondEnd(frame, nextOffset, limits.endOffset) }
       beforeLast = good
       good = { completeBytes: frame.end, nextOffset }
     }
   } catch (error) {
     if (!isGroupError(error)) throw error
-    return { ...good, neededBytes: null, damage: error }
+    return { ...NO_FAULT, ...good, damage: error }
   }
-  return { ...good, neededBytes: null, damage: null }
+  return { ...NO_FAULT, ...good }
 }
+
+const NO_FAULT = { neededBytes: null, damage: null, doubt: null } as const
 
 /** Either of the two may be the one whose offset is wrong, so neither is good. */
 function overlap({ baseOffset }: BatchFrame, { nextOffset }: GoodPart): GroupError {
@@ -72,10 +79,8 @@ function neededFor({ neededBytes }: CutBatch, sentBytes: number, limits: ScanLim
   )
 }
 
-function offsetBehind(records: Buffer, frame: BatchFrame, endOffset: Offset): Offset {
-  const next = lastOffset(records, frame) + 1
-  if (next <= endOffset) return next
-  throw corruptBatch(frame.baseOffset, `it ends at offset ${next}, the partition at ${endOffset}`)
+function beyondEnd({ baseOffset }: BatchFrame, nextOffset: Offset, endOffset: Offset): GroupError {
+  return corruptBatch(baseOffset, `it ends at offset ${nextOffset}, the partition at ${endOffset}`)
 }
 
 /** An old message, also one that wraps a compressed set, carries the offset of its last record; its CRC is checked when it is read. */

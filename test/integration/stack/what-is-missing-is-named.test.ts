@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { symlink, writeFile } from 'node:fs/promises'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { exists } from '#src/stack/exists.js'
+import { processIdentity } from '#src/stack/process-identity.js'
 import { runTool } from '#src/stack/run-tool.js'
 import { atEnd } from '../../support/cleanup.ts'
+import { eventually } from '../../support/eventually.ts'
 import { failOnLeaks } from '../../support/leaks.ts'
 import { StackProgram } from '../../support/stack-program.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 
 failOnLeaks()
+
+/** Of a Maven that takes its time. */
+const FETCH_SECONDS = 30
 
 interface Refusal {
   readonly code: string | undefined
@@ -84,5 +90,21 @@ describe('what a stack lacks is named in one sentence', () => {
     const rest = 'is taken: stop what listens there or choose another port'
     assert.equal(forZooKeeper.message, `port ${port} for ZooKeeper ${rest}`)
     assert.equal(forBroker.message, `port ${port} for broker 0 ${rest}`)
+  })
+
+  it('a free port, while Maven fetches: nobody waits for Maven then, and it does not go on', async t => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    atEnd(t, () => new Promise(resolve => server.close(resolve)))
+    const { port } = server.address() as AddressInfo
+    const pidFile = join(await temporaryDirectory(t), 'pid')
+    const sleep = (await runTool('which', ['sleep'])).output.trim()
+    const env = await equippedWith(t, { mvn: `echo $$ > ${pidFile}; exec ${sleep} ${FETCH_SECONDS}` }, true)
+    const program = await StackProgram.start(t, { zookeeperPort: port }, env)
+    assert.match((await program.report()).message ?? '', /^port \d+ for ZooKeeper is taken/)
+    await eventually(() => program.child.exitCode !== null, { message: 'the program has ended' })
+    if (!(await exists(pidFile))) return // it was ended before it had begun
+    const pid = Number(await readFile(pidFile, 'utf8'))
+    await eventually(async () => (await processIdentity(pid)) === undefined, { message: 'Maven has ended' })
   })
 })

@@ -57,6 +57,14 @@ describe('stopping a member', () => {
     assert.equal(log.at(-1), 'close cluster')
   })
 
+  it('leaves although a partition still waits for a broker: nothing of it runs', async () => {
+    const waiting = { thread: null, abortSignal: async () => {} }
+    const { parts, log, errors } = member({ releasing: new Promise(() => {}), left: [waiting] })
+    await new GroupStop(parts, 60).run()
+    assert.deepEqual(errors, [])
+    assert.ok(log.includes('leave') && log.includes('close storage') && !log.includes('abandon storage'))
+  })
+
   it('goes on when a step fails', async () => {
     const { parts, log } = member({ releasing: Promise.reject(new Error('one claim was lost')) })
     await new GroupStop(parts, 1000).run()
@@ -66,7 +74,7 @@ describe('stopping a member', () => {
   it('at the deadline aborts, then cuts threads and says so, and leaves their claims to the end of the session', async () => {
     const calls: string[] = []
     const stuck = {
-      thread: { threadId: 3, terminate: () => calls.push('terminate') },
+      thread: { threadId: 3, hasExited: false, terminate: () => calls.push('terminate') },
       abortSignal: async () => void calls.push('abort'),
     }
     const { parts, log, errors } = member({ releasing: new Promise(() => {}), left: [stuck] })

@@ -77,4 +77,13 @@ describe('lane balancer', () => {
     await look(LOOKS_UNTIL_MOVE)
     assert.equal(moves.length, 2)
   })
+
+  it('waits only so long for a lane that does not leave: a stuck record holds up no other', async t => {
+    const { look, moves } = startBalancer(t)
+    await look(LOOKS_UNTIL_MOVE)
+    let nowMs = performance.now() + 60_000
+    t.mock.method(performance, 'now', () => (nowMs += 1))
+    await look(LOOKS_UNTIL_MOVE)
+    assert.equal(moves.length, 2)
+  })
 })

@@ -17,8 +17,9 @@ describe('stop deadline', () => {
     assert.deepEqual(steps, ['abort'])
     t.mock.timers.tick(1500)
     assert.deepEqual(steps, ['abort', 'terminate'])
-    assert.equal(deadline.force.aborted, true)
+    assert.deepEqual([deadline.force.aborted, deadline.giveUp.aborted], [true, false])
     t.mock.timers.tick(1500)
+    assert.equal(deadline.giveUp.aborted, true)
     await stuck
     assert.deepEqual(steps, ['abort', 'terminate', 'end'])
   })

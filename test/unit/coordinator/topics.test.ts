@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KafkaCluster, TopicDescription } from '#src/coordinator/kafka/cluster.js'
-import { findTopics } from '#src/coordinator/topics.js'
+import { findTopics, MissingTopics } from '#src/coordinator/topics.js'
 import { GroupError } from '#src/shared/errors.js'
-import { rejection } from '../../support/group-error.ts'
 
 /** Answers each topic with its description here. */
 function clusterOf(...described: TopicDescription[]): KafkaCluster {
@@ -14,6 +14,9 @@ const partitions = [1, 0].map(partition => ({ partition, leader: 0, errorCode: 0
 const orders = { topic: 'orders', exists: true, refusal: null, partitions }
 const missing = { topic: 'later', exists: false, refusal: null, partitions: [] }
 
+const refusal = new GroupError('BROKER_REFUSED', 'topic "secret" cannot be described')
+const secret = { topic: 'secret', exists: false, refusal, partitions: [] }
+
 describe('finding topics', () => {
   it('tells the partitions of those that exist from those that do not', async () => {
     assert.deepEqual(await findTopics(clusterOf(missing, orders), ['later', 'orders']), {
@@ -22,16 +25,37 @@ describe('finding topics', () => {
         { topic: 'orders', partition: 1 },
       ],
       missing: ['later'],
+      refused: [],
     })
   })
 
-  it('refuses a subscribed topic that may not be seen, naming it: it is not taken for one that is missing', async () => {
-    const refusal = new GroupError('BROKER_REFUSED', 'topic "secret" cannot be described')
-    const secret = { topic: 'secret', exists: false, refusal, partitions: [] }
-    const error = await rejection(
-      findTopics(clusterOf(orders, secret), ['orders', 'secret']),
-      'BROKER_REFUSED',
+  it('names a topic that may not be seen beside the others: it is not taken for one that is just missing', async () => {
+    const found = await findTopics(clusterOf(orders, secret), ['orders', 'secret'])
+    assert.equal(found.partitions.length, 2)
+    assert.deepEqual(found.refused, [refusal])
+  })
+})
+
+describe('looking for missing topics', () => {
+  it('tells once of one that may not be seen, and goes on with those that have appeared', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const appeared: number[] = []
+    const troubles: unknown[] = []
+    const described: TopicDescription[] = [secret, missing]
+    const cluster = { describeTopics: () => Promise.resolve(described) } as unknown as KafkaCluster
+    const topics = new MissingTopics(
+      cluster,
+      async partitions => void appeared.push(partitions.length),
+      error => troubles.push(error),
     )
-    assert.match(error.message, /"secret"/)
+    topics.start(['secret', 'later'])
+    for (let look = 1; look <= 3; look += 1) {
+      if (look === 3) described[1] = { ...orders, topic: 'later' }
+      t.mock.timers.tick(1000)
+      await nextTurn()
+    }
+    await topics.stop()
+    assert.deepEqual(troubles, [refusal])
+    assert.deepEqual(appeared, [2])
   })
 })

@@ -26,7 +26,7 @@ const reports: [name: string, given: object, report: RegExp][] = [
   [
     'a storage without methods',
     { zookeeper: undefined, storage: { open() {} } },
-    /storage: .*missing: listBrokers, /,
+    /storage: .*missing: listBrokers, .*close, abandon\)/,
   ],
   ['two storages', { storage: {} }, /storage: got an object, expected nothing, because `zookeeper` is given/],
   [
@@ -99,6 +99,21 @@ const reports: [name: string, given: object, report: RegExp][] = [
     { kafka: { requestTimeoutMs: 400 } },
     /kafka\.requestTimeoutMs: got 400, expected more than fetch\.maxWaitMs \(500 by default\)/,
   ],
+  [
+    'a wait for an answer that no timer can keep',
+    { kafka: { requestTimeoutMs: 2 ** 31 - 1 } },
+    /kafka\.requestTimeoutMs: got 2147483647, expected not more than 2147483147 with fetch\.maxWaitMs \(500 by default\): no timer lasts longer/,
+  ],
+  [
+    'a wait for a claim that no timer can keep',
+    { claim: { retries: 1_000_000 } },
+    /claim\.retries: got 1000000, expected not more than 715827 with claim\.retryIntervalMs \(3000 by default\): no timer lasts longer/,
+  ],
+  [
+    'an interval that makes a wait for a claim that no timer can keep',
+    { claim: { retryIntervalMs: 2 ** 31 - 1 } },
+    /claim\.retryIntervalMs: got 2147483647, expected not more than 429496729 with claim\.retries \(5 by default\): no timer lasts longer/,
+  ],
 ]
 
 const chroots: [chroot: string, report: RegExp][] = [
@@ -131,6 +146,20 @@ describe('the report of invalid options', () => {
     assert.match(
       optionMessage({ ...least, zookeeper: twice }),
       /zookeeper\.chroot: got "\/b", expected nothing/,
+    )
+  })
+
+  it('names times that no timer can keep together with everything else', () => {
+    const problems = optionProblems({
+      ...least,
+      threads: 0,
+      claim: { retries: 2 ** 20, retryIntervalMs: 2 ** 20 },
+      fetch: { maxWaitMs: 2 ** 30 },
+      kafka: { requestTimeoutMs: 2 ** 31 - 1 },
+    })
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ['threads', 'kafka.requestTimeoutMs', 'claim.retries'],
     )
   })
 

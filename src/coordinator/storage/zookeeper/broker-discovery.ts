@@ -1,4 +1,5 @@
 import { GroupError } from '../../../shared/errors.ts'
+import { parseHostPort, type HostPort } from '../../../shared/host-port.ts'
 import type { KafkaConnectionOptions } from '../../../shared/kafka/connection-options.ts'
 import type { BrokerAddress } from '../../../shared/types.ts'
 import type { ZooKeeperClient } from './client.ts'
@@ -74,9 +75,10 @@ function parse(text: string, path: string): BrokerRegistration {
   })
 }
 
-function parseEndpoint(endpoint: string): { listener: string; host: string; port: number } | null {
-  const match = /^([^:/]+):\/\/\[?([^[\]/]+)\]?:(\d+)$/.exec(endpoint)
-  return match === null ? null : { listener: match[1]!, host: match[2]!, port: Number(match[3]) }
+function parseEndpoint(endpoint: string): ({ readonly listener: string } & HostPort) | null {
+  const match = /^([^:/]+):\/\/(.+)$/.exec(endpoint)
+  const address = parseHostPort(match?.[2] ?? '')
+  return typeof address === 'string' ? null : { listener: match![1]!, ...address }
 }
 
 function asMap(value: unknown): Readonly<Record<string, unknown>> {

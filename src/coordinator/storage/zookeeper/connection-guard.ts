@@ -1,11 +1,12 @@
 import { Backoff } from '../../../shared/backoff.ts'
 import { messageOf } from '../../../shared/errors.ts'
+import type { HostPort } from '../../../shared/host-port.ts'
 import type { Logger } from '../../../shared/logger.ts'
+import { PatientTimer } from '../../../shared/patient-timer.ts'
+import { shuffled } from '../../../shared/shuffled.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
-import { PatientTimer } from './patient-timer.ts'
 import { SilenceWatch } from './silence-watch.ts'
-import { shuffled, type ServerAddress } from './server-address.ts'
 
 const RECONNECT_BACKOFF = { initialMs: 50, maxMs: 1_000 } as const
 
@@ -23,7 +24,7 @@ const SESSION_MOVED = -118
 const SYSTEM_ERROR = -1
 
 export interface GuardOptions {
-  readonly servers: readonly ServerAddress[]
+  readonly servers: readonly HostPort[]
   readonly logger: Logger
   /** True for error codes that the library knows; it throws on others from within its socket handler. */
   readonly isKnownCode: (code: number) => boolean
@@ -35,7 +36,7 @@ export interface GuardOptions {
  */
 export class ConnectionGuard {
   readonly #manager: ConnectionManager
-  readonly #servers: readonly ServerAddress[]
+  readonly #servers: readonly HostPort[]
   readonly #logger: Logger
   readonly #isKnownCode: (code: number) => boolean
   readonly #splitter = new FrameSplitter()
@@ -96,7 +97,7 @@ export class ConnectionGuard {
     socket.destroy()
   }
 
-  #scheduleConnect(connect: (server: ServerAddress) => void): void {
+  #scheduleConnect(connect: (server: HostPort) => void): void {
     if (this.#ended) return
     const delayMs = this.#attempts < this.#servers.length ? 0 : this.#backoff.nextDelayMs()
     const server = this.#servers[this.#nextServer % this.#servers.length]!

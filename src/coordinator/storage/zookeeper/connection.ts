@@ -1,5 +1,6 @@
 import zookeeper from 'node-zookeeper-client'
 import type { GroupError } from '../../../shared/errors.ts'
+import type { HostPort } from '../../../shared/host-port.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { StateMachine } from '../../../shared/state-machine.ts'
 import { disconnected, refused, sessionExpired, storageClosed } from './answers.ts'
@@ -9,11 +10,10 @@ import { systemClock, type Instant } from './lease.ts'
 import { LIBRARY_STATE, type ConnectionManager } from './library-internals.ts'
 import { OutstandingCalls, type OutstandingCall } from './outstanding-calls.ts'
 import { SendWindow } from './send-window.ts'
-import type { ServerAddress } from './server-address.ts'
 import { answerOf } from './wire.ts'
 
 export interface ConnectionOptions {
-  readonly servers: readonly ServerAddress[]
+  readonly servers: readonly HostPort[]
   readonly sessionTimeoutMs: number
   readonly logger: Logger
 }

@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import type { HostPort } from '../../../shared/host-port.ts'
 import { assertKnownVersion } from '../../../shared/known-version.ts'
-import type { ServerAddress } from './server-address.ts'
 
 const KNOWN_VERSION = '1.1.3'
 
@@ -12,7 +12,7 @@ const KNOWN_VERSION = '1.1.3'
  */
 export interface ConnectionManager extends EventEmitter {
   state: number
-  servers: ServerAddress[]
+  servers: HostPort[]
   socket?: Socket
   connectTimeoutHandler: NodeJS.Timeout | null
   sessionId: Buffer
@@ -22,7 +22,7 @@ export interface ConnectionManager extends EventEmitter {
   packetQueue: { queue: unknown[] }
   watcherManager: Record<'dataWatchers' | 'existenceWatchers' | 'childWatchers', Record<string, unknown>>
   queue(request: unknown, callback: (error: unknown, response?: MultiResponse) => void): void
-  findNextServer(callback: (server: ServerAddress) => void): void
+  findNextServer(callback: (server: HostPort) => void): void
   connect(): void
   close(): void
   onSocketData(bytes: Buffer): void

@@ -37,10 +37,6 @@ export class NodeWatches {
     return this.#entry(path).watcher
   }
 
-  clear(): void {
-    for (const path of [...this.#paths.keys()]) this.#forget(path)
-  }
-
   #entry(path: string): { readonly watcher: Watcher; readonly listeners: Set<NodeListener> } {
     const known = this.#paths.get(path)
     if (known !== undefined) return known

@@ -1,5 +1,5 @@
 import type { GroupError } from '../../../shared/errors.ts'
-import { PatientTimer } from './patient-timer.ts'
+import { PatientTimer } from '../../../shared/patient-timer.ts'
 
 /** A call that was asked for and not answered. */
 export interface OutstandingCall {

@@ -1,43 +1,11 @@
-import { isIPv6 } from 'node:net'
 import { GroupError } from '../../../shared/errors.ts'
+import { parseHostPort, withoutCredentials, type HostPort } from '../../../shared/host-port.ts'
 
-export interface ServerAddress {
-  readonly host: string
-  readonly port: number
-}
-
-const DEFAULT_PORT = 2181
-
-/** `host:port`, `host`, `[ipv6]:port` or a bare IPv6 address. The client library cuts IPv6 addresses at their first colon. */
-export function parseServer(text: string): ServerAddress {
-  const bracketed = /^\[([^[\]]+)\](?::(\d+))?$/.exec(text)
-  if (bracketed !== null && isIPv6(bracketed[1]!)) return address(text, bracketed[1]!, bracketed[2])
-  if (isIPv6(text)) return address(text, text, undefined)
-  const plain = /^([^:[\]/\s]+)(?::(\d+))?$/.exec(text)
-  if (plain === null) throw malformed(text)
-  return address(text, plain[1]!, plain[2])
-}
-
-function address(text: string, host: string, portText: string | undefined): ServerAddress {
-  const port = portText === undefined ? DEFAULT_PORT : Number(portText)
-  if (port < 1 || port > 65_535) throw malformed(text)
-  return { host, port }
-}
-
-function malformed(text: string): GroupError {
-  return new GroupError('CONFIG_INVALID', `ZooKeeper server ${JSON.stringify(text)} is not host:port`, {
-    details: { server: text },
+/** `host:port` or `[ipv6]:port`. The client library, given such text, cuts IPv6 addresses at their first colon. */
+export function parseServer(text: string): HostPort {
+  const parsed = parseHostPort(text)
+  if (typeof parsed !== 'string') return parsed
+  throw new GroupError('CONFIG_INVALID', `invalid ZooKeeper server: expected ${parsed}`, {
+    details: { server: withoutCredentials(text) },
   })
-}
-
-/** The same servers in random order, so that the members of a group spread over the ensemble. */
-export function shuffled<T>(items: readonly T[], random: () => number = Math.random): T[] {
-  const result = [...items]
-  for (let last = result.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(random() * (last + 1))
-    const kept = result[last]!
-    result[last] = result[other]!
-    result[other] = kept
-  }
-  return result
 }

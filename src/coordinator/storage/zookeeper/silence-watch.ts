@@ -1,5 +1,5 @@
 import { monotonicMs } from '../../../shared/clock.ts'
-import { PatientTimer } from './patient-timer.ts'
+import { PatientTimer } from '../../../shared/patient-timer.ts'
 
 /** How often it is looked whether this process is awake. */
 const LOOKS_PER_LIMIT = 8

@@ -35,10 +35,15 @@ class Thread {
   readonly #inboxes: LaneInbox[] = []
   readonly #brokers = new Set<FetchingBroker>()
 
+  /** What happens instead of opening a connection. */
+  refusal: GroupError | null = null
+
   constructor(t: TestContext) {
     this.feeds = new Feeds(SETTINGS, {
       openConnection: (address, signal) =>
-        openBrokerConnection({ address, options: connectionOptions(), logger: silentLogger, signal }),
+        this.refusal !== null
+          ? Promise.reject(this.refusal)
+          : openBrokerConnection({ address, options: connectionOptions(), logger: silentLogger, signal }),
       leadersStale: reason => this.stale.push(reason),
       troubled: (_inbox, error) => this.troubled.push(error),
       resolveOutOfRange: (_lane, position) => this.resolve(position),
@@ -402,6 +407,22 @@ describe('a leader that cannot be reached', () => {
     await delay(400)
     assert.ok(thread.stale.length <= 3, `${thread.stale.length} notices`)
     assert.equal(thread.troubled.length, 0)
+  })
+
+  it('is told once, and only for whom it concerns, while one connection to it works and the other is refused', async t => {
+    const broker = await startFetchingBroker(t, fetch => {
+      setTimeout(() => fetch.answer(), fetch.maxWaitMs)
+    })
+    const thread = new Thread(t)
+    thread.leadAll(broker)
+    thread.lane(0)
+    await eventually(() => broker.fetches.length === 1, QUICKLY)
+    thread.refusal = new GroupError('BROKER_REFUSED', 'no more connections')
+    const late = thread.lane(1)
+    await eventually(() => thread.stale.length > 0, QUICKLY)
+    await eventually(() => broker.fetches.length >= 4, { ...QUICKLY, message: () => 'long polls go on' })
+    assert.deepEqual(thread.troubled, [thread.refusal])
+    assert.equal(late.isInTrouble, false)
   })
 
   it('is fetched from again when only the connection was lost', async t => {

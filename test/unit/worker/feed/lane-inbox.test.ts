@@ -80,6 +80,29 @@ describe('the inbox of a lane', () => {
     box.close()
   })
 
+  it('believes a batch beyond the end of the partition once that has caught up: brokers look it up before they read', () => {
+    const { inbox: box } = inbox()
+    const records = Buffer.concat([batch(0), batch(1)])
+    assert.equal(box.accept(fetched(records, 0, 1)), true)
+    assert.equal(box.position, 1)
+    assert.equal(box.accept(fetched(batch(1), 1, 1)), true)
+    assert.deepEqual([box.position, box.isFetchable], [1, true])
+    assert.equal(box.accept(fetched(batch(1), 1, 2)), true)
+    assert.equal(box.position, 2)
+    assert.deepEqual([box.take()?.type, box.take()?.type, box.take()], ['chunk', 'chunk', undefined])
+  })
+
+  it('takes a batch for damaged that stays beyond the end of the partition', () => {
+    const { inbox: box } = inbox()
+    for (let answers = 1; answers <= 5; answers += 1) {
+      assert.equal(box.isFetchable, true)
+      box.accept(fetched(batch(7), 0, 7))
+    }
+    assert.equal(box.isFetchable, false)
+    const item = box.take()
+    assert.ok(item?.type === 'failure' && item.error.code === 'BATCH_CORRUPT')
+  })
+
   it('asks where to go on only when all that it has was handled', () => {
     const { inbox: box, heard } = inbox()
     box.accept(fetched(batch(0), 0))

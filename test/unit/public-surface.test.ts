@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import * as surface from '#src/index.js'
+import type {
+  BrokerAddress,
+  Claim,
+  ClaimAttempt,
+  ClaimOptions,
+  CommitOptions,
+  DescribeGroupOptions,
+  FetchOptions,
+  GroupRow,
+  GroupStorage,
+  GroupStorageListener,
+  KafkaOptions,
+  Lease,
+  MemberDescription,
+  Offset,
+  RunGroupOptions,
+  SaslOptions,
+  StartOffset,
+  StopOptions,
+  StoredOffset,
+  TopicPartition,
+  ZooKeeperGroupStorageOptions,
+} from '#src/index.js'
+
+/** A storage of somebody else. It need not run: with the types below it compiles only if each of them can be named. */
+interface TheirStorage extends GroupStorage {
+  open(listener: GroupStorageListener & { leaseRenewed(lease: Lease): void }): Promise<void>
+  listBrokers(): Promise<BrokerAddress[]>
+  readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
+  join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void>
+  pinStartOffsets(offsets: readonly StartOffset[]): Promise<void>
+  claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
+  commit(claim: Claim, nextOffset: Offset): Promise<void>
+}
+
+/** Options in parts, each with the name of its type. */
+function optionsFrom(
+  storage: TheirStorage,
+  parts: { sasl: SaslOptions; commit: CommitOptions; claim: ClaimOptions; fetch: FetchOptions },
+): RunGroupOptions {
+  const { sasl, ...rest } = parts
+  const kafka: KafkaOptions = { sasl }
+  return { groupId: 'g', topics: ['t'], storage, kafka, ...rest }
+}
+
+/** What is exported as a value, with the names of what it takes and gives. */
+interface Callable {
+  describeGroup: (options: DescribeGroupOptions) => Promise<GroupRow[]>
+  ZooKeeperGroupStorage: new (options: ZooKeeperGroupStorageOptions) => GroupStorage
+  Group: { prototype: { stop(options?: StopOptions): Promise<void> } }
+}
+
+describe('what the package exports', () => {
+  it('is this, and the types that it takes to name options and to implement a storage', () => {
+    const { describeGroup, ZooKeeperGroupStorage, Group }: Callable = surface
+    assert.ok(
+      [optionsFrom, describeGroup, ZooKeeperGroupStorage, Group].every(of => typeof of === 'function'),
+    )
+    assert.deepEqual(Object.keys(surface).sort(), [
+      'Group',
+      'GroupError',
+      'ZooKeeperGroupStorage',
+      'defineHandler',
+      'describeGroup',
+      'isGroupError',
+      'runGroup',
+    ])
+  })
+})
