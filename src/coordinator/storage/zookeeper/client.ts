@@ -116,7 +116,7 @@ export class ZooKeeperClient {
     const { library } = this.#connection
     const children = this.#read<Children>('list', path, answered =>
       library.getChildren(path, this.#watches.watcherOf(path), (error, names, stat) =>
-        answered(error, { names: names ?? [], cversion: (stat as LibraryStat | undefined)?.cversion ?? 0 }),
+        answered(error, { names, cversion: (stat as LibraryStat | undefined)?.cversion ?? 0 }),
       ),
     )
     return nullIfAbsent(children)
