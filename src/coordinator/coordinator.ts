@@ -19,13 +19,20 @@ import { LeaderKeeper } from './leader-keeper.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import { PartitionSet } from './partition-set.ts'
 import { Pauses } from './pauses.ts'
+import { GroupLook } from './rebalance/group-look.ts'
+import { Rebalancer } from './rebalance/rebalancer.ts'
+import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
-import { MissingTopics, findTopics, missingTopicsError } from './topics.ts'
+import { MissingTopics, findTopics, missingTopicsError, type TopicSplit } from './topics.ts'
+import { Ticker } from './ticker.ts'
 import { WorkerDesk } from './worker-desk.ts'
+
+/** How often the brokers are asked whether topics have more partitions. */
+const TOPIC_POLL_MS = 30_000
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
 export interface CoordinatorParts {
@@ -57,8 +64,10 @@ export class Coordinator {
   readonly #missingTopics: MissingTopics
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
-  /** Partitions this member should own: with one member, all of its topics'. */
-  #wanted: readonly TopicPartition[] = []
+  readonly #look: GroupLook
+  readonly #targets: Targets
+  readonly #rebalancer: Rebalancer
+  readonly #topicPoll = new Ticker(TOPIC_POLL_MS, () => void this.#rebalancer.trigger())
   readonly #giveUpReleasing = new AbortController()
   #stopped: Promise<void> | null = null
   #finish: { resolve: () => void; reject: (error: Error) => void } = { resolve() {}, reject() {} }
@@ -104,6 +113,22 @@ export class Coordinator {
       () => storage.sessionTimeoutMs / 6,
       (delayMs, limitMs) => this.#report(loopBlocked(delayMs, limitMs)),
     )
+    const { groupId, memberId, topics } = options
+    this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
+    this.#targets = new Targets({
+      partitions: this.#partitions,
+      place: coming => this.#place(coming),
+      rebalanced: () => this.#emitRebalanced(),
+      stopSignal: this.#stopSignal.signal,
+      logger: options.logger,
+    })
+    this.#rebalancer = new Rebalancer({
+      decide: () => this.#look.decide(),
+      write: (plan, version) => storage.writePlan(plan, version),
+      retarget: wanted => this.#targets.retarget(wanted),
+      report: error => this.#report(error),
+      logger: options.logger,
+    })
     this.#missingTopics = new MissingTopics(
       cluster,
       partitions => this.#topicsAppeared(partitions),
@@ -130,19 +155,20 @@ export class Coordinator {
   /** Resolves once joined and the first claims are made; rejects, with everything undone, if that cannot be. */
   async start(): Promise<void> {
     try {
-      const missing = await this.#check()
+      const { missing, partitions } = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
-      await this.#prepareToClaim(this.#wanted)
+      await this.#starts.pinMissing(partitions)
       this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
       // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
       if (this.#state.is('joining')) this.#session.enterRunning('joined')
       if (this.#parts.options.commit.auto) this.#committer.start()
       this.#balancer.start()
       this.#alarm.start()
-      await this.#partitions.acquire(this.#wanted)
+      await this.#rebalancer.trigger()
+      await this.#targets.claim()
       this.#throwIfStopping()
-      this.#emitRebalanced()
+      this.#topicPoll.start()
       this.#missingTopics.start(missing)
     } catch (error) {
       // A stop ends threads and connections under the start: what then fails is the stop's doing.
@@ -181,8 +207,8 @@ export class Coordinator {
     }
   }
 
-  /** Everything that can be wrong is found here, before anything is written. Answers the topics that do not exist yet. */
-  async #check(): Promise<readonly string[]> {
+  /** Everything that can be wrong is found here, before anything is written. Answers the topics that there are, and those that do not exist yet. */
+  async #check(): Promise<TopicSplit> {
     const { options, storage, cluster } = this.#parts
     await this.#pool.loadHandlers()
     this.#throwIfStopping()
@@ -192,15 +218,15 @@ export class Coordinator {
     if (brokers.length === 0) throw noBrokers()
     await cluster.connect(brokers)
     this.#throwIfStopping()
-    const { partitions, missing, refused } = await findTopics(cluster, options.topics)
+    const found = await findTopics(cluster, options.topics)
+    const { missing, refused } = found
     if (refused[0] !== undefined) throw refused[0]
     if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
     for (const topic of missing) this.#starts.topicAppearedLater(topic)
-    this.#wanted = partitions
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#leaders.refresh()
     this.#throwIfStopping()
-    return missing
+    return found
   }
 
   #createPartitions(): PartitionSet {
@@ -237,12 +263,14 @@ export class Coordinator {
       events,
       state: this.#state,
       partitions: this.#partitions,
-      wanted: () => this.#wanted,
+      wanted: () => this.#targets.wanted,
+      expired: () => this.#targets.clear(),
+      rejoined: () => this.#rebalancer.trigger(),
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
-      groupChanged: () => {},
+      groupChanged: () => void this.#rebalancer.trigger(),
       rebalanced: () => this.#emitRebalanced(),
     })
   }
@@ -260,22 +288,22 @@ export class Coordinator {
     })
   }
 
-  /** Stores the starts that are missing, and decides where each lane is to run. */
-  async #prepareToClaim(partitions: readonly TopicPartition[]): Promise<void> {
+  /** Decides where each lane is to run that is about to be claimed. */
+  async #place(partitions: readonly TopicPartition[]): Promise<void> {
     const { options, storage, cluster } = this.#parts
-    await this.#starts.pinMissing(partitions)
-    const stored = await storage.readOffsets(options.groupId, options.topics)
-    const isReadCommitted = options.fetch.isolation === 'read_committed'
-    this.#placer.plan(await readBacklogs(partitions, stored, cluster, isReadCommitted))
+    try {
+      const stored = await storage.readOffsets(options.groupId, options.topics)
+      const isReadCommitted = options.fetch.isolation === 'read_committed'
+      this.#placer.plan(await readBacklogs(partitions, stored, cluster, isReadCommitted))
+    } catch (error) {
+      options.logger.warn({ err: toLoggable(error) }, 'lanes are placed without knowing their backlogs')
+    }
   }
 
   async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
     await this.#leaders.refresh()
-    await this.#prepareToClaim(partitions)
-    if (this.#stopped !== null) return // stopping began meanwhile: nothing new is claimed
-    this.#wanted = [...this.#wanted, ...partitions] // now that all went well: after a failure they are found again
-    await this.#partitions.acquire(partitions)
-    this.#emitRebalanced()
+    await this.#starts.pinMissing(partitions)
+    await this.#rebalancer.trigger()
   }
 
   /** Gives a partition up at another position and claims it again: within one epoch a floor never moves back. */
@@ -286,8 +314,7 @@ export class Coordinator {
       this.#report(asGroupError(error, `restarting ${partitionName(partition)}`))
     }
     this.#partitions.forget(partition) // also after a failure: then its claim is void, and it is claimed afresh
-    if (this.#stopped === null && !this.#state.is('rejoining'))
-      await this.#partitions.acquire([{ topic: partition.topic, partition: partition.partition }])
+    await this.#targets.claim()
   }
 
   async #watchThread(thread: WorkerThread): Promise<void> {
@@ -297,13 +324,15 @@ export class Coordinator {
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
     const { storage, cluster, memory, options } = this.#parts
+    const isMember = this.#state.is('running')
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
     memory.requestStop()
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const stop = new GroupStop(
       {
-        timers: [this.#balancer, this.#alarm, this.#session],
-        askers: [this.#missingTopics, this.#leaders],
+        timers: [this.#balancer, this.#alarm, this.#session, this.#topicPoll],
+        announce: () => this.#announceLeave(isMember),
+        askers: [this.#missingTopics, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
         pool: this.#pool,
@@ -317,6 +346,11 @@ export class Coordinator {
     )
     await stop.run()
     this.#end(cause)
+  }
+
+  async #announceLeave(isMember: boolean): Promise<void> {
+    await this.#rebalancer.stop()
+    if (isMember && this.#parts.storage.sessionState === 'connected') await this.#look.announceLeave()
   }
 
   #end(cause: GroupError | null): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { GroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
@@ -13,6 +14,8 @@ export interface GroupStopParts {
   readonly partitions: PartitionSet
   readonly pool: ThreadPool
   readonly storage: Pick<GroupStorage, 'leave' | 'close' | 'abandon'>
+  /** Tells the group that this member goes, so that others wait for its partitions before it lets them go. */
+  readonly announce: () => Promise<void>
   /** What waits for answers of brokers, which `cluster.close()` cuts. */
   readonly askers: readonly { stop(): Promise<void> }[]
   readonly cluster: { close(): void }
@@ -21,6 +24,8 @@ export interface GroupStopParts {
   readonly logger: Logger
   readonly report: (error: GroupError) => void
 }
+
+const ANNOUNCE_MS = 1000
 
 /**
  * Stops a member in the order that loses nothing: no further record, drain, commit and release, threads, leave. What
@@ -47,6 +52,7 @@ export class GroupStop {
       deadline.bound(work, error => this.#failed(name, error))
     for (const timer of timers) timer.stop()
     const asking = askers.map(asker => asker.stop())
+    await step('announcing the leave', inTime(this.#parts.announce(), ANNOUNCE_MS))
     await Promise.all([
       step('committing', committer.stop()),
       step('releasing', partitions.releaseAll('the member stops')),
@@ -91,6 +97,13 @@ export class GroupStop {
   #failed(step: string, error: unknown): void {
     this.#parts.logger.warn({ step, err: toLoggable(error) }, 'stopping goes on although a step failed')
   }
+}
+
+/** The others find out by themselves if it takes longer. */
+async function inTime(work: Promise<void>, ms: number): Promise<void> {
+  const over = new AbortController()
+  const waited = delay(ms, undefined, { signal: over.signal }).catch(() => {}) // cut below
+  await Promise.race([work, waited]).finally(() => over.abort())
 }
 
 function stopTimeout(threads: string, timeoutMs: number): GroupError {

@@ -30,6 +30,10 @@ export interface SessionKeeperParts {
   readonly state: StateMachine<GroupState>
   readonly partitions: PartitionSet
   readonly wanted: () => readonly TopicPartition[]
+  /** The session is over: whatever was wanted is to be decided anew. */
+  readonly expired: () => void
+  /** Joined again; resolves when it is decided what is wanted now. */
+  readonly rejoined: () => Promise<void>
   /** Aborts when the group stops. */
   readonly stopSignal: AbortSignal
   readonly logger: Logger
@@ -117,6 +121,7 @@ export class SessionKeeper implements GroupStorageListener {
     const wasRunning = this.#parts.state.is('running')
     if (!this.#parts.state.is('rejoining')) this.#parts.state.moveTo('rejoining', 'the session expired')
     if (wasRunning) this.#parts.events.emit('session:lost', { reason: 'the session expired' })
+    this.#parts.expired()
     this.#generation += 1
     void this.#rejoin(this.#generation)
   }
@@ -173,7 +178,10 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   async #acquire(partitions: readonly TopicPartition[]): Promise<void> {
-    const asked = await this.#parts.partitions.acquire(partitions)
+    const wanted = new Set(this.#parts.wanted().map(partitionName))
+    const asked = await this.#parts.partitions.acquire(
+      partitions.filter(one => wanted.has(partitionName(one))),
+    )
     if (asked > 0 && !this.#parts.stopSignal.aborted) this.#parts.rebalanced()
   }
 
@@ -186,6 +194,7 @@ export class SessionKeeper implements GroupStorageListener {
       if (this.#isStale(generation)) return // expired again, or stopping
       this.enterRunning('joined under a new session')
       this.#parts.events.emit('session:restored', { sameClaims: false })
+      await this.#parts.rejoined()
       // Partitions whose old handler has ended are claimed at once; one that is stuck in its handler holds up only itself.
       const claimAfter = async (ending: Promise<void>): Promise<void> => {
         await ending

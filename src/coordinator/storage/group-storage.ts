@@ -21,8 +21,14 @@ export interface MemberNode {
 /** All members of the group at one moment. */
 export interface MembersView {
   readonly members: readonly MemberNode[]
+  readonly version: MembersVersion
+}
+
+/** When the members were looked at. A greater czxid is later; of one czxid, a greater cversion. */
+export interface MembersVersion {
+  readonly czxid: bigint
   /** Grows with every member that comes or goes. */
-  readonly version: number
+  readonly cversion: number
 }
 
 /** What the members have agreed on. */

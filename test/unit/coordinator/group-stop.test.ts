@@ -23,6 +23,7 @@ function member(given: { asking?: Promise<undefined>; releasing?: Promise<void>;
   const left = (given.left ?? []) as OwnedPartition[]
   const parts: GroupStopParts = {
     timers: [{ stop: () => void log.push('timer') }],
+    announce: told('announce'),
     committer: { stop: told('committer') },
     partitions: { all: left, releaseAll: told('release', given.releasing) } as unknown as PartitionSet,
     pool: { stop: told('threads') } as unknown as ThreadPool,
@@ -41,7 +42,7 @@ describe('stopping a member', () => {
     const { parts, log } = member()
     await new GroupStop(parts, 1000).run()
     assert.deepEqual(log, [
-      ...['timer', 'asker', 'committer', 'release', 'threads'],
+      ...['timer', 'asker', 'announce', 'committer', 'release', 'threads'],
       ...['leave', 'close storage', 'close cluster'],
     ])
   })

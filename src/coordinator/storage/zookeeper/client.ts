@@ -116,7 +116,7 @@ export class ZooKeeperClient {
     const { library } = this.#connection
     const children = this.#read<Children>('list', path, answered =>
       library.getChildren(path, this.#watches.watcherOf(path), (error, names, stat) =>
-        answered(error, { names, cversion: (stat as LibraryStat | undefined)?.cversion ?? 0 }),
+        answered(error, toChildren(names, stat as unknown as LibraryStat | undefined)),
       ),
     )
     return nullIfAbsent(children)
@@ -166,6 +166,11 @@ export class ZooKeeperClient {
 }
 
 const isCommitted = (result: MultiResult): boolean => result.committed
+
+/** Both are missing where the call failed, and then nobody looks. */
+function toChildren(names: readonly string[], stat: LibraryStat | undefined): Children {
+  return { names, czxid: stat?.czxid.readBigInt64BE(0) ?? 0n, cversion: stat?.cversion ?? 0 }
+}
 
 async function trueUnless(call: Promise<unknown>, answer: string): Promise<boolean> {
   try {

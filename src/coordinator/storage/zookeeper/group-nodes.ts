@@ -3,6 +3,8 @@ import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
 import type { GroupPaths } from './paths.ts'
 
+const NO_VERSION = { czxid: 0n, cversion: 0 }
+
 export interface GroupNodesListener {
   membersChanged(): void
   planChanged(): void
@@ -29,7 +31,7 @@ export class GroupNodes {
     const { ids } = this.#paths
     for (;;) {
       const children = await this.#client.watchChildren(ids)
-      if (children === null) return { members: [], version: 0 }
+      if (children === null) return { members: [], version: NO_VERSION }
       const nodes = await Promise.all(children.names.map(name => this.#client.getData(this.#paths.id(name))))
       // One that has gone since is told of by the watch, but the answer would name members that never were together.
       if (nodes.includes(null)) continue
@@ -37,7 +39,7 @@ export class GroupNodes {
         const { data, stat } = nodes[index]!
         return { memberId, data, czxid: stat.czxid }
       })
-      return { members, version: children.cversion }
+      return { members, version: { czxid: children.czxid, cversion: children.cversion } }
     }
   }
 

@@ -13,6 +13,8 @@ export interface ZnodeStat {
 /** The nodes below another. */
 export interface Children {
   readonly names: readonly string[]
+  /** Transaction that created the node above them. */
+  readonly czxid: bigint
   /** Counts the nodes made and deleted there. */
   readonly cversion: number
 }

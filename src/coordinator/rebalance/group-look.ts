@@ -1,0 +1,82 @@
+import { GroupError } from '../../shared/errors.ts'
+import { parseIdNode } from '../assignment/id-node.ts'
+import type { SeenTopic } from '../assignment/next-plan.ts'
+import type { KafkaCluster } from '../kafka/cluster.ts'
+import type { GroupStorage, MembersView } from '../storage/group-storage.ts'
+import { decide, type Decision } from './decide.ts'
+
+export interface GroupLookParts {
+  readonly groupId: string
+  readonly memberId: string
+  readonly topics: readonly string[]
+  readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan'>
+  readonly cluster: Pick<KafkaCluster, 'describeTopics'>
+}
+
+/** The plan may be newer than the members that were seen, by one change at a time. */
+const LOOKS = 5
+const LEAVE_TRIES = 3
+/** A topic that is not there now is seen by a later look. */
+const NO_PATIENCE_MS = 0
+
+/** Reads what a member needs to know to decide, and decides. */
+export class GroupLook {
+  readonly #parts: GroupLookParts
+
+  constructor(parts: GroupLookParts) {
+    this.#parts = parts
+  }
+
+  /** Rejects with ZOOKEEPER_DISCONNECTED, SESSION_EXPIRED, BROKER_DISCONNECTED … */
+  async decide(isLeaving = false): Promise<Decision> {
+    for (let look = 1; look <= LOOKS; look += 1) {
+      const decision = await this.#decideOnce(isLeaving)
+      if (decision !== 'stale') return decision
+    }
+    throw this.#notThere()
+  }
+
+  /** Takes this member out of the plan, so that others can wait for its partitions before it lets them go. */
+  async announceLeave(): Promise<void> {
+    for (let attempt = 1; attempt <= LEAVE_TRIES; attempt += 1) {
+      const decision = await this.decide(true)
+      if (decision.type === 'act') return
+      if (await this.#parts.storage.writePlan(decision.plan, decision.version)) return
+    }
+  }
+
+  async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
+    const { storage, groupId, memberId, topics } = this.#parts
+    const members = await storage.readMembers()
+    if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
+    const plan = await storage.readPlan()
+    const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
+    const group = `/consumers/${groupId}`
+    const paths = { idsPath: `${group}/ids`, planPath: `${group}/plan` }
+    const decision = decide({ memberId, ...paths, members, plan, topics: seen, isLeaving })
+    if (decision === 'stale') return decision
+    return { ...decision, wanted: decision.wanted.filter(({ topic }) => topics.includes(topic)) }
+  }
+
+  async #seenTopics({ members }: MembersView): Promise<SeenTopic[]> {
+    const names = new Set(this.#parts.topics)
+    for (const { data } of members) for (const topic of namedTopics(data)) names.add(topic)
+    const described = await this.#parts.cluster.describeTopics([...names], NO_PATIENCE_MS)
+    return described
+      .filter(({ exists }) => exists)
+      .map(({ topic, partitions }) => ({ topic, topicId: null, partitions: partitions.length }))
+  }
+
+  #notThere(): GroupError {
+    return new GroupError(
+      'ZOOKEEPER_DISCONNECTED',
+      `the members of group ${this.#parts.groupId} were not seen as they are now; looking again`,
+    )
+  }
+}
+
+function namedTopics(data: Buffer): readonly string[] {
+  const node = parseIdNode(data)
+  if (node.kind !== 'ours' && node.kind !== 'classic') return []
+  return node.subscription.pattern === 'static' ? [...node.subscription.topics.keys()] : []
+}

@@ -1,0 +1,88 @@
+import { toLoggable } from '../../shared/loggable-error.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { partitionName, type TopicPartition } from '../../shared/types.ts'
+import type { OwnedPartition } from '../owned-partition.ts'
+import type { PartitionSet } from '../partition-set.ts'
+
+export interface TargetsHost {
+  readonly partitions: PartitionSet
+  /** Decides where lanes are to run that are about to be claimed. Never rejects. */
+  place(coming: readonly TopicPartition[]): Promise<void>
+  /** Partitions were claimed or given up. */
+  rebalanced(): void
+  readonly stopSignal: AbortSignal
+  readonly logger: Logger
+}
+
+/** A handler that is still at work on a partition that another member waits for is told to give up after as long. */
+const DRAIN_GRACE_MS = 10_000
+
+/**
+ * What this member should own, and the steps that lead there: partitions that go are drained, committed and released,
+ * those that come are claimed the instant their holder lets go. Those that stay are not touched.
+ */
+export class Targets {
+  readonly #host: TargetsHost
+  #wanted: readonly TopicPartition[] = []
+  #claiming: Promise<void> = Promise.resolve()
+
+  constructor(host: TargetsHost) {
+    this.#host = host
+  }
+
+  get wanted(): readonly TopicPartition[] {
+    return this.#wanted
+  }
+
+  /** Nothing is wanted until the group has decided anew: the session that claims were made in is over. */
+  clear(): void {
+    this.#wanted = []
+  }
+
+  retarget(wanted: readonly TopicPartition[]): void {
+    this.#wanted = wanted
+    for (const one of this.#host.partitions.all) {
+      if (!this.isWanted(one) && !one.isUnwanted) void this.#giveUp(one)
+    }
+    void this.claim()
+  }
+
+  isWanted(of: TopicPartition): boolean {
+    const name = partitionName(of)
+    return this.#wanted.some(wanted => partitionName(wanted) === name)
+  }
+
+  /** Resolves when every wanted partition was claimed, or found to be held by another member. Never rejects. */
+  claim(): Promise<void> {
+    this.#claiming = this.#claiming.then(() => this.#claimMissing())
+    return this.#claiming
+  }
+
+  async #claimMissing(): Promise<void> {
+    const { partitions, place, rebalanced, stopSignal } = this.#host
+    const coming = this.#wanted.filter(partition => partitions.get(partition) === undefined)
+    if (coming.length === 0 || stopSignal.aborted) return
+    await place(coming)
+    if (stopSignal.aborted) return
+    // While they were placed the group may have decided anew.
+    const asked = await partitions.acquire(coming.filter(partition => this.isWanted(partition)))
+    if (asked > 0 && !stopSignal.aborted) rebalanced()
+  }
+
+  async #giveUp(one: OwnedPartition): Promise<void> {
+    const { partitions, rebalanced, stopSignal, logger } = this.#host
+    const abort = (): void => void one.abortSignal('another member waits for the partition')
+    const grace = setTimeout(abort, DRAIN_GRACE_MS)
+    try {
+      await partitions.release(one, 'another member is to own it')
+    } catch (error) {
+      // What could not be stored was told as an error event; the claim is over all the same.
+      logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
+    } finally {
+      clearTimeout(grace)
+    }
+    if (stopSignal.aborted) return
+    rebalanced()
+    await this.claim() // it may be wanted again
+  }
+}
