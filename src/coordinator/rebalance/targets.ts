@@ -59,30 +59,33 @@ export class Targets {
   }
 
   async #claimMissing(): Promise<void> {
-    const { partitions, place, rebalanced, stopSignal } = this.#host
+    const { partitions } = this.#host
     const coming = this.#wanted.filter(partition => partitions.get(partition) === undefined)
-    if (coming.length === 0 || stopSignal.aborted) return
-    await place(coming)
-    if (stopSignal.aborted) return
+    if (coming.length === 0 || this.#isStopping) return
+    await this.#host.place(coming)
+    if (this.#isStopping) return
     // While they were placed the group may have decided anew.
     const asked = await partitions.acquire(coming.filter(partition => this.isWanted(partition)))
-    if (asked > 0 && !stopSignal.aborted) rebalanced()
+    if (asked > 0 && !this.#isStopping) this.#host.rebalanced()
   }
 
   async #giveUp(one: OwnedPartition): Promise<void> {
-    const { partitions, rebalanced, stopSignal, logger } = this.#host
     const abort = (): void => void one.abortSignal('another member waits for the partition')
     const grace = setTimeout(abort, DRAIN_GRACE_MS)
     try {
-      await partitions.release(one, 'another member is to own it')
+      await this.#host.partitions.release(one, 'another member is to own it')
     } catch (error) {
       // What could not be stored was told as an error event; the claim is over all the same.
-      logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
+      this.#host.logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
     } finally {
       clearTimeout(grace)
     }
-    if (stopSignal.aborted) return
-    rebalanced()
+    if (this.#isStopping) return
+    this.#host.rebalanced()
     await this.claim() // it may be wanted again
+  }
+
+  get #isStopping(): boolean {
+    return this.#host.stopSignal.aborted
   }
 }

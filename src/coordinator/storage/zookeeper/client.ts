@@ -116,7 +116,7 @@ export class ZooKeeperClient {
     const { library } = this.#connection
     const children = this.#read<Children>('list', path, answered =>
       library.getChildren(path, this.#watches.watcherOf(path), (error, names, stat) =>
-        answered(error, toChildren(names, stat as unknown as LibraryStat | undefined)),
+        answered(error, toChildren(names, stat)),
       ),
     )
     return nullIfAbsent(children)
