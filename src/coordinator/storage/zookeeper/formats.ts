@@ -2,27 +2,8 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { Offset } from '../../../shared/types.ts'
 import type { MemberDescription } from '../group-storage.ts'
 
-/** Version of our own field in the id node, raised when its meaning changes. */
-const OUR_FORMAT = 1
-
 /** What Scala consumers and their tools store for "no offset". */
 const NO_OFFSET = '-1'
-
-/**
- * Data of `ids/<memberId>`: the JSON of the classic Scala consumer, field for field, plus `kwg`, which tells our
- * members from others and which classic tools skip. The timestamp is a string of milliseconds there.
- */
-export function encodeMember(member: MemberDescription, wallMs: number): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      version: 1,
-      subscription: member.subscription,
-      pattern: 'static',
-      timestamp: String(Math.floor(wallMs)),
-      kwg: { version: OUR_FORMAT },
-    }),
-  )
-}
 
 /**
  * Data of `owners/<topic>/<partition>`: `<memberId>-<n>`, n one of the member's thread numbers. The classic tools

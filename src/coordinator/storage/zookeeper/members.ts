@@ -1,10 +1,10 @@
 import { monotonicMs, wallMs } from '../../../shared/clock.ts'
 import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
+import { encodeIdNode } from '../../assignment/id-node.ts'
 import type { MemberDescription } from '../group-storage.ts'
 import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
-import { encodeMember } from './formats.ts'
 import { isOurs, removeOurs } from './own-nodes.ts'
 import type { GroupPaths } from './paths.ts'
 import { after, firstOf, Latch, type Subscribe } from './wait.ts'
@@ -133,6 +133,6 @@ export class Membership {
   }
 
   #data(): Buffer {
-    return encodeMember(this.#member, wallMs())
+    return encodeIdNode(this.#member, wallMs())
   }
 }

@@ -2,24 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isGroupError } from '#src/shared/errors.js'
-import {
-  decodeOffset,
-  encodeMember,
-  encodeOffset,
-  encodeOwner,
-} from '#src/coordinator/storage/zookeeper/formats.js'
+import { decodeOffset, encodeOffset, encodeOwner } from '#src/coordinator/storage/zookeeper/formats.js'
 
 const PATH = '/consumers/g/offsets/t/0'
 
 describe('formats of the classic layout', () => {
-  it('writes an id node field for field as the Scala consumer does, and our own field last', () => {
-    const data = encodeMember({ memberId: 'm', subscription: { uploads: 2, scans: 1 } }, 1795459953417.9)
-    assert.equal(
-      data.toString(),
-      '{"version":1,"subscription":{"uploads":2,"scans":1},"pattern":"static","timestamp":"1795459953417","kwg":{"version":1}}',
-    )
-  })
-
   it('writes an owner node that the classic tools can cut at the last dash', () => {
     const member = { memberId: 'host-17-ABC', subscription: { t: 3 } }
     const owners = [0, 1, 2, 3].map(partition => encodeOwner(member, 't', partition).toString())
