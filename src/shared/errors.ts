@@ -39,6 +39,20 @@ export const ERROR_CODES = {
     meaning: 'claims are no longer certainly valid, so nothing is handled or committed',
   },
   MEMBER_ID_TAKEN: { retryable: false, meaning: 'a live member of the group uses this memberId' },
+  MIXED_GROUP_UNSUPPORTED: {
+    retryable: false,
+    meaning:
+      'the group has members of the Go original and classic consumers, which divide partitions differently',
+  },
+  ID_NODE_UNREADABLE: {
+    retryable: false,
+    meaning: 'the data under a member id is nothing that a known program writes',
+  },
+  FORMAT_UNKNOWN: {
+    retryable: false,
+    meaning: 'a node was written by another version of this package, in a format that this one does not know',
+  },
+  PLAN_CORRUPT: { retryable: false, meaning: 'the plan node of the group does not hold a plan' },
   CLAIM_REFUSED: {
     retryable: true,
     meaning: 'another member still owns the partition after the configured retries',
