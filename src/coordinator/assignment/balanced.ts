@@ -33,9 +33,8 @@ const NOBODY: ReadonlySet<string> = new Set()
  * Otherwise a share may cross a whole number while the member is at the wrong side of it, and then a partition moves
  * between members that stay; where members read different topics, partitions may also have to move on in a chain.
  *
- * Aimed at, not guaranteed: totals near to the share rather than just rounded, and the same balance within each topic.
- * One topic may be busier than all others, so its partitions should not be with a few members. The choice of *which*
- * partitions move is made for that, but nothing moves for that alone.
+ * Aimed at, not guaranteed: the same balance within each topic, for one may be busier than all others. Which partitions
+ * move, and to whom, is chosen for that; nothing moves for that alone. (Figures: docs/decisions/0006.)
  */
 export function assignBalanced({ held, readers, topics, keepers = NOBODY }: BalanceInput): Assignment {
   const members = readers.toSorted((a, b) => compareText(a.memberId, b.memberId))

@@ -13,7 +13,7 @@ const FIRST_READER = 2
 /**
  * How many partitions of each pool every one of its readers should have. Every total is the reader's share, rounded down
  * or up; of all ways to do that, this is one that takes the fewest partitions away from readers that have them; of
- * these, one that is near to the shares, in total and in each pool.
+ * these, one that is nearest to the shares of each pool, as far as prices tell.
  *
  * It is a flow: partitions go from the pools through the readers. What a reader has already passes for nothing, anything
  * else at the price of a move, and nobody gets more than it must have unless all have that. A flow that splits
@@ -21,7 +21,7 @@ const FIRST_READER = 2
  */
 export function targetCounts(pools: readonly Pool[], readerCount: number): number[][] {
   const allPartitions = pools.reduce((sum, pool) => sum + poolSize(pool), 0)
-  const priceOfMove = (HIGHEST_PRICE + 1) * (allPartitions + readerCount) // more than all nearness together
+  const priceOfMove = (HIGHEST_PRICE + 1) * (allPartitions + 1) // more than all nearness together
   const priceAboveLeast = priceOfMove * (allPartitions + 1) // more than all moves together
 
   const network = new FlowNetwork(FIRST_READER + readerCount + pools.length)
@@ -29,7 +29,7 @@ export function targetCounts(pools: readonly Pool[], readerCount: number): numbe
     const least = Math.floor(share + ROUNDING_ERROR)
     const most = Math.ceil(share - ROUNDING_ERROR)
     network.addArc(FIRST_READER + reader, SINK, least, 0)
-    network.addArc(FIRST_READER + reader, SINK, most - least, priceAboveLeast + priceAt(most - 0.5 - share))
+    network.addArc(FIRST_READER + reader, SINK, most - least, priceAboveLeast)
   })
   const arcs = pools.map((pool, index) => {
     const node = FIRST_READER + readerCount + index
