@@ -1,6 +1,7 @@
 // A member in a process of its own, to be killed, frozen and thawed. Options come as JSON in KWG_MEMBER; events go to
 // standard output, one JSON object per line.
-import { runGroup, type GroupEventName, type RunGroupOptions } from '#src/index.js'
+import type { GroupEventName, RunGroupOptions } from '#src/index.js'
+import { startGroup } from '#src/run-group.js'
 import { silentLogger } from '#src/shared/logger.js'
 
 interface MemberStart {
@@ -27,9 +28,10 @@ function tell(event: string, payload: unknown): void {
 }
 
 const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
-const group = await runGroup(new URL(handler), { logger: silentLogger, ...options })
+const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
+process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended
 for (const event of EVENTS) group.on(event, payload => tell(event, payload))
-process.once('SIGTERM', () => void group.stop())
+await joined
 tell('joined', { memberId: group.memberId })
 await group.finished
 tell('finished', {})

@@ -61,12 +61,12 @@ export class Targets {
   async #claimMissing(): Promise<void> {
     const { partitions } = this.#host
     const coming = this.#wanted.filter(partition => partitions.get(partition) === undefined)
-    if (coming.length === 0 || this.#isStopping) return
+    if (coming.length === 0 || this.#isStopping()) return
     await this.#host.place(coming)
-    if (this.#isStopping) return
+    if (this.#isStopping()) return
     // While they were placed the group may have decided anew.
     const asked = await partitions.acquire(coming.filter(partition => this.isWanted(partition)))
-    if (asked > 0 && !this.#isStopping) this.#host.rebalanced()
+    if (asked > 0 && !this.#isStopping()) this.#host.rebalanced()
   }
 
   async #giveUp(one: OwnedPartition): Promise<void> {
@@ -80,12 +80,12 @@ export class Targets {
     } finally {
       clearTimeout(grace)
     }
-    if (this.#isStopping) return
+    if (this.#isStopping()) return
     this.#host.rebalanced()
     await this.claim() // it may be wanted again
   }
 
-  get #isStopping(): boolean {
+  #isStopping(): boolean {
     return this.#host.stopSignal.aborted
   }
 }
