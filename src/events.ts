@@ -29,6 +29,8 @@ export interface GroupEventMap {
   'session:lost': { readonly reason: string }
   /** Handlers start again: with the claims of before (`sameClaims`), or under a new session. */
   'session:restored': { readonly sameClaims: boolean }
+  /** A thread was ended, for a reason that an error event has told, and another runs its lanes. */
+  'worker:replaced': { readonly threadId: number }
   'group:state': { readonly from: GroupState; readonly to: GroupState; readonly reason: string }
   error: GroupError
 }

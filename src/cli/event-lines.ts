@@ -14,6 +14,7 @@ const FORWARDED = [
   'offsets:committed',
   'session:lost',
   'session:restored',
+  'worker:replaced',
   'group:state',
 ] as const satisfies GroupEventName[]
 

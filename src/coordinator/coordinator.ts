@@ -25,6 +25,7 @@ import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
+import { ThreadReplacer } from './thread-replacer.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
 import { MissingTopics, findTopics, missingTopicsError, type TopicSplit } from './topics.ts'
@@ -52,6 +53,7 @@ export class Coordinator {
   readonly #parts: CoordinatorParts
   readonly #state: StateMachine<GroupState>
   readonly #pool: ThreadPool
+  readonly #replacer: ThreadReplacer
   readonly #pauses = new Pauses()
   readonly #partitions: PartitionSet
   readonly #starts: StartOffsets
@@ -101,6 +103,7 @@ export class Coordinator {
       restartAt: (partition, offset) => void this.#restartAt(partition, offset),
     })
     this.#pool = parts.createPool(desk)
+    this.#replacer = this.#createReplacer()
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
     this.#session = this.#createSession()
     this.#committer = this.#createCommitter()
@@ -235,6 +238,8 @@ export class Coordinator {
       storage,
       resolveStart: this.#starts.resolveStart.bind(this.#starts),
       chooseThread: (partition: TopicPartition) => this.#placer.choose(partition),
+      replacementOf: (thread: WorkerThread) => this.#replacer.replacementOf(thread),
+      cut: (one: OwnedPartition) => this.#replacer.cut(one),
       isPaused: (partition: TopicPartition) => this.#pauses.isPaused(partition),
       generation: () => memory.generation,
       giveUpReleasing: this.#giveUpReleasing.signal,
@@ -250,6 +255,20 @@ export class Coordinator {
       acquireFailed: (one: OwnedPartition, error: unknown) => this.#session.acquireFailed(one, error),
     }
     return new PartitionSet(host, options.claim.retries * options.claim.retryIntervalMs, options.logger)
+  }
+
+  #createReplacer(): ThreadReplacer {
+    return new ThreadReplacer({
+      pool: this.#pool,
+      partitions: () => this.#partitions.all,
+      welcome: thread => {
+        void this.#watchThread(thread)
+        this.#leaders.welcome(thread)
+      },
+      replaced: ({ threadId }) => this.#parts.events.emit('worker:replaced', { threadId }),
+      report: error => this.#report(error),
+      fail: error => void this.fail(error),
+    })
   }
 
   #createSession(): SessionKeeper {
@@ -319,7 +338,8 @@ export class Coordinator {
 
   async #watchThread(thread: WorkerThread): Promise<void> {
     const death = await thread.ended
-    if (death !== null && this.#stopped === null) await this.fail(death)
+    const isExpected = this.#stopped !== null || this.#replacer.replacementOf(thread) !== null
+    if (death !== null && !isExpected) await this.fail(death)
   }
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {

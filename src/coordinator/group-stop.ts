@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { GroupError } from '../shared/errors.ts'
+import { inTime } from '../shared/in-time.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { PartitionSet } from './partition-set.ts'
@@ -25,6 +25,7 @@ export interface GroupStopParts {
   readonly report: (error: GroupError) => void
 }
 
+/** The others find out by themselves if it takes longer. */
 const ANNOUNCE_MS = 1000
 
 /**
@@ -97,13 +98,6 @@ export class GroupStop {
   #failed(step: string, error: unknown): void {
     this.#parts.logger.warn({ step, err: toLoggable(error) }, 'stopping goes on although a step failed')
   }
-}
-
-/** The others find out by themselves if it takes longer. */
-async function inTime(work: Promise<void>, ms: number): Promise<void> {
-  const over = new AbortController()
-  const waited = delay(ms, undefined, { signal: over.signal }).catch(() => {}) // cut below
-  await Promise.race([work, waited]).finally(() => over.abort())
 }
 
 function stopTimeout(threads: string, timeoutMs: number): GroupError {

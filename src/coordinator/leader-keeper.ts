@@ -18,6 +18,7 @@ export class LeaderKeeper {
   readonly #logger: Logger
   readonly #stopSignal = new AbortController()
   #refreshing: Promise<void> | null = null
+  #view: LeaderView | null = null
 
   constructor(
     cluster: Pick<KafkaCluster, 'leaderView'>,
@@ -38,7 +39,13 @@ export class LeaderKeeper {
   async refresh(): Promise<void> {
     const view = await this.#cluster.leaderView(this.#topics)
     if (this.#isStopped()) return // threads that are about to end need no leaders
+    this.#view = view
     for (const thread of this.#threads()) this.#tell(thread, view)
+  }
+
+  /** Tells a thread that has just started what the others know. */
+  welcome(thread: Thread): void {
+    if (this.#view !== null) this.#tell(thread, this.#view)
   }
 
   /** A thread met a stale leader: refreshes until it works; asking again meanwhile changes nothing. */

@@ -40,6 +40,8 @@ export interface OwnedPartitionHost {
   resolveStart(claim: Claim): Promise<Offset>
   /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
+  /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
+  replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
   generation(): number
@@ -154,6 +156,22 @@ export class OwnedPartition implements TopicPartition {
     })
   }
 
+  /**
+   * Its thread is about to be ended: drains there, says so, and goes on where `replacement` tells. Also where the thread
+   * ends before that: what was in hand is then handled again.
+   */
+  moveOff(thread: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void): Promise<void> {
+    return this.#enqueue(async () => {
+      const isThere = this.#state.is('running') && this.#thread === thread
+      if (isThere) {
+        this.#state.moveTo('moving', `off thread ${thread.threadId}`)
+        await this.#drainLane()
+      }
+      drained()
+      if (isThere) await this.#goOnOn(replacement)
+    })
+  }
+
   /** Drains, commits (what is finished, or `nextOffset`) and gives the claim up; a claim still waited for is no longer asked for. */
   release(reason: string, nextOffset?: Offset): Promise<void> {
     this.#giveUp.abort(new GroupError('NOT_RUNNING', `${partitionName(this)} is no longer wanted: ${reason}`))
@@ -244,6 +262,16 @@ export class OwnedPartition implements TopicPartition {
     throw error
   }
 
+  async #goOnOn(replacement: Promise<WorkerThread>): Promise<void> {
+    try {
+      const thread = await replacement
+      // While it was waited for it may have failed, or been given up: then the next operation ends it.
+      if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
+    } catch (error) {
+      this.fail(partitionError(error, this))
+    }
+  }
+
   async #runLane(thread: WorkerThread): Promise<void> {
     this.#thread = thread
     try {
@@ -254,7 +282,9 @@ export class OwnedPartition implements TopicPartition {
         paused: this.#host.isPaused(this),
       })
     } catch (error) {
-      this.fail(partitionError(error, this))
+      const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
+      if (replacement === null) this.fail(partitionError(error, this))
+      else await this.#goOnOn(replacement)
       return
     }
     // The lane may have failed, or the pause may have changed, while it started.

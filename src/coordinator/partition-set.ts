@@ -7,9 +7,16 @@ import type { Claim } from './storage/group-storage.ts'
 export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
   /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
   claimRefused(partition: OwnedPartition, holder: string): void
+  /** A handler of the partition goes on although it was told to give up: its thread is to be ended. */
+  cut(partition: OwnedPartition): void
   /** A claim could not even be asked for. */
   acquireFailed(partition: OwnedPartition, error: unknown): void
 }
+
+/** A handler that is at work on a partition that another member waits for is told to give up after as long. */
+const DRAIN_GRACE_MS = 10_000
+/** A handler that was told to give up and goes on is cut, as long after the drain began. Members of the original end themselves after 30 s. */
+const CUT_AFTER_MS = 12_000
 
 /** The partitions this member should own: claims them, gives them up, and finds them by name. */
 export class PartitionSet {
@@ -62,24 +69,39 @@ export class PartitionSet {
     return asked.length
   }
 
-  /** Gives one up: drained, committed, released. */
+  /** Gives one up: drained, committed, released. A handler at work on it is told to give up after a while, and cut if it does not. */
   async release(partition: OwnedPartition, reason: string): Promise<void> {
-    await partition.release(reason).finally(() => this.forget(partition))
+    const abort = setTimeout(() => void partition.abortSignal(reason), DRAIN_GRACE_MS)
+    await this.#unlessStuck(partition, this.#releaseOne(partition, reason)).finally(() => clearTimeout(abort))
   }
 
-  /** Gives all up together, for good. Every one is tried; rejects with the first failure. */
+  /** Gives all up together, for good; whoever stops the member ends its handlers. Every one is tried; rejects with the first failure. */
   async releaseAll(reason: string): Promise<void> {
     this.#isClosed = true
-    const results = await Promise.allSettled(this.all.map(partition => this.release(partition, reason)))
+    const results = await Promise.allSettled(this.all.map(partition => this.#releaseOne(partition, reason)))
     const failed = results.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 
-  /** Ends the lanes of void claims; resolves when no handler of theirs runs any more. */
+  /** Ends the lanes of void claims; resolves when no handler of theirs runs any more. They are told to give up at once, and cut if they do not. */
   async abandon(partitions: readonly OwnedPartition[], reason: string): Promise<void> {
     await Promise.all(
-      partitions.map(partition => partition.abandon(reason).finally(() => this.forget(partition))),
+      partitions.map(partition =>
+        this.#unlessStuck(
+          partition,
+          partition.abandon(reason).finally(() => this.forget(partition)),
+        ),
+      ),
     )
+  }
+
+  async #releaseOne(partition: OwnedPartition, reason: string): Promise<void> {
+    await partition.release(reason).finally(() => this.forget(partition))
+  }
+
+  async #unlessStuck(partition: OwnedPartition, ending: Promise<void>): Promise<void> {
+    const cut = setTimeout(() => this.#host.cut(partition), CUT_AFTER_MS)
+    await ending.finally(() => clearTimeout(cut))
   }
 
   async #acquireOne(wanted: TopicPartition): Promise<void> {
@@ -135,6 +157,7 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
     storage: host.storage,
     resolveStart: claim => host.resolveStart(claim),
     chooseThread: partition => host.chooseThread(partition),
+    replacementOf: thread => host.replacementOf(thread),
     isPaused: partition => host.isPaused(partition),
     generation: () => host.generation(),
     giveUpReleasing: host.giveUpReleasing,

@@ -49,7 +49,7 @@ export class StatusReport {
       runningForMs: reading.running ? Math.max(0, nowMs - reading.runningSinceMs) : null,
       partitions: partitions.length,
       handled: partitions.reduce((sum, partition) => sum + partition.handledOnThread, thread.handledBefore),
-      restarts: 0,
+      restarts: thread.restarts,
     }
   }
 

@@ -14,6 +14,11 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'the handler threw or rejected for one record; its partition stops there',
   },
+  HANDLER_CUT: {
+    retryable: true,
+    meaning:
+      'a handler went on long after its partition was to be given up; its thread was ended and the record will be handled again',
+  },
   DECODE_FAILED: {
     retryable: false,
     meaning: 'the value of one record could not be decoded; its partition stops there',

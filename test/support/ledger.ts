@@ -22,6 +22,8 @@ export interface LedgerHandler {
   readonly block?: string
   /** The partition whose first record stays in hand until it is aborted, without blocking its thread. */
   readonly stuck?: number
+  /** Records with this key never end, whatever their signal says. */
+  readonly ignoreKey?: string
 }
 
 const HANDLER = new URL('../../../test/fixtures/handlers/ledger.js', import.meta.url)

@@ -14,9 +14,6 @@ export interface TargetsHost {
   readonly logger: Logger
 }
 
-/** A handler that is still at work on a partition that another member waits for is told to give up after as long. */
-const DRAIN_GRACE_MS = 10_000
-
 /**
  * What this member should own, and the steps that lead there: partitions that go are drained, committed and released,
  * those that come are claimed the instant their holder lets go. Those that stay are not touched.
@@ -70,15 +67,11 @@ export class Targets {
   }
 
   async #giveUp(one: OwnedPartition): Promise<void> {
-    const abort = (): void => void one.abortSignal('another member waits for the partition')
-    const grace = setTimeout(abort, DRAIN_GRACE_MS)
     try {
       await this.#host.partitions.release(one, 'another member is to own it')
     } catch (error) {
       // What could not be stored was told as an error event; the claim is over all the same.
       this.#host.logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
-    } finally {
-      clearTimeout(grace)
     }
     if (this.#isStopping()) return
     this.#host.rebalanced()

@@ -4,8 +4,9 @@ import type { Worker } from 'node:worker_threads'
 export class ThreadExits {
   readonly #exits = new Map<number, Promise<void>>()
 
-  /** To be called before the thread can have exited. */
+  /** To be called before the thread can have exited. Idempotent. */
   watch(worker: Worker): void {
+    if (this.#exits.has(worker.threadId)) return
     const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     this.#exits.set(worker.threadId, exited)
   }

@@ -1,9 +1,10 @@
+import type { MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { deferred, type Deferred } from '../../shared/deferred.ts'
-import { isGroupError } from '../../shared/errors.ts'
+import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
-import type { WorkerSettings } from '../../shared/protocol.ts'
+import type { WorkerSettings, WorkerStart } from '../../shared/protocol.ts'
 import { ThreadExits } from './thread-exits.ts'
 import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './worker-thread.ts'
 
@@ -23,12 +24,20 @@ export interface ThreadPoolOptions {
  * default Piscina parks an idle thread in Atomics.wait, where its ports and sockets are dead.
  */
 export class ThreadPool {
-  readonly threads: readonly WorkerThread[]
+  readonly #options: ThreadPoolOptions
+  readonly #listener: WorkerThreadListener
+  readonly #threads: WorkerThread[]
   readonly #piscina: Piscina
   readonly #exits = new ThreadExits()
+  readonly #host: ThreadHost = {
+    run: (start, transfer, signal) => this.#run(start, transfer, signal),
+    exited: nodeThreadId => this.#exits.of(nodeThreadId),
+  }
   #stopped: Promise<void> | null = null
 
   constructor(options: ThreadPoolOptions, listener: WorkerThreadListener) {
+    this.#options = options
+    this.#listener = listener
     this.#piscina = new Piscina({
       filename: ENTRY,
       minThreads: options.threads,
@@ -38,25 +47,28 @@ export class ThreadPool {
     })
     // Else Piscina puts an idle thread in the place of each that ends: after destroy() too, where nothing would end it.
     this.#piscina.options.minThreads = 0
-    for (const thread of this.#piscina.threads) this.#exits.watch(thread)
     this.#piscina.on('error', (error: unknown) => {
       options.logger.error({ err: toLoggable(error) }, 'the thread pool reported an error')
     })
-    const host: ThreadHost = {
-      run: (start, transfer, signal) =>
-        this.#piscina.run(start, { transferList: transfer, signal }) as Promise<void>,
-      exited: nodeThreadId => this.#exits.of(nodeThreadId),
-    }
-    this.threads = Array.from(
-      { length: options.threads },
-      (_, threadId) =>
-        new WorkerThread({ ...options.settings, threadId }, options.groupMemory, listener, host),
-    )
+    this.#threads = Array.from({ length: options.threads }, (_, threadId) => this.#start(threadId, 0))
+  }
+
+  /** By `threadId`. One that was replaced gives its place to the new one. */
+  get threads(): readonly WorkerThread[] {
+    return this.#threads
   }
 
   /** Imports the handler and runs `setup` on every thread; the first failure is thrown. */
   async loadHandlers(): Promise<void> {
     await Promise.all(this.threads.map(thread => thread.loadHandler()))
+  }
+
+  /** Puts a new thread, which has not loaded its handler yet, in the place of one that has exited. NOT_RUNNING once stopping. */
+  replace(gone: WorkerThread): WorkerThread {
+    if (this.#stopped !== null) throw new GroupError('NOT_RUNNING', 'the threads are being stopped')
+    const thread = this.#start(gone.threadId, gone.restarts + 1)
+    this.#threads[this.#threads.indexOf(gone)] = thread
+    return thread
   }
 
   /**
@@ -76,6 +88,17 @@ export class ThreadPool {
     await orAborted(this.#endAll(), giveUp)
     const failed = graceful.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
+  }
+
+  #start(threadId: number, restarts: number): WorkerThread {
+    const { settings, groupMemory } = this.#options
+    return new WorkerThread({ ...settings, threadId }, groupMemory, this.#listener, this.#host, restarts)
+  }
+
+  #run(start: WorkerStart, transfer: MessagePort[], signal: AbortSignal): Promise<void> {
+    const task = this.#piscina.run(start, { transferList: transfer, signal }) as Promise<void>
+    for (const thread of this.#piscina.threads) this.#exits.watch(thread) // the task may have begun a new one
+    return task
   }
 
   async #endAll(): Promise<void> {

@@ -43,6 +43,8 @@ export interface WorkerThreadListener extends CoordinatorApi {
  */
 export class WorkerThread implements Asynchronous<WorkerApi> {
   readonly threadId: number
+  /** How many threads had this `threadId` before. */
+  readonly restarts: number
   readonly memory = new WorkerMemory()
   /** Settles when the thread has exited: with null after `stop`, else with what ended it. Never rejects. */
   readonly ended: Promise<GroupError | null>
@@ -64,8 +66,10 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
     groupMemory: SharedArrayBuffer,
     listener: WorkerThreadListener,
     host: ThreadHost,
+    restarts = 0,
   ) {
     this.threadId = settings.threadId
+    this.restarts = restarts
     this.#listener = listener
     this.#state = new StateMachine(`worker thread ${this.threadId}`, THREAD_MOVES, 'running')
     const calls = new MessageChannel()

@@ -53,6 +53,7 @@ describe('an owned partition', () => {
   let commit: (offset: number) => Promise<void>
   let release: (offset: number | null) => Promise<void>
   let giveUpReleasing: AbortController
+  let replacements: Map<WorkerThread, Promise<WorkerThread>>
 
   beforeEach(() => {
     thread = new FakeThread(0)
@@ -64,6 +65,7 @@ describe('an owned partition', () => {
     commit = async offset => void log.push(`commit ${offset}`)
     release = async offset => void log.push(`release ${offset ?? 'nothing'}`)
     giveUpReleasing = new AbortController()
+    replacements = new Map()
   })
 
   function create(): OwnedPartition {
@@ -80,6 +82,7 @@ describe('an owned partition', () => {
         return one.committedOffset ?? 0
       },
       chooseThread: () => asThread(thread),
+      replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,
       generation: () => 5,
       giveUpReleasing: giveUpReleasing.signal,
@@ -328,5 +331,63 @@ describe('an owned partition', () => {
     finish(160)
     await partition.release('test')
     assert.ok(log.includes('release 160'))
+  })
+
+  describe('whose thread is ended on purpose', () => {
+    const died = new GroupError('WORKER_DIED', 'gone')
+
+    it('drains there, says so, and goes on from the same memory on the one that takes its place', async () => {
+      const partition = create()
+      await partition.acquire()
+      const replacement = deferred<WorkerThread>()
+      const left = deferred<undefined>()
+      const moved = partition.moveOff(asThread(thread), replacement.promise, () => left.resolve(undefined))
+      await left.promise
+      assert.equal(partition.thread, null)
+      finish(130)
+      replacement.resolve(asThread(other))
+      await moved
+      assert.equal(partition.state, 'running')
+      assert.equal(LaneMemory.attach(other.lanes[0]!.memory).floor, 130)
+    })
+
+    it('goes on elsewhere when the thread was gone before it had drained', async () => {
+      const partition = create()
+      await partition.acquire()
+      thread.drainLane = () => Promise.reject(died)
+      await partition.moveOff(asThread(thread), Promise.resolve(asThread(other)), () => {})
+      assert.equal(partition.thread, asThread(other))
+    })
+
+    it('starts on the one that takes its place when the thread ended before its lane had started', async () => {
+      thread.startError = died
+      replacements.set(asThread(thread), Promise.resolve(asThread(other)))
+      const partition = create()
+      await partition.acquire()
+      assert.equal(partition.state, 'running')
+      assert.equal(partition.thread, asThread(other))
+    })
+
+    it('is released without another start when it was given up meanwhile', async () => {
+      const partition = create()
+      await partition.acquire()
+      const replacement = deferred<WorkerThread>()
+      const moved = partition.moveOff(asThread(thread), replacement.promise, () => {})
+      const released = partition.release('another member is to own it')
+      replacement.resolve(asThread(other))
+      await Promise.all([moved, released])
+      assert.deepEqual(other.calls, [])
+      assert.ok(log.includes('release 100'))
+    })
+
+    it('fails when nothing takes its place', async () => {
+      const partition = create()
+      await partition.acquire()
+      const refused = Promise.reject(new GroupError('HANDLER_SETUP_FAILED', 'no'))
+      refused.catch(() => {})
+      await partition.moveOff(asThread(thread), refused, () => {})
+      assert.equal(partition.state, 'failed')
+      assert.ok(log.includes('failed HANDLER_SETUP_FAILED'))
+    })
   })
 })

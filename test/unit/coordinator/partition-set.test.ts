@@ -32,6 +32,8 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
     storage,
     resolveStart: async () => 0,
     chooseThread: () => thread,
+    replacementOf: () => null,
+    cut() {},
     isPaused: () => false,
     generation: () => 0,
     giveUpReleasing: new AbortController().signal,
