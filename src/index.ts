@@ -17,7 +17,14 @@
  */
 export { runGroup } from './run-group.ts'
 export { Group } from './group.ts'
-export { describeGroup, type DescribeGroupOptions, type GroupRow } from './coordinator/describe-group.ts'
+export {
+  describeGroup,
+  type DescribeGroupOptions,
+  type DescribedPartition,
+  type GroupDescription,
+} from './coordinator/describe-group.ts'
+export type { DescribedMember, MemberKind } from './coordinator/described-members.ts'
+export type { AssignmentKind } from './coordinator/assignment/negotiate.ts'
 export {
   defineHandler,
   type DecodeOption,

@@ -2,19 +2,23 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as surface from '#src/index.js'
 import type {
+  AssignmentKind,
   BrokerAddress,
   Claim,
   ClaimAttempt,
   ClaimOptions,
   CommitOptions,
   DescribeGroupOptions,
+  DescribedMember,
+  DescribedPartition,
   FetchOptions,
-  GroupRow,
+  GroupDescription,
   GroupStorage,
   GroupStorageListener,
   KafkaOptions,
   Lease,
   MemberDescription,
+  MemberKind,
   Offset,
   RunGroupOptions,
   SaslOptions,
@@ -46,9 +50,16 @@ function optionsFrom(
   return { groupId: 'g', topics: ['t'], storage, kafka, ...rest }
 }
 
+/** What a description of a group consists of, each part with the name of its type. */
+interface TheirView {
+  readonly assignBy: AssignmentKind | null
+  readonly partitions: readonly DescribedPartition[]
+  readonly members: readonly (DescribedMember & { readonly kind: MemberKind })[]
+}
+
 /** What is exported as a value, with the names of what it takes and gives. */
 interface Callable {
-  describeGroup: (options: DescribeGroupOptions) => Promise<GroupRow[]>
+  describeGroup: (options: DescribeGroupOptions) => Promise<GroupDescription & TheirView>
   ZooKeeperGroupStorage: new (options: ZooKeeperGroupStorageOptions) => GroupStorage
   Group: { prototype: { stop(options?: StopOptions): Promise<void> } }
 }
