@@ -25,6 +25,9 @@ export {
 } from './coordinator/describe-group.ts'
 export type { DescribedMember, MemberKind } from './coordinator/described-members.ts'
 export type { AssignmentKind } from './coordinator/assignment/negotiate.ts'
+export { resetOffsets, type ResetOffsetsOptions } from './coordinator/reset-offsets.ts'
+export type { ResetOffset } from './coordinator/storage/zookeeper/offset-reset.ts'
+export type { IsoTime, ResetTarget } from './options/reset-target.ts'
 export {
   defineHandler,
   type DecodeOption,

@@ -15,11 +15,15 @@ import type {
   GroupDescription,
   GroupStorage,
   GroupStorageListener,
+  IsoTime,
   KafkaOptions,
   Lease,
   MemberDescription,
   MemberKind,
   Offset,
+  ResetOffset,
+  ResetOffsetsOptions,
+  ResetTarget,
   RunGroupOptions,
   SaslOptions,
   StartOffset,
@@ -60,15 +64,18 @@ interface TheirView {
 /** What is exported as a value, with the names of what it takes and gives. */
 interface Callable {
   describeGroup: (options: DescribeGroupOptions) => Promise<GroupDescription & TheirView>
+  resetOffsets: (options: ResetOffsetsOptions & { to: ResetTarget | IsoTime }) => Promise<ResetOffset[]>
   ZooKeeperGroupStorage: new (options: ZooKeeperGroupStorageOptions) => GroupStorage
   Group: { prototype: { stop(options?: StopOptions): Promise<void> } }
 }
 
 describe('what the package exports', () => {
   it('is this, and the types that it takes to name options and to implement a storage', () => {
-    const { describeGroup, ZooKeeperGroupStorage, Group }: Callable = surface
+    const { describeGroup, resetOffsets, ZooKeeperGroupStorage, Group }: Callable = surface
     assert.ok(
-      [optionsFrom, describeGroup, ZooKeeperGroupStorage, Group].every(of => typeof of === 'function'),
+      [optionsFrom, describeGroup, resetOffsets, ZooKeeperGroupStorage, Group].every(
+        of => typeof of === 'function',
+      ),
     )
     assert.deepEqual(Object.keys(surface).sort(), [
       'Group',
@@ -77,6 +84,7 @@ describe('what the package exports', () => {
       'defineHandler',
       'describeGroup',
       'isGroupError',
+      'resetOffsets',
       'runGroup',
     ])
   })
