@@ -17,7 +17,17 @@
  */
 export { runGroup } from './run-group.ts'
 export { Group } from './group.ts'
-export { describeGroup, type DescribeGroupOptions, type GroupRow } from './coordinator/describe-group.ts'
+export {
+  describeGroup,
+  type DescribeGroupOptions,
+  type DescribedPartition,
+  type GroupDescription,
+} from './coordinator/describe-group.ts'
+export type { DescribedMember, MemberKind } from './coordinator/described-members.ts'
+export type { AssignmentKind } from './coordinator/assignment/negotiate.ts'
+export { resetOffsets, type ResetOffsetsOptions } from './coordinator/reset-offsets.ts'
+export type { ResetOffset } from './coordinator/storage/zookeeper/offset-reset.ts'
+export type { IsoTime, ResetTarget } from './options/reset-target.ts'
 export {
   defineHandler,
   type DecodeOption,

@@ -52,7 +52,11 @@ try {
   say(`Handling them with ${HANDLER.split('/').slice(-2).join('/')} on ${availableParallelism()} threads …`)
   const result = await consume(stack)
   printThreads(result)
-  const rows = await describeGroup({ groupId: GROUP, zookeeper: stack.zookeeper, logger: silentLogger })
+  const { partitions: rows } = await describeGroup({
+    groupId: GROUP,
+    zookeeper: stack.zookeeper,
+    logger: silentLogger,
+  })
   printPartitions(rows)
   say(
     conclusion({

@@ -17,6 +17,13 @@ export async function readConfigFile(path: string): Promise<Record<string, unkno
   return parsed as Record<string, unknown>
 }
 
+/** The part of it that finds a group; the rest says how to run a member. Nothing without a file. */
+export async function readGroupConfig(path: string | undefined): Promise<Record<string, unknown>> {
+  if (path === undefined) return {}
+  const { groupId, zookeeper, kafka } = await readConfigFile(path)
+  return { groupId, zookeeper, kafka }
+}
+
 function parse(path: string, content: string): unknown {
   try {
     return JSON.parse(content)

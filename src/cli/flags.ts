@@ -16,6 +16,13 @@ export interface GroupFlags {
   missingTopics?: string
 }
 
+/** Flags of `kwg offsets reset` beyond those. */
+export interface ResetFlags {
+  topic?: string
+  to?: string
+  partitions?: string
+}
+
 /** Which flag gives which option, so that a report can name both. */
 const FLAG_OF_OPTION: Readonly<Record<string, string>> = {
   groupId: '--group',
@@ -30,6 +37,9 @@ const FLAG_OF_OPTION: Readonly<Record<string, string>> = {
   offsetReset: '--offset-reset',
   'commit.intervalMs': '--commit-interval',
   missingTopics: '--missing-topics',
+  topic: '--topic',
+  to: '--to',
+  partitions: '--partitions',
 }
 
 /**
@@ -49,6 +59,11 @@ export function mergeFlags(config: Readonly<Record<string, unknown>>, flags: Gro
     missingTopics: flags.missingTopics,
     commit: over(config['commit'], { intervalMs: numberOf(flags.commitInterval) }),
   }) as object
+}
+
+/** The options that these flags give; as they are, like the others. */
+export function resetOptionsOf({ topic, to, partitions }: ResetFlags): object {
+  return { topic, to: numberOf(to), partitions: partitions?.split(',').map(numberOf) }
 }
 
 /** The error with the flag beside each option that has one: whoever typed `--group` does not know `groupId`. */

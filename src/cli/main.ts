@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addDescribeCommand } from './describe.ts'
 import { addDevCommand } from './dev.ts'
+import { addOffsetsCommand } from './offsets.ts'
 import { failureLine } from './output.ts'
 import { addRunCommand } from './run.ts'
 
@@ -17,6 +18,7 @@ const program = new Command('kwg')
 
 addRunCommand(program)
 addDescribeCommand(program)
+addOffsetsCommand(program)
 addDevCommand(program)
 
 try {

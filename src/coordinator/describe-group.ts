@@ -1,21 +1,18 @@
-import {
-  resolveConnectionOptions,
-  type ConnectionOptions,
-  type ResolvedConnectionOptions,
-} from '../options/resolve.ts'
-import { GroupError } from '../shared/errors.ts'
+import { resolveConnectionOptions, type ConnectionOptions } from '../options/resolve.ts'
+import type { GroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import { createDefaultLogger, type Logger } from '../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
-import { KafkaCluster } from './kafka/cluster.ts'
-import type { GroupStorageListener } from './storage/group-storage.ts'
-import { securityProtocolOf } from './storage/zookeeper/broker-discovery.ts'
+import { compareText } from './assignment/assignment.ts'
+import { negotiate, type AssignmentKind } from './assignment/negotiate.ts'
+import { describeMembers, type DescribedMember } from './described-members.ts'
+import type { KafkaCluster } from './kafka/cluster.ts'
 import type { StoredGroup } from './storage/zookeeper/group-reader.ts'
-import { ZooKeeperGroupStorage } from './storage/zookeeper/zookeeper-group-storage.ts'
+import { groupNotFound, visitGroup } from './visit-group.ts'
 
 /** One partition of a group, as stored and as the brokers see it. */
-export interface GroupRow extends TopicPartition {
-  /** Null: nobody owns it. */
+export interface DescribedPartition extends TopicPartition {
+  /** A member's id, or what the owner node says if no member fits. Null: nobody owns it. */
   readonly owner: string | null
   /** Next offset to read; null: nothing is stored. */
   readonly committed: Offset | null
@@ -23,6 +20,18 @@ export interface GroupRow extends TopicPartition {
   readonly end: Offset | null
   /** Records between the two; null if one of them is not known. */
   readonly lag: number | null
+}
+
+export interface GroupDescription {
+  readonly groupId: string
+  /** How its members divide the partitions: what all of them can do. Null: it has no members. */
+  readonly assignBy: AssignmentKind | null
+  /** Every partition that exists or that something is stored for, by topic and number. */
+  readonly partitions: readonly DescribedPartition[]
+  /** Every member, by id; then everybody who owns partitions without being one. */
+  readonly members: readonly DescribedMember[]
+  /** What is wrong with the members: MIXED_GROUP_UNSUPPORTED, ID_NODE_UNREADABLE, FORMAT_UNKNOWN, each naming its nodes. */
+  readonly troubles: readonly GroupError[]
 }
 
 export interface DescribeGroupOptions extends ConnectionOptions {
@@ -36,19 +45,6 @@ export interface DescribeGroupOptions extends ConnectionOptions {
 /** A leader that takes longer is described as one that is away: somebody waits for the table. */
 const LEADER_PATIENCE_MS = 3_000
 
-/** A session that only reads has no claims, so nothing that happens to it matters to anybody. */
-const INDIFFERENT: GroupStorageListener = {
-  leaseRenewed() {},
-  leaseOver() {},
-  disconnected() {},
-  restored() {},
-  expired() {},
-  claimLost() {},
-  foreignWrite() {},
-  membersChanged() {},
-  planChanged() {},
-}
-
 /**
  * Reads a group, whatever program its members run, without touching it. CONFIG_INVALID, GROUP_NOT_FOUND, OFFSET_CORRUPT,
  * ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE.
@@ -56,30 +52,28 @@ const INDIFFERENT: GroupStorageListener = {
 export async function describeGroup({
   logger = createDefaultLogger('warn'),
   ...given
-}: DescribeGroupOptions): Promise<GroupRow[]> {
+}: DescribeGroupOptions): Promise<GroupDescription> {
   const options = resolveConnectionOptions(given)
-  const { groupId, zookeeper, kafka } = options
-  const storage = new ZooKeeperGroupStorage({
-    ...zookeeper,
-    logger,
-    brokerProtocol: securityProtocolOf(kafka.connection),
-  })
-  const cluster = new KafkaCluster({ connection: kafka.connection, logger })
-  try {
-    await storage.open(INDIFFERENT)
+  const { groupId } = options
+  return visitGroup(options, logger, async ({ storage, connectCluster }) => {
     const stored = await storage.readGroup(groupId)
     if (stored === null) throw groupNotFound(options)
-    const brokers = kafka.brokers ?? (await storage.listBrokers())
-    if (brokers.length === 0) throw brokersNotFound(options)
-    await cluster.connect(brokers)
-    return await rowsOf(stored, cluster, logger)
-  } finally {
-    cluster.close()
-    await storage.close()
-  }
+    const { assignBy, troubles } = negotiate(stored.members, stored.topics, stored.idsPath)
+    return {
+      groupId,
+      assignBy: stored.members.length === 0 ? null : assignBy,
+      partitions: await partitionsOf(stored, await connectCluster(), logger),
+      members: describeMembers(stored),
+      troubles,
+    }
+  })
 }
 
-async function rowsOf(stored: StoredGroup, cluster: KafkaCluster, logger: Logger): Promise<GroupRow[]> {
+async function partitionsOf(
+  stored: StoredGroup,
+  cluster: KafkaCluster,
+  logger: Logger,
+): Promise<DescribedPartition[]> {
   const topics = await cluster.describeTopics(stored.topics)
   for (const { topic, refusal } of topics)
     if (refusal !== null)
@@ -93,15 +87,14 @@ async function rowsOf(stored: StoredGroup, cluster: KafkaCluster, logger: Logger
     false,
     LEADER_PATIENCE_MS,
   )
-  return groupRows(stored, existing, ends)
+  return describePartitions(stored, existing, ends)
 }
 
-/** Every partition that exists or that something is stored for, by topic and number. */
-export function groupRows(
+export function describePartitions(
   stored: StoredGroup,
   existing: readonly TopicPartition[],
   ends: readonly (TopicPartition & { readonly offset: Offset })[],
-): GroupRow[] {
+): DescribedPartition[] {
   const byName = new Map(
     [...existing, ...stored.owners, ...stored.offsets].map(one => [partitionName(one), one]),
   )
@@ -122,26 +115,4 @@ function lagOf(
   end: Offset | null,
 ): { committed: Offset | null; end: Offset | null; lag: number | null } {
   return { committed, end, lag: committed === null || end === null ? null : Math.max(0, end - committed) }
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
-}
-
-function groupNotFound({ groupId, zookeeper }: ResolvedConnectionOptions): GroupError {
-  const path = `${zookeeper.chroot}/consumers/${groupId}`
-  return new GroupError(
-    'GROUP_NOT_FOUND',
-    `there is no group "${groupId}": ZooKeeper at ${zookeeper.servers.join(', ')} has no ${path}; check the name and the chroot`,
-    { details: { groupId, path } },
-  )
-}
-
-function brokersNotFound({ zookeeper }: ResolvedConnectionOptions): GroupError {
-  return new GroupError(
-    'BROKERS_NOT_FOUND',
-    `ZooKeeper at ${zookeeper.servers.join(', ')} lists no brokers under ${zookeeper.chroot}/brokers/ids; give their addresses, or the right chroot`,
-    { details: { servers: zookeeper.servers.join(','), chroot: zookeeper.chroot } },
-  )
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseHostPort } from '../shared/host-port.ts'
 import { parseConnectString } from './addresses.ts'
 import { TOPIC_EXPECTED, ZNODE_EXPECTED, chrootFault, isTopicName, isZnodeName } from './names.ts'
+import { RESET_TARGET_EXPECTED, readResetTarget, type ResetTarget } from './reset-target.ts'
 
 /**
  * The kinds of single values that options consist of. The `error` of each is the text that follows "expected" in the
@@ -61,6 +62,10 @@ export function znodeName(): z.ZodString {
 
 export function topicName(): z.ZodString {
   return z.string({ error: TOPIC_EXPECTED }).refine(isTopicName, { error: TOPIC_EXPECTED })
+}
+
+export function resetTarget(): z.ZodType<ResetTarget> {
+  return z.custom<ResetTarget>(value => readResetTarget(value) !== null, { error: RESET_TARGET_EXPECTED })
 }
 
 export function hostPort(): z.ZodString {

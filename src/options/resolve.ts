@@ -8,7 +8,8 @@ import { DEFAULTS, defaultThreads } from './defaults.ts'
 import { createMemberId } from './member-id.ts'
 import { invalidOptions, problemsOf } from './problems.ts'
 import { brokenConnectionRules, brokenRules, type RuleCheck } from './rules.ts'
-import { connectionSchema, runGroupSchema, stopSchema } from './schema.ts'
+import { readResetTarget, type ResetTarget, type ResolvedResetTarget } from './reset-target.ts'
+import { connectionSchema, resetSchema, runGroupSchema, stopSchema } from './schema.ts'
 import type {
   KafkaOptions,
   ResolvedKafkaOptions,
@@ -60,10 +61,44 @@ export interface ResolvedConnectionOptions {
 
 /** As `resolveOptions`, for a program that only reads a group. */
 export function resolveConnectionOptions(given: ConnectionOptions): ResolvedConnectionOptions {
-  const valid = validate(connectionSchema, brokenConnectionRules, given)
+  return resolveConnection(validate(connectionSchema, brokenConnectionRules, given))
+}
+
+function resolveConnection(valid: z.infer<typeof connectionSchema>): ResolvedConnectionOptions {
   const zookeeper = resolveZooKeeper(valid.zookeeper)
   if (zookeeper === null) throw new GroupError('INTERNAL', 'connection options passed without zookeeper')
   return deepFreeze({ groupId: valid.groupId, zookeeper, kafka: resolveKafka(valid.kafka) })
+}
+
+export interface OffsetResetOptions extends ConnectionOptions {
+  /** The topic whose offsets are set. */
+  topic: string
+  /**
+   * Where the group is to start: an end of the log, an offset that is within it, or the first record at or after a
+   * time (the end if there is none).
+   */
+  to: ResetTarget
+  /**
+   * Only these partitions.
+   * @defaultValue all of the topic
+   */
+  partitions?: readonly number[] | undefined
+}
+
+export interface ResolvedOffsetResetOptions extends ResolvedConnectionOptions {
+  readonly topic: string
+  readonly to: ResolvedResetTarget
+  /** Null: all of the topic. */
+  readonly partitions: readonly number[] | null
+}
+
+/** As `resolveOptions`, for a program that sets a group's offsets. */
+export function resolveOffsetResetOptions(given: OffsetResetOptions): ResolvedOffsetResetOptions {
+  const valid = validate(resetSchema, brokenConnectionRules, given)
+  const to = readResetTarget(valid.to)
+  if (to === null) throw new GroupError('INTERNAL', 'a reset passed without a target')
+  const partitions = valid.partitions === undefined ? null : [...new Set(valid.partitions)]
+  return deepFreeze({ ...resolveConnection(valid), topic: valid.topic, to, partitions })
 }
 
 /** How long this stop may take: as given, else the deadline of the group. CONFIG_INVALID as for options. */

@@ -165,6 +165,16 @@ export const stopSchema = z.strictObject(
 /** The part that finds a group and reads it, for `kwg describe`. */
 export const connectionSchema = runGroupSchema.pick({ groupId: true, zookeeper: true, kafka: true })
 
+/** That, and what `kwg offsets reset` is to do there. */
+export const resetSchema = connectionSchema.extend({
+  topic: leaf.topicName(),
+  to: leaf.resetTarget(),
+  partitions: z
+    .array(leaf.integer('', 0, leaf.MAX_INT32), { error: 'a list of partition numbers' })
+    .min(1, { error: 'at least one partition number' })
+    .optional(),
+})
+
 /** Every known name by the path of its object; from here come the suggestions for unknown ones. */
 export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(runGroupSchema.shape),

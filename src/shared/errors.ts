@@ -72,7 +72,10 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: "nothing is stored for a partition and offsetReset is 'none'",
   },
-  OFFSET_OUT_OF_RANGE: { retryable: false, meaning: 'the stored offset is outside of the log' },
+  OFFSET_OUT_OF_RANGE: {
+    retryable: false,
+    meaning: 'an offset, stored or to be stored, is outside of the log',
+  },
   BROKERS_UNREACHABLE: { retryable: true, meaning: 'no Kafka broker answered within the connect deadline' },
   BROKERS_NOT_FOUND: { retryable: false, meaning: 'no brokers were given and ZooKeeper lists none' },
   BROKER_DISCONNECTED: {
@@ -86,7 +89,12 @@ export const ERROR_CODES = {
   },
   BROKER_UNSUPPORTED: { retryable: false, meaning: 'a broker does not speak a version this client knows' },
   GROUP_NOT_FOUND: { retryable: false, meaning: 'nothing is stored for a group of this name' },
-  TOPIC_NOT_FOUND: { retryable: false, meaning: 'a subscribed topic does not exist' },
+  GROUP_HAS_MEMBERS: {
+    retryable: true,
+    meaning: 'the group has members or claims, and the call is for a group that nobody is in',
+  },
+  TOPIC_NOT_FOUND: { retryable: false, meaning: 'a topic that was named does not exist' },
+  PARTITION_NOT_FOUND: { retryable: false, meaning: 'a topic has no partition of the number that was named' },
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
   BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
   BATCH_TOO_LARGE: { retryable: false, meaning: 'a batch is larger than the configured maximum' },

@@ -43,14 +43,14 @@ describe('describing a group', () => {
       await zookeeper.write(`/consumers/${groupId}/offsets/${path}`, offset)
     const { logger, lines } = loggerInMemory()
     const startMs = performance.now()
-    const rows = await describeGroup({
+    const { partitions } = await describeGroup({
       groupId,
       zookeeper: sharedStack().zookeeper,
       kafka: { brokers: [`${broker.host}:${broker.port}`] },
       logger,
     })
     assert.ok(performance.now() - startMs < FEW_SECONDS_MS, `${performance.now() - startMs} ms`)
-    assert.deepEqual(rows, [
+    assert.deepEqual(partitions, [
       { topic: 'orders', partition: 0, owner: null, committed: 2, end: 12, lag: 10 },
       { topic: 'orders', partition: 1, owner: null, committed: 5, end: null, lag: null },
       { topic: 'secret', partition: 0, owner: null, committed: 7, end: null, lag: null },
@@ -66,9 +66,9 @@ describe('describing a group', () => {
     await zookeeper.write(`/consumers/${groupId}/offsets/no topic!/0`, '3')
     await zookeeper.write(`/consumers/${groupId}/offsets/${topic}/0`, '0')
     const { logger } = loggerInMemory()
-    const rows = await describeGroup({ groupId, zookeeper: sharedStack().zookeeper, logger })
+    const { partitions } = await describeGroup({ groupId, zookeeper: sharedStack().zookeeper, logger })
     assert.deepEqual(
-      rows.map(({ topic: name, end }) => [name, end]),
+      partitions.map(({ topic: name, end }) => [name, end]),
       [
         ['no topic!', null],
         [topic, 1],

@@ -3,10 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { describeGroup } from '#src/index.js'
 import { atEnd } from '../support/cleanup.ts'
 import { jsonLines, kwg } from '../support/cli.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { sharedStack } from '../support/stack.ts'
+import { joinedProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
 
 /** A group as the Go original and a Scala consumer would have left it: one partition each, one never claimed. */
@@ -29,26 +31,63 @@ async function foreignGroup(t: TestContext): Promise<{ group: string; topic: str
   return { group, topic }
 }
 
+/** The lines of `kwg describe --json`, by the field that tells what they are about. */
+async function describedLines(
+  group: string,
+): Promise<Record<'topic' | 'member' | 'group' | 'trouble', object[]>> {
+  const { zookeeper } = sharedStack()
+  const { code, stdout, stderr } = await kwg('describe', '--group', group, '--zookeeper', zookeeper, '--json')
+  assert.equal(code, 0, stderr)
+  const lines = jsonLines(stdout)
+  const withField = (field: string): object[] => lines.filter(line => field in line)
+  const [topic, member, summary, trouble] = ['topic', 'member', 'group', 'trouble'].map(withField)
+  assert.equal(topic!.length + member!.length + summary!.length + trouble!.length, lines.length)
+  return { topic: topic!, member: member!, group: summary!, trouble: trouble! }
+}
+
 describe('kwg describe', () => {
   it('shows owner, committed offset, end and lag of a group whose members are other programs', async t => {
     const { group, topic } = await foreignGroup(t)
-    const { code, stdout } = await kwg(
-      'describe',
-      '--group',
-      group,
-      '--zookeeper',
-      sharedStack().zookeeper,
-      '--json',
-    )
-    assert.equal(code, 0)
-    assert.deepEqual(jsonLines(stdout), [
+    assert.deepEqual((await describedLines(group)).topic, [
       { topic, partition: 0, owner: 'vm-1795459583587-GSKQKGND', committed: 2, end: 5, lag: 3 },
       { topic, partition: 1, owner: 'scala_vm-1-abc', committed: 7, end: 7, lag: 0 },
       { topic, partition: 2, owner: null, committed: null, end: 0, lag: null },
     ])
   })
 
-  it('prints a table for people', async t => {
+  it('shows every member and owner, how they divide the partitions, and what is wrong with them', async t => {
+    const { group, topic } = await foreignGroup(t)
+    const zookeeper = await openZooKeeper(t)
+    const root = `/consumers/${group}`
+    const subscription = { [`${topic}.*`]: 2 }
+    const classic = { version: 1, subscription, pattern: 'white_list', timestamp: '1' }
+    await zookeeper.write(`${root}/ids/scala_vm-2-def`, JSON.stringify(classic))
+    await zookeeper.write(`${root}/owners/${topic}/2`, 'nobody-0')
+    const nothing = { threads: null, topics: null, pattern: null }
+    const lines = await describedLines(group)
+    assert.deepEqual(lines.member, [
+      { member: 'scala_vm-1-abc', kind: 'unreadable', ...nothing, partitions: 1 },
+      {
+        member: 'scala_vm-2-def',
+        kind: 'classic',
+        threads: 2,
+        topics: null,
+        pattern: `white_list ${topic}.*`,
+        partitions: 0,
+      },
+      { member: 'vm-1795459583587-GSKQKGND', kind: 'original', ...nothing, partitions: 1 },
+      { member: 'nobody-0', kind: 'absent', ...nothing, partitions: 1 },
+    ])
+    assert.deepEqual(lines.group, [{ group, assignBy: 'modulo', members: 3 }])
+    const troubles = lines.trouble as { trouble: string; message: string }[]
+    assert.deepEqual(
+      troubles.map(({ trouble }) => trouble),
+      ['ID_NODE_UNREADABLE', 'MIXED_GROUP_UNSUPPORTED'],
+    )
+    assert.match(troubles[0]!.message, new RegExp(`${root}/ids/scala_vm-1-abc is nothing`))
+  })
+
+  it('prints tables for people', async t => {
     const { group, topic } = await foreignGroup(t)
     const { stdout, stderr } = await kwg('describe', '--group', group, '--zookeeper', sharedStack().zookeeper)
     const rows = stdout
@@ -58,22 +97,38 @@ describe('kwg describe', () => {
     assert.deepEqual(rows[0], ['topic', 'partition', 'owner', 'committed', 'end', 'lag'])
     assert.deepEqual(rows[1], [topic, '0', 'vm-1795459583587-GSKQKGND', '2', '5', '3'])
     assert.deepEqual(rows[3], [topic, '2', '-', '-', '0', '-'])
+    assert.deepEqual(rows.slice(5), [
+      ['member', 'kind', 'threads', 'topics', 'partitions'],
+      ['scala_vm-1-abc', 'unreadable', '-', '-', '1'],
+      ['vm-1795459583587-GSKQKGND', 'original', '-', '-', '1'],
+      [''],
+      ['2 members, partitions assigned by: modulo'],
+      rows.at(-1),
+    ])
+    assert.match(String(rows.at(-1)), /^ID_NODE_UNREADABLE: /)
     assert.equal(stderr, '')
+  })
+
+  it('shows our own members, and says when there are none', async t => {
+    const group = uniqueGroup()
+    const subscription = { a: 2, b: 3 }
+    const member = await joinedProbe(t, { groupId: group, memberId: 'one', subscription })
+    await member.claim(0, {}, 'a')
+    const lines = await describedLines(group)
+    assert.deepEqual(lines.member, [
+      { member: 'one', kind: 'ours', threads: 3, topics: ['a', 'b'], pattern: null, partitions: 1 },
+    ])
+    assert.deepEqual(lines.group, [{ group, assignBy: 'balanced', members: 1 }])
+    await member.storage.close()
+    const left = await describeGroup({ groupId: group, zookeeper: sharedStack().zookeeper })
+    assert.deepEqual([left.assignBy, left.members], [null, []])
   })
 
   it('keeps rows of a topic that is gone', async t => {
     const group = uniqueGroup()
     const zookeeper = await openZooKeeper(t)
     await zookeeper.write(`/consumers/${group}/offsets/gone/4`, '9')
-    const { stdout } = await kwg(
-      'describe',
-      '--group',
-      group,
-      '--zookeeper',
-      sharedStack().zookeeper,
-      '--json',
-    )
-    assert.deepEqual(jsonLines(stdout), [
+    assert.deepEqual((await describedLines(group)).topic, [
       { topic: 'gone', partition: 4, owner: null, committed: 9, end: null, lag: null },
     ])
   })

@@ -2,20 +2,28 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as surface from '#src/index.js'
 import type {
+  AssignmentKind,
   BrokerAddress,
   Claim,
   ClaimAttempt,
   ClaimOptions,
   CommitOptions,
   DescribeGroupOptions,
+  DescribedMember,
+  DescribedPartition,
   FetchOptions,
-  GroupRow,
+  GroupDescription,
   GroupStorage,
   GroupStorageListener,
+  IsoTime,
   KafkaOptions,
   Lease,
   MemberDescription,
+  MemberKind,
   Offset,
+  ResetOffset,
+  ResetOffsetsOptions,
+  ResetTarget,
   RunGroupOptions,
   SaslOptions,
   StartOffset,
@@ -46,18 +54,28 @@ function optionsFrom(
   return { groupId: 'g', topics: ['t'], storage, kafka, ...rest }
 }
 
+/** What a description of a group consists of, each part with the name of its type. */
+interface TheirView {
+  readonly assignBy: AssignmentKind | null
+  readonly partitions: readonly DescribedPartition[]
+  readonly members: readonly (DescribedMember & { readonly kind: MemberKind })[]
+}
+
 /** What is exported as a value, with the names of what it takes and gives. */
 interface Callable {
-  describeGroup: (options: DescribeGroupOptions) => Promise<GroupRow[]>
+  describeGroup: (options: DescribeGroupOptions) => Promise<GroupDescription & TheirView>
+  resetOffsets: (options: ResetOffsetsOptions & { to: ResetTarget | IsoTime }) => Promise<ResetOffset[]>
   ZooKeeperGroupStorage: new (options: ZooKeeperGroupStorageOptions) => GroupStorage
   Group: { prototype: { stop(options?: StopOptions): Promise<void> } }
 }
 
 describe('what the package exports', () => {
   it('is this, and the types that it takes to name options and to implement a storage', () => {
-    const { describeGroup, ZooKeeperGroupStorage, Group }: Callable = surface
+    const { describeGroup, resetOffsets, ZooKeeperGroupStorage, Group }: Callable = surface
     assert.ok(
-      [optionsFrom, describeGroup, ZooKeeperGroupStorage, Group].every(of => typeof of === 'function'),
+      [optionsFrom, describeGroup, resetOffsets, ZooKeeperGroupStorage, Group].every(
+        of => typeof of === 'function',
+      ),
     )
     assert.deepEqual(Object.keys(surface).sort(), [
       'Group',
@@ -66,6 +84,7 @@ describe('what the package exports', () => {
       'defineHandler',
       'describeGroup',
       'isGroupError',
+      'resetOffsets',
       'runGroup',
     ])
   })

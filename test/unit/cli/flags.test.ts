@@ -1,7 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mergeFlags, withFlagNames } from '#src/cli/flags.js'
+import { mergeFlags, resetOptionsOf, withFlagNames } from '#src/cli/flags.js'
 import { resolveOptions } from '#src/options/resolve.js'
+
+describe('resetOptionsOf', () => {
+  it('gives each flag its option, and leaves nonsense to the resolver', () => {
+    assert.deepEqual(resetOptionsOf({ topic: 't', to: '12', partitions: '0,2' }), {
+      topic: 't',
+      to: 12,
+      partitions: [0, 2],
+    })
+    assert.deepEqual(resetOptionsOf({ to: '2026-01-31T12:00:00Z', partitions: '0,,x' }), {
+      topic: undefined,
+      to: '2026-01-31T12:00:00Z',
+      partitions: [0, '', 'x'],
+    })
+  })
+})
 
 describe('mergeFlags', () => {
   it('gives each flag its option', () => {

@@ -69,6 +69,19 @@ describe('kwg run, on bad input', () => {
   })
 })
 
+describe('kwg offsets reset, on bad input', () => {
+  it('names every flag that is missing or wrong, and what would be right', async () => {
+    const { code, stdout, stderr } = await kwg('offsets', 'reset', '--group', 'g', '--to', 'noon')
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^kwg: CONFIG_INVALID: .*--topic \(topic\): missing.*\n$/)
+    assert.match(
+      stderr,
+      /--to \(to\): got "noon", expected 'earliest', 'latest', an offset.* a time .*its zone/,
+    )
+  })
+})
+
 describe('kwg describe, on bad input', () => {
   it('needs a group and ZooKeeper', async () => {
     const { code, stderr } = await kwg('describe')

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { groupRows } from '#src/coordinator/describe-group.js'
+import { describePartitions } from '#src/coordinator/describe-group.js'
 
 const stored = {
-  members: ['m'],
+  idsPath: '/consumers/g/ids',
+  members: [{ memberId: 'm', data: Buffer.alloc(0), czxid: 1n }],
   topics: ['b', 'a'],
   owners: [{ topic: 'a', partition: 10, owner: 'm' }],
   offsets: [
@@ -14,9 +15,9 @@ const stored = {
 }
 const existing = [2, 10].map(partition => ({ topic: 'a', partition }))
 
-describe('groupRows', () => {
+describe('describePartitions', () => {
   it('has a row for every partition that exists or is stored, by topic and number', () => {
-    const rows = groupRows(stored, existing, [
+    const rows = describePartitions(stored, existing, [
       { topic: 'a', partition: 10, offset: 8 },
       { topic: 'a', partition: 2, offset: 9 },
     ])
@@ -28,7 +29,7 @@ describe('groupRows', () => {
   })
 
   it('has no lag below zero when the log was cut behind the committed offset', () => {
-    const [row] = groupRows(stored, existing, [{ topic: 'a', partition: 2, offset: 1 }])
+    const [row] = describePartitions(stored, existing, [{ topic: 'a', partition: 2, offset: 1 }])
     assert.deepEqual([row?.committed, row?.end, row?.lag], [9, 1, 0])
   })
 })

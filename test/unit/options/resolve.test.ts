@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import os from 'node:os'
 import { describe, it } from 'node:test'
 import type { GroupStorage } from '#src/coordinator/storage/group-storage.js'
-import { resolveOptions, resolveConnectionOptions } from '#src/options/resolve.js'
+import {
+  resolveConnectionOptions,
+  resolveOffsetResetOptions,
+  resolveOptions,
+  type OffsetResetOptions,
+} from '#src/options/resolve.js'
 import type { RunGroupOptions } from '#src/options/types.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { optionProblems } from '../../support/option-problems.js'
@@ -167,6 +172,34 @@ describe('resolveConnectionOptions', () => {
       () => resolveConnectionOptions({} as never),
       (error: Error) => {
         assert.match(error.message, /groupId: missing.*zookeeper: missing/)
+        return true
+      },
+    )
+  })
+})
+
+describe('resolveOffsetResetOptions', () => {
+  const given: OffsetResetOptions = { groupId: 'g', zookeeper: 'h:1', topic: 't', to: 'earliest' }
+
+  it('means all partitions unless some are named, each once', () => {
+    const { zookeeper, topic, to, partitions } = resolveOffsetResetOptions(given)
+    assert.deepEqual([zookeeper.servers, topic, to, partitions], [['h:1'], 't', 'earliest', null])
+    assert.deepEqual(resolveOffsetResetOptions({ ...given, partitions: [2, 0, 2] }).partitions, [2, 0])
+  })
+
+  it('reports everything that is wrong at once', () => {
+    const wrong = { topic: 'no topic', to: '2026-01-31T12:00:00', partitions: [-1], when: 1 }
+    assert.throws(
+      () => resolveOffsetResetOptions(wrong as never),
+      (error: Error) => {
+        const parts = [
+          'groupId: missing',
+          'topic: got "no topic"',
+          'to: got "2026-01-31T12:00:00"',
+          'its zone',
+        ]
+        for (const part of [...parts, 'partitions[0]: got -1', 'when: unknown option'])
+          assert.ok(error.message.includes(part), `${part} in ${error.message}`)
         return true
       },
     )

@@ -9,11 +9,13 @@ import {
 } from './connection.ts'
 import type { LibraryStat } from './library-internals.ts'
 import { NodeWatches, type NodeListener } from './node-watches.ts'
-import { MULTI, toLibraryOps, toMultiResult, toStat } from './wire.ts'
+import { MULTI, multiBytes, toLibraryOps, toMultiResult, toStat } from './wire.ts'
 import type { Children, MultiResult, Op, Znode } from './znode.ts'
 
 /** The server drops a connection that sends more than 1 MiB, which looks like a passing fault but never succeeds. */
 const MAX_PAYLOAD_BYTES = 512 * 1024
+/** Counted to the byte, so that it may come near to what the server takes. */
+export const MAX_TRANSACTION_BYTES = 1_000_000
 
 const OPEN_ACL = (zookeeper.ACL as unknown as { OPEN_ACL_UNSAFE: zookeeper.ACL[] }).OPEN_ACL_UNSAFE
 
@@ -125,7 +127,8 @@ export class ZooKeeperClient {
   /** All steps or none, in one transaction. That a step failed is a result, not an error. */
   async multi(ops: readonly Op[], isUrgent = false): Promise<MultiResult> {
     const path = ops[0]?.path ?? '/'
-    assertFits('multi', path, bytesOf(ops))
+    const bytes = multiBytes(ops)
+    if (bytes > MAX_TRANSACTION_BYTES) throw tooLarge('multi', path, bytes, MAX_TRANSACTION_BYTES)
     return this.#connection.call<MultiResult>(
       { operation: 'multi', path, isQuorumWrite: isCommitted, isUrgent },
       answered => {
@@ -189,10 +192,6 @@ async function nullIfAbsent<T>(read: Promise<T>): Promise<T | null> {
     if (answeredWith(error, 'NO_NODE')) return null
     throw error
   }
-}
-
-function bytesOf(ops: readonly Op[]): number {
-  return ops.reduce((bytes, op) => bytes + op.path.length + ('data' in op ? (op.data?.length ?? 0) : 0), 0)
 }
 
 function assertFits(operation: string, path: string, bytes: number): void {

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../../shared/types.ts'
-import type { StoredOffset } from '../group-storage.ts'
+import type { MemberNode, StoredOffset } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { readOffsets } from './offsets.ts'
 import { partitionOf, type GroupPaths } from './paths.ts'
@@ -11,7 +11,9 @@ export interface StoredOwner extends TopicPartition {
 
 /** A group as it is stored, whoever its members are. */
 export interface StoredGroup {
-  readonly members: readonly string[]
+  /** Where the nodes of the members are. */
+  readonly idsPath: string
+  readonly members: readonly MemberNode[]
   /** Topics that the group has owners or offsets of. */
   readonly topics: readonly string[]
   readonly owners: readonly StoredOwner[]
@@ -22,13 +24,27 @@ export interface StoredGroup {
 export async function readGroup(client: ZooKeeperClient, paths: GroupPaths): Promise<StoredGroup | null> {
   if (!(await client.exists(paths.group))) return null
   const list = async (path: string): Promise<string[]> => (await client.getChildren(path)) ?? []
-  const [members, owned, stored] = await Promise.all([paths.ids, paths.owners, paths.offsets].map(list))
-  const topics = [...new Set([...owned!, ...stored!])].sort()
+  const [members, owned, stored] = await Promise.all([
+    readMemberNodes(client, paths),
+    list(paths.owners),
+    list(paths.offsets),
+  ])
+  const topics = [...new Set([...owned, ...stored])].sort()
+  const ids = members.map(({ memberId }) => memberId)
   const [owners, offsets] = await Promise.all([
-    Promise.all(topics.map(topic => readOwners(client, paths, topic, members!))),
+    Promise.all(topics.map(topic => readOwners(client, paths, topic, ids))),
     readOffsets(client, paths, topics),
   ])
-  return { members: members!, topics, owners: owners.flat(), offsets }
+  return { idsPath: paths.ids, members, topics, owners: owners.flat(), offsets }
+}
+
+async function readMemberNodes(client: ZooKeeperClient, paths: GroupPaths): Promise<MemberNode[]> {
+  const names = (await client.getChildren(paths.ids)) ?? []
+  const nodes = await Promise.all(names.map(name => client.getData(paths.id(name))))
+  return names.flatMap((memberId, index) => {
+    const node = nodes[index] ?? null // null: it has left between the two reads
+    return node === null ? [] : [{ memberId, data: node.data, czxid: node.stat.czxid }]
+  })
 }
 
 async function readOwners(

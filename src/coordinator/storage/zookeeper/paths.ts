@@ -52,6 +52,14 @@ export class GroupPaths {
     return `${this.topicOffsets(of.topic)}/${of.partition}`
   }
 
+  topicProgress(topic: string): string {
+    return `${this.group}/progress/${topic}`
+  }
+
+  progress(of: TopicPartition): string {
+    return `${this.topicProgress(of.topic)}/${of.partition}`
+  }
+
   /** Every persistent node that a member of these topics needs, each after the one above it. */
   parents(topics: readonly string[]): string[] {
     const leaves = [this.ids, ...topics.flatMap(topic => [this.topicOwners(topic), this.topicOffsets(topic)])]

@@ -53,6 +53,32 @@ export function toLibraryOps(ops: readonly Op[], openAcl: unknown): object[] {
   })
 }
 
+const INT_BYTES = 4
+/** Length of the packet, xid and type of the request. */
+const REQUEST_BYTES = 3 * INT_BYTES
+/** Type, end mark and error code: before each step, and after the last. */
+const STEP_BYTES = 2 * INT_BYTES + 1
+/** A list of one entry: permissions, scheme and id. */
+const OPEN_ACL_BYTES = 4 * INT_BYTES + 'world'.length + 'anyone'.length
+
+/** How long the packet of a transaction is. */
+export function multiBytes(ops: readonly Op[]): number {
+  return ops.reduce((bytes, op) => bytes + STEP_BYTES + opBytes(op), REQUEST_BYTES + STEP_BYTES)
+}
+
+function opBytes(op: Op): number {
+  const path = INT_BYTES + Buffer.byteLength(op.path)
+  switch (op.type) {
+    case 'create':
+      return path + INT_BYTES + (op.data?.length ?? 0) + OPEN_ACL_BYTES + INT_BYTES
+    case 'set':
+      return path + INT_BYTES + op.data.length + INT_BYTES
+    case 'check':
+    case 'remove':
+      return path + INT_BYTES
+  }
+}
+
 /** Steps before the one that failed answer 0, those after it -2: the first other code is the cause. */
 export function toMultiResult(results: readonly OpResult[]): MultiResult {
   const failedAt = results.findIndex(result => result.type === ERROR && result.err !== 0)

@@ -24,6 +24,7 @@ import type { ZooKeeperClient } from './client.ts'
 import { GroupNodes } from './group-nodes.ts'
 import { readGroup, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
+import { isThereWithoutMembers, resetOffsets, type ResetOffset, type ResetPort } from './offset-reset.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
@@ -116,6 +117,27 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   async readGroup(groupId: string): Promise<StoredGroup | null> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
     return this.#acrossReconnects('read', paths.group, client => readGroup(client, paths))
+  }
+
+  /** False if there is no such group; GROUP_HAS_MEMBERS if it has some. */
+  async isThereWithoutMembers(groupId: string): Promise<boolean> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return this.#acrossReconnects('list', paths.ids, client => isThereWithoutMembers(client, paths))
+  }
+
+  /** Sets offsets of one topic, all or none, while nobody is in the group: GROUP_HAS_MEMBERS. See offset-reset.ts. */
+  async resetOffsets(
+    groupId: string,
+    topic: string,
+    targets: readonly StoredOffset[],
+  ): Promise<ResetOffset[]> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    const { group } = paths
+    const port: ResetPort = {
+      read: work => this.#acrossReconnects('read', group, work),
+      write: async ops => this.#session.clientFor('reset', group).multi(ops),
+    }
+    return resetOffsets(port, paths, topic, targets)
   }
 
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {
