@@ -11,11 +11,11 @@ function clusterOf(...described: TopicDescription[]): KafkaCluster {
 }
 
 const partitions = [1, 0].map(partition => ({ partition, leader: 0, errorCode: 0 }))
-const orders = { topic: 'orders', exists: true, refusal: null, partitions }
-const missing = { topic: 'later', exists: false, refusal: null, partitions: [] }
+const orders = { topic: 'orders', exists: true, refusal: null, topicId: 'id', partitions }
+const missing = { topic: 'later', exists: false, refusal: null, topicId: null, partitions: [] }
 
 const refusal = new GroupError('BROKER_REFUSED', 'topic "secret" cannot be described')
-const secret = { topic: 'secret', exists: false, refusal, partitions: [] }
+const secret = { topic: 'secret', exists: false, refusal, topicId: null, partitions: [] }
 
 describe('finding topics', () => {
   it('tells the partitions of those that exist from those that do not', async () => {
