@@ -27,12 +27,12 @@ import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
-import { MissingTopics, findTopics, missingTopicsError, type TopicSplit } from './topics.ts'
-import { Ticker } from './ticker.ts'
+import { TopicWatch, type TopicChange } from './topic-watch.ts'
+import { findTopics, missingTopicsError, partitionsOf, type TopicSplit } from './topics.ts'
 import { WorkerDesk } from './worker-desk.ts'
 
-/** How often the brokers are asked whether topics have more partitions. */
-const TOPIC_POLL_MS = 30_000
+/** New partitions get their leaders within a moment; one that does not must not hold up the others. */
+const NEW_LEADER_PATIENCE_MS = 1000
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
 export interface CoordinatorParts {
@@ -61,13 +61,12 @@ export class Coordinator {
   readonly #placer: LanePlacer
   readonly #balancer: LaneBalancer
   readonly #alarm: EventLoopAlarm
-  readonly #missingTopics: MissingTopics
+  readonly #topicWatch: TopicWatch
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
   readonly #look: GroupLook
   readonly #targets: Targets
   readonly #rebalancer: Rebalancer
-  readonly #topicPoll = new Ticker(TOPIC_POLL_MS, () => void this.#rebalancer.trigger())
   readonly #giveUpReleasing = new AbortController()
   #stopped: Promise<void> | null = null
   #finish: { resolve: () => void; reject: (error: Error) => void } = { resolve() {}, reject() {} }
@@ -87,8 +86,7 @@ export class Coordinator {
     })
     this.#starts = new StartOffsets(
       { groupId: options.groupId, offsetReset: options.offsetReset, readCommitted },
-      storage,
-      cluster,
+      { storage, cluster, report: error => this.#report(error) },
     )
     this.#partitions = this.#createPartitions()
     this.#leaders = new LeaderKeeper(cluster, options.topics, () => this.#pool.threads, options.logger)
@@ -98,7 +96,7 @@ export class Coordinator {
       partitions: this.#partitions,
       leadersStale: reason => this.#leaders.refreshSoon(reason),
       report: error => this.#report(error),
-      restartAt: (partition, offset) => void this.#restartAt(partition, offset),
+      restart: (partition, reason, offset) => void this.#restart(partition, reason, offset),
     })
     this.#pool = parts.createPool(desk)
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
@@ -129,11 +127,16 @@ export class Coordinator {
       report: error => this.#report(error),
       logger: options.logger,
     })
-    this.#missingTopics = new MissingTopics(
+    this.#topicWatch = new TopicWatch({
+      topics,
+      maxAgeMs: options.kafka.metadataMaxAgeMs,
+      storage,
       cluster,
-      partitions => this.#topicsAppeared(partitions),
-      error => this.#report(asGroupError(error, 'looking for missing topics')),
-    )
+      changed: change => this.#topicsChanged(change),
+      unchanged: () => void this.#rebalancer.trigger(), // a group that reads more topics than this member
+      report: error => this.#report(error),
+      logger: options.logger,
+    })
   }
 
   get state(): GroupState {
@@ -155,7 +158,7 @@ export class Coordinator {
   /** Resolves once joined and the first claims are made; rejects, with everything undone, if that cannot be. */
   async start(): Promise<void> {
     try {
-      const { missing, partitions } = await this.#check()
+      const { existing, partitions } = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
       await this.#starts.pinMissing(partitions)
@@ -168,8 +171,7 @@ export class Coordinator {
       await this.#rebalancer.trigger()
       await this.#targets.claim()
       this.#throwIfStopping()
-      this.#topicPoll.start()
-      this.#missingTopics.start(missing)
+      this.#topicWatch.start(existing)
     } catch (error) {
       // A stop ends threads and connections under the start: what then fails is the stop's doing.
       const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
@@ -222,7 +224,7 @@ export class Coordinator {
     const { missing, refused } = found
     if (refused[0] !== undefined) throw refused[0]
     if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
-    for (const topic of missing) this.#starts.topicAppearedLater(topic)
+    this.#starts.startWith(found.existing)
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#leaders.refresh()
     this.#throwIfStopping()
@@ -240,6 +242,7 @@ export class Coordinator {
       giveUpReleasing: this.#giveUpReleasing.signal,
       claimed: (one: OwnedPartition) => {
         this.#session.acquired(one)
+        this.#restartIfRecreated(one)
         events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0))
       },
       released: (one: OwnedPartition, reason: string) =>
@@ -265,12 +268,16 @@ export class Coordinator {
       partitions: this.#partitions,
       wanted: () => this.#targets.wanted,
       expired: () => this.#targets.clear(),
-      rejoined: () => this.#rebalancer.trigger(),
+      rejoined: () => {
+        this.#topicWatch.notice() // a new session watches nothing yet
+        return this.#rebalancer.trigger()
+      },
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
       groupChanged: () => void this.#rebalancer.trigger(),
+      topicsChanged: () => this.#topicWatch.notice(),
       rebalanced: () => this.#emitRebalanced(),
     })
   }
@@ -300,16 +307,25 @@ export class Coordinator {
     }
   }
 
-  async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
+  async #topicsChanged({ grown, fresh }: TopicChange): Promise<void> {
     await this.#leaders.refresh()
-    await this.#starts.pinMissing(partitions)
+    for (const topic of fresh) this.#starts.topicAppearedLater(topic)
+    await this.#starts.pinMissing(grown.flatMap(partitionsOf), NEW_LEADER_PATIENCE_MS)
+    for (const one of this.#partitions.all) this.#restartIfRecreated(one)
     await this.#rebalancer.trigger()
   }
 
-  /** Gives a partition up at another position and claims it again: within one epoch a floor never moves back. */
-  async #restartAt(partition: OwnedPartition, offset: Offset): Promise<void> {
+  /** The claim then finds that its topic is another one, and begins with its first record. */
+  #restartIfRecreated(one: OwnedPartition): void {
+    const present = this.#parts.cluster.topicIdOf(one.topic)
+    if (one.topicId === null || present === null || present === one.topicId || one.isUnwanted) return
+    void this.#restart(one, 'its topic was made again')
+  }
+
+  /** Gives a partition up, perhaps at another position, and claims it again: within one epoch a floor never moves back. */
+  async #restart(partition: OwnedPartition, reason: string, offset?: Offset): Promise<void> {
     try {
-      await partition.release(`restarting at offset ${offset}`, offset)
+      await partition.release(reason, offset)
     } catch (error) {
       this.#report(asGroupError(error, `restarting ${partitionName(partition)}`))
     }
@@ -330,9 +346,9 @@ export class Coordinator {
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const stop = new GroupStop(
       {
-        timers: [this.#balancer, this.#alarm, this.#session, this.#topicPoll],
+        timers: [this.#balancer, this.#alarm, this.#session],
         announce: () => this.#announceLeave(isMember),
-        askers: [this.#missingTopics, this.#leaders, this.#rebalancer],
+        askers: [this.#topicWatch, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
         pool: this.#pool,

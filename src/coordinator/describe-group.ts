@@ -47,6 +47,7 @@ const INDIFFERENT: GroupStorageListener = {
   foreignWrite() {},
   membersChanged() {},
   planChanged() {},
+  topicsChanged() {},
 }
 
 /**

@@ -11,7 +11,7 @@ import { openZooKeeper } from '../support/zookeeper.ts'
 failOnLeaks()
 
 const SESSION_MS = 1_000
-const START = { topic: 't', partition: 0, offset: 5 }
+const START = { topic: 't', partition: 0, offset: 5, topicId: 'an-id' }
 
 /** A member behind a gate. */
 async function gatedMember(

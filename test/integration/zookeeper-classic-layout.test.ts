@@ -95,7 +95,7 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     await view.write(`${offsets}/1`, '77')
     await view.write(`${offsets}/3`, '-1')
     await storage.pinStartOffsets(
-      [3, 0, 2, 1].map(partition => ({ topic: 't', partition, offset: partition * 10 })),
+      [3, 0, 2, 1].map(partition => ({ topic: 't', partition, offset: partition * 10, topicId: 'id' })),
     )
     assert.deepEqual(await storage.readOffsets(groupId, ['t']), [
       { topic: 't', partition: 0, offset: 0 },
@@ -108,7 +108,10 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     )
     assert.equal(zero!.czxid, two!.czxid)
     assert.equal(zero!.mzxid, three!.mzxid)
-    await storage.pinStartOffsets([{ topic: 't', partition: 0, offset: 999 }])
+    const progress = `/consumers/${groupId}/progress/t`
+    assert.deepEqual(await view.list(progress), ['0', '2', '3'])
+    assert.equal((await view.read(`${progress}/2`))!.mzxid, two!.mzxid, 'beside its offset')
+    await storage.pinStartOffsets([{ topic: 't', partition: 0, offset: 999, topicId: 'id' }])
     assert.equal((await view.read(`${offsets}/0`))!.text, '0')
   })
 
@@ -119,7 +122,7 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
       partition,
       offset: partition,
     }))
-    await storage.pinStartOffsets(starts)
+    await storage.pinStartOffsets(starts.map(start => ({ ...start, topicId: 'id' })))
     assert.deepEqual(await storage.readOffsets(groupId, ['t']), starts)
   })
 
@@ -133,7 +136,10 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
       await view.write(path, text)
       await assert.rejects(probe.storage.readOffsets(probe.groupId, ['t']), namesIt)
       await assert.rejects(probe.claim(4), namesIt)
-      await assert.rejects(probe.storage.pinStartOffsets([{ topic: 't', partition: 4, offset: 0 }]), namesIt)
+      await assert.rejects(
+        probe.storage.pinStartOffsets([{ topic: 't', partition: 4, offset: 0, topicId: 'id' }]),
+        namesIt,
+      )
       assert.equal((await view.read(path))!.text, text)
       assert.deepEqual(await view.list(`/consumers/${probe.groupId}/owners/t`), [], 'it is not kept claimed')
     }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KafkaCluster, TopicDescription } from '#src/coordinator/kafka/cluster.js'
-import { findTopics, MissingTopics } from '#src/coordinator/topics.js'
+import { findTopics } from '#src/coordinator/topics.js'
 import { GroupError } from '#src/shared/errors.js'
 
 /** Answers each topic with its description here. */
@@ -24,6 +23,7 @@ describe('finding topics', () => {
         { topic: 'orders', partition: 0 },
         { topic: 'orders', partition: 1 },
       ],
+      existing: [orders],
       missing: ['later'],
       refused: [],
     })
@@ -33,29 +33,5 @@ describe('finding topics', () => {
     const found = await findTopics(clusterOf(orders, secret), ['orders', 'secret'])
     assert.equal(found.partitions.length, 2)
     assert.deepEqual(found.refused, [refusal])
-  })
-})
-
-describe('looking for missing topics', () => {
-  it('tells once of one that may not be seen, and goes on with those that have appeared', async t => {
-    t.mock.timers.enable({ apis: ['setInterval'] })
-    const appeared: number[] = []
-    const troubles: unknown[] = []
-    const described: TopicDescription[] = [secret, missing]
-    const cluster = { describeTopics: () => Promise.resolve(described) } as unknown as KafkaCluster
-    const topics = new MissingTopics(
-      cluster,
-      async partitions => void appeared.push(partitions.length),
-      error => troubles.push(error),
-    )
-    topics.start(['secret', 'later'])
-    for (let look = 1; look <= 3; look += 1) {
-      if (look === 3) described[1] = { ...orders, topic: 'later' }
-      t.mock.timers.tick(1000)
-      await nextTurn()
-    }
-    await topics.stop()
-    assert.deepEqual(troubles, [refusal])
-    assert.deepEqual(appeared, [2])
   })
 })

@@ -24,6 +24,7 @@ describe('resolveOptions', () => {
       storage: null,
       kafka: {
         brokers: null,
+        metadataMaxAgeMs: 30_000,
         connection: {
           clientId: 'kafka-worker-group',
           ssl: null,
@@ -192,6 +193,7 @@ function storageStub(): GroupStorage {
     close: refuse,
     abandon: refuse,
     readMembers: refuse,
+    readTopics: refuse,
     readPlan: refuse,
     writePlan: refuse,
   }
