@@ -27,12 +27,8 @@ import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
-import { TopicWatch, type TopicChange } from './topic-watch.ts'
-import { findTopics, missingTopicsError, partitionsOf, type TopicSplit } from './topics.ts'
+import { TopicFollower } from './topic-follower.ts'
 import { WorkerDesk } from './worker-desk.ts'
-
-/** New partitions get their leaders within a moment; one that does not must not hold up the others. */
-const NEW_LEADER_PATIENCE_MS = 1000
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
 export interface CoordinatorParts {
@@ -61,7 +57,7 @@ export class Coordinator {
   readonly #placer: LanePlacer
   readonly #balancer: LaneBalancer
   readonly #alarm: EventLoopAlarm
-  readonly #topicWatch: TopicWatch
+  readonly #topics: TopicFollower
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
   readonly #look: GroupLook
@@ -89,14 +85,21 @@ export class Coordinator {
       { storage, cluster, report: error => this.#report(error) },
     )
     this.#partitions = this.#createPartitions()
-    this.#leaders = new LeaderKeeper(cluster, options.topics, () => this.#pool.threads, options.logger)
+    this.#leaders = new LeaderKeeper({
+      cluster,
+      topics: options.topics,
+      threads: () => this.#pool.threads,
+      refreshed: () => this.#topics.restartRecreated(),
+      logger: options.logger,
+    })
+    this.#topics = this.#createTopics()
     const desk = new WorkerDesk({
       options,
       cluster,
       partitions: this.#partitions,
       leadersStale: reason => this.#leaders.refreshSoon(reason),
       report: error => this.#report(error),
-      restart: (partition, reason, offset) => void this.#restart(partition, reason, offset),
+      restart: (partition, reason, offset) => void this.#targets.restart(partition, reason, offset),
     })
     this.#pool = parts.createPool(desk)
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
@@ -127,16 +130,6 @@ export class Coordinator {
       report: error => this.#report(error),
       logger: options.logger,
     })
-    this.#topicWatch = new TopicWatch({
-      topics,
-      maxAgeMs: options.kafka.metadataMaxAgeMs,
-      storage,
-      cluster,
-      changed: change => this.#topicsChanged(change),
-      unchanged: () => void this.#rebalancer.trigger(), // a group that reads more topics than this member
-      report: error => this.#report(error),
-      logger: options.logger,
-    })
   }
 
   get state(): GroupState {
@@ -158,7 +151,7 @@ export class Coordinator {
   /** Resolves once joined and the first claims are made; rejects, with everything undone, if that cannot be. */
   async start(): Promise<void> {
     try {
-      const { existing, partitions } = await this.#check()
+      const partitions = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
       await this.#starts.pinMissing(partitions)
@@ -171,7 +164,7 @@ export class Coordinator {
       await this.#rebalancer.trigger()
       await this.#targets.claim()
       this.#throwIfStopping()
-      this.#topicWatch.start(existing)
+      this.#topics.start()
     } catch (error) {
       // A stop ends threads and connections under the start: what then fails is the stop's doing.
       const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
@@ -209,8 +202,8 @@ export class Coordinator {
     }
   }
 
-  /** Everything that can be wrong is found here, before anything is written. Answers the topics that there are, and those that do not exist yet. */
-  async #check(): Promise<TopicSplit> {
+  /** Everything that can be wrong is found here, before anything is written. Answers the partitions that there are. */
+  async #check(): Promise<readonly TopicPartition[]> {
     const { options, storage, cluster } = this.#parts
     await this.#pool.loadHandlers()
     this.#throwIfStopping()
@@ -220,15 +213,26 @@ export class Coordinator {
     if (brokers.length === 0) throw noBrokers()
     await cluster.connect(brokers)
     this.#throwIfStopping()
-    const found = await findTopics(cluster, options.topics)
-    const { missing, refused } = found
-    if (refused[0] !== undefined) throw refused[0]
-    if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
-    this.#starts.startWith(found.existing)
+    const partitions = await this.#topics.find()
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#leaders.refresh()
     this.#throwIfStopping()
-    return found
+    return partitions
+  }
+
+  #createTopics(): TopicFollower {
+    const { options, storage, cluster } = this.#parts
+    return new TopicFollower({
+      options,
+      storage,
+      cluster,
+      partitions: this.#partitions,
+      starts: this.#starts,
+      refreshLeaders: () => this.#leaders.refresh(),
+      restart: (partition, reason) => void this.#targets.restart(partition, reason),
+      rebalance: () => void this.#rebalancer.trigger(),
+      report: error => this.#report(error),
+    })
   }
 
   #createPartitions(): PartitionSet {
@@ -242,7 +246,7 @@ export class Coordinator {
       giveUpReleasing: this.#giveUpReleasing.signal,
       claimed: (one: OwnedPartition) => {
         this.#session.acquired(one)
-        this.#restartIfRecreated(one)
+        this.#topics.restartIfRecreated(one)
         events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0))
       },
       released: (one: OwnedPartition, reason: string) =>
@@ -269,7 +273,7 @@ export class Coordinator {
       wanted: () => this.#targets.wanted,
       expired: () => this.#targets.clear(),
       rejoined: () => {
-        this.#topicWatch.notice() // a new session watches nothing yet
+        this.#topics.notice() // a new session watches nothing yet
         return this.#rebalancer.trigger()
       },
       stopSignal: this.#stopSignal.signal,
@@ -277,7 +281,7 @@ export class Coordinator {
       report: error => this.#report(error),
       fail: error => void this.fail(error),
       groupChanged: () => void this.#rebalancer.trigger(),
-      topicsChanged: () => this.#topicWatch.notice(),
+      topicsChanged: () => this.#topics.notice(),
       rebalanced: () => this.#emitRebalanced(),
     })
   }
@@ -307,32 +311,6 @@ export class Coordinator {
     }
   }
 
-  async #topicsChanged({ grown, fresh }: TopicChange): Promise<void> {
-    await this.#leaders.refresh()
-    for (const topic of fresh) this.#starts.topicAppearedLater(topic)
-    await this.#starts.pinMissing(grown.flatMap(partitionsOf), NEW_LEADER_PATIENCE_MS)
-    for (const one of this.#partitions.all) this.#restartIfRecreated(one)
-    await this.#rebalancer.trigger()
-  }
-
-  /** The claim then finds that its topic is another one, and begins with its first record. */
-  #restartIfRecreated(one: OwnedPartition): void {
-    const present = this.#parts.cluster.topicIdOf(one.topic)
-    if (one.topicId === null || present === null || present === one.topicId || one.isUnwanted) return
-    void this.#restart(one, 'its topic was made again')
-  }
-
-  /** Gives a partition up, perhaps at another position, and claims it again: within one epoch a floor never moves back. */
-  async #restart(partition: OwnedPartition, reason: string, offset?: Offset): Promise<void> {
-    try {
-      await partition.release(reason, offset)
-    } catch (error) {
-      this.#report(asGroupError(error, `restarting ${partitionName(partition)}`))
-    }
-    this.#partitions.forget(partition) // also after a failure: then its claim is void, and it is claimed afresh
-    await this.#targets.claim()
-  }
-
   async #watchThread(thread: WorkerThread): Promise<void> {
     const death = await thread.ended
     if (death !== null && this.#stopped === null) await this.fail(death)
@@ -348,7 +326,7 @@ export class Coordinator {
       {
         timers: [this.#balancer, this.#alarm, this.#session],
         announce: () => this.#announceLeave(isMember),
-        askers: [this.#topicWatch, this.#leaders, this.#rebalancer],
+        askers: [this.#topics, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
         pool: this.#pool,

@@ -10,25 +10,23 @@ const RETRY = { initialMs: 100, maxMs: 2000 }
 
 type Thread = Pick<WorkerThread, 'threadId' | 'updateLeaders'>
 
+export interface LeaderKeeperParts {
+  readonly cluster: Pick<KafkaCluster, 'leaderView'>
+  readonly topics: readonly string[]
+  threads(): readonly Thread[]
+  /** The brokers have told what they know now. */
+  refreshed(): void
+  readonly logger: Logger
+}
+
 /** Keeps every thread told who leads which partition: one refresh for all who ask at the same time. */
 export class LeaderKeeper {
-  readonly #cluster: Pick<KafkaCluster, 'leaderView'>
-  readonly #topics: readonly string[]
-  readonly #threads: () => readonly Thread[]
-  readonly #logger: Logger
+  readonly #parts: LeaderKeeperParts
   readonly #stopSignal = new AbortController()
   #refreshing: Promise<void> | null = null
 
-  constructor(
-    cluster: Pick<KafkaCluster, 'leaderView'>,
-    topics: readonly string[],
-    threads: () => readonly Thread[],
-    logger: Logger,
-  ) {
-    this.#cluster = cluster
-    this.#topics = topics
-    this.#threads = threads
-    this.#logger = logger
+  constructor(parts: LeaderKeeperParts) {
+    this.#parts = parts
   }
 
   /**
@@ -36,15 +34,16 @@ export class LeaderKeeper {
    * when that has ended, and a lane that is started later finds the view there, because calls keep their order.
    */
   async refresh(): Promise<void> {
-    const view = await this.#cluster.leaderView(this.#topics)
+    const view = await this.#parts.cluster.leaderView(this.#parts.topics)
     if (this.#isStopped()) return // threads that are about to end need no leaders
-    for (const thread of this.#threads()) this.#tell(thread, view)
+    for (const thread of this.#parts.threads()) this.#tell(thread, view)
+    this.#parts.refreshed()
   }
 
   /** A thread met a stale leader: refreshes until it works; asking again meanwhile changes nothing. */
   refreshSoon(reason: string): void {
     if (this.#refreshing !== null || this.#stopSignal.signal.aborted) return
-    this.#logger.debug({ reason }, 'refreshing leaders')
+    this.#parts.logger.debug({ reason }, 'refreshing leaders')
     this.#refreshing = this.#refreshUntilDone().finally(() => {
       this.#refreshing = null
     })
@@ -62,7 +61,7 @@ export class LeaderKeeper {
   #tell(thread: Thread, view: LeaderView): void {
     thread.updateLeaders(view).catch((error: unknown) => {
       if (isGroupError(error, 'WORKER_DIED')) return // without lanes it needs no leaders
-      this.#logger.warn(
+      this.#parts.logger.warn(
         { threadId: thread.threadId, err: toLoggable(error) },
         'a thread was not told of new leaders',
       )
@@ -82,7 +81,7 @@ export class LeaderKeeper {
         return
       } catch (error) {
         if (this.#isStopped()) return // the wait was cut, or connections are being closed
-        this.#logger.warn({ err: toLoggable(error) }, 'leaders could not be refreshed; trying again')
+        this.#parts.logger.warn({ err: toLoggable(error) }, 'leaders could not be refreshed; trying again')
       }
     }
   }

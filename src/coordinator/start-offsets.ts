@@ -96,8 +96,9 @@ export class StartOffsets {
     const isRecreated = storedId !== null && topicId !== storedId
     const start = { offset: await this.#startOf(claim, isRecreated), topicId }
     const isStored = start.offset === claim.committedOffset && topicId === storedId
-    if (!isStored) await this.#parts.storage.commit(claim, start.offset, progressAt(start.offset, topicId))
+    // Told first: if the answer to the commit is lost, the next claim finds nothing to tell.
     if (isRecreated) this.#parts.report(topicRecreated(claim, storedId, topicId))
+    if (!isStored) await this.#parts.storage.commit(claim, start.offset, progressAt(start.offset, topicId))
     return start
   }
 

@@ -124,8 +124,7 @@ export class TopicWatch {
   async #lookOnce(): Promise<boolean> {
     const wasTold = this.#isDue
     this.#isDue = false
-    const stored = await this.#readStored()
-    const described = await this.#describe(wasTold ? stored : null)
+    const described = await this.#describe(wasTold ? await this.#readStored() : null)
     if (this.#isStopped) return true // while brokers were asked
     for (const { refusal } of described) if (refusal !== null) this.#tell(refusal)
     await this.#compare(described.filter(({ exists }) => exists))
@@ -148,13 +147,13 @@ export class TopicWatch {
     this.#host.unchanged()
   }
 
-  /** Null where the storage knows no topics, or is away: when it is back it says so. */
+  /** Null where the storage knows no topics, does not let them be read, or is away: when it is back it says so. */
   async #readStored(): Promise<readonly StoredTopic[] | null> {
     try {
       return await this.#host.storage.readTopics(this.#host.topics)
     } catch (error) {
-      if (!isGroupError(error) || !(error.retryable || error.code === 'NOT_RUNNING')) throw error
-      this.#host.logger.debug({ err: toLoggable(error) }, 'topics are looked at without the group storage')
+      if (!isGroupError(error)) throw error
+      if (error.code !== 'NOT_RUNNING') this.#tell(error) // between two sessions; the next one tells
       return null
     }
   }
@@ -198,7 +197,7 @@ function isNews(topic: TopicDescription, before: TopicDescription | undefined): 
 }
 
 function isFresh({ topicId }: TopicDescription, before: TopicDescription | undefined): boolean {
-  return before === undefined || before.topicId !== topicId
+  return before === undefined || (topicId !== null && before.topicId !== null && topicId !== before.topicId)
 }
 
 /** A topic that may not be seen says nothing. */

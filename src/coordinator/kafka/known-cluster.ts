@@ -9,7 +9,7 @@ const NO_LEADER = -1
 export class KnownCluster {
   #brokers: readonly BrokerAddress[] = []
   readonly #partitions = new Map<string, readonly PartitionMetadata[]>()
-  readonly #topicIds = new Map<string, string | null>()
+  readonly #topicIds = new Map<string, string>()
 
   /**
    * A topic that has an error at the moment keeps the leaders it had: whoever fetches from them gets the error as
@@ -20,7 +20,7 @@ export class KnownCluster {
     for (const { topic, topicId, errorCode, partitions } of metadata.topics) {
       if (errorCode !== ERROR_CODE.none) continue
       this.#partitions.set(topic, partitions)
-      this.#topicIds.set(topic, topicId)
+      if (topicId !== null) this.#topicIds.set(topic, topicId) // not from brokers that are older than the others
     }
   }
 

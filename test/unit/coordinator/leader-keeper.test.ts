@@ -27,6 +27,7 @@ describe('leader keeper', () => {
   let questions: Deferred<LeaderView>[]
   let warnings: object[]
   let keeper: LeaderKeeper
+  let refreshes: number
 
   beforeEach(() => {
     thread = new FakeThread()
@@ -40,7 +41,14 @@ describe('leader keeper', () => {
       },
     }
     const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
-    keeper = new LeaderKeeper(cluster, ['t'], () => [thread, other], logger)
+    refreshes = 0
+    keeper = new LeaderKeeper({
+      cluster,
+      topics: ['t'],
+      threads: () => [thread, other],
+      refreshed: () => (refreshes += 1),
+      logger,
+    })
   })
 
   const view = (leader: number): LeaderView => ({ brokers: [], leaders: { t: [leader] } })
@@ -57,6 +65,7 @@ describe('leader keeper', () => {
     thread.answer = NEVER
     await answer(view(1))
     await eventually(() => other.views.length === 1)
+    assert.equal(refreshes, 1)
     await answer(view(2))
     await eventually(() => other.views.length === 2)
     assert.deepEqual(other.views, [view(1), view(2)])
