@@ -118,7 +118,10 @@ export class Coordinator {
     this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
-      place: coming => this.#place(coming),
+      place: async coming => {
+        await this.#place(coming)
+        this.#leaders.tellKnown() // of partitions that are new
+      },
       rebalanced: () => this.#emitRebalanced(),
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
@@ -228,7 +231,6 @@ export class Coordinator {
       cluster,
       partitions: this.#partitions,
       starts: this.#starts,
-      refreshLeaders: () => this.#leaders.refresh(),
       restart: (partition, reason) => void this.#targets.restart(partition, reason),
       rebalance: () => void this.#rebalancer.trigger(),
       report: error => this.#report(error),

@@ -11,7 +11,7 @@ const RETRY = { initialMs: 100, maxMs: 2000 }
 type Thread = Pick<WorkerThread, 'threadId' | 'updateLeaders'>
 
 export interface LeaderKeeperParts {
-  readonly cluster: Pick<KafkaCluster, 'leaderView'>
+  readonly cluster: Pick<KafkaCluster, 'leaderView' | 'knownLeaders'>
   readonly topics: readonly string[]
   threads(): readonly Thread[]
   /** The brokers have told what they know now. */
@@ -36,8 +36,13 @@ export class LeaderKeeper {
   async refresh(): Promise<void> {
     const view = await this.#parts.cluster.leaderView(this.#parts.topics)
     if (this.#isStopped()) return // threads that are about to end need no leaders
-    for (const thread of this.#parts.threads()) this.#tell(thread, view)
+    this.#tellAll(view)
     this.#parts.refreshed()
+  }
+
+  /** Tells the threads what is known already, so that lanes that are started now need not ask. */
+  tellKnown(): void {
+    if (!this.#isStopped()) this.#tellAll(this.#parts.cluster.knownLeaders(this.#parts.topics))
   }
 
   /** A thread met a stale leader: refreshes until it works; asking again meanwhile changes nothing. */
@@ -56,6 +61,10 @@ export class LeaderKeeper {
   stop(): Promise<void> {
     this.#stopSignal.abort()
     return this.#refreshing ?? Promise.resolve()
+  }
+
+  #tellAll(view: LeaderView): void {
+    for (const thread of this.#parts.threads()) this.#tell(thread, view)
   }
 
   #tell(thread: Thread, view: LeaderView): void {

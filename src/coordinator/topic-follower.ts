@@ -15,8 +15,6 @@ export interface TopicFollowerParts {
   readonly cluster: KafkaCluster
   readonly partitions: PartitionSet
   readonly starts: StartOffsets
-  /** Tells the threads who leads what now. */
-  refreshLeaders(): Promise<void>
   /** Gives the partition up and claims it again, to go on where its claim then finds that it starts. */
   restart(partition: OwnedPartition, reason: string): void
   /** Partitions may have come or gone. */
@@ -88,9 +86,9 @@ export class TopicFollower {
 
   async #follow({ grown, fresh }: TopicChange): Promise<void> {
     const { starts } = this.#parts
-    await this.#parts.refreshLeaders()
     for (const topic of fresh) starts.topicAppearedLater(topic)
     await starts.pinMissing(grown.flatMap(partitionsOf), NEW_LEADER_PATIENCE_MS)
+    this.restartRecreated()
     this.#parts.rebalance()
   }
 }

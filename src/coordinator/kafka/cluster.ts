@@ -98,6 +98,11 @@ export class KafkaCluster {
     return this.#known.leaderView(topics)
   }
 
+  /** Who leads these topics' partitions as far as answers so far have told, whatever was asked. */
+  knownLeaders(topics: readonly string[]): LeaderView {
+    return this.#known.leaderView(topics)
+  }
+
   /** Of a topic that was asked for before, as it was when its last answer came; null if none is known. */
   topicIdOf(topic: string): string | null {
     return this.#known.topicIdOf(topic)

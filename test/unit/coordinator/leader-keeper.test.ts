@@ -35,6 +35,7 @@ describe('leader keeper', () => {
     questions = []
     warnings = []
     const cluster = {
+      knownLeaders: () => view(9),
       leaderView: () => {
         questions.push(deferred())
         return questions.at(-1)!.promise
@@ -60,6 +61,14 @@ describe('leader keeper', () => {
     await eventually(() => questions.length > before)
     questions.at(-1)!.resolve(found)
   }
+
+  it('tells what is known without asking', async () => {
+    keeper.tellKnown()
+    assert.deepEqual([thread.views, other.views], [[view(9)], [view(9)]])
+    await keeper.stop()
+    keeper.tellKnown()
+    assert.deepEqual([thread.views.length, questions.length], [1, 0])
+  })
 
   it('tells every thread, whether or not another one answers', async () => {
     thread.answer = NEVER
