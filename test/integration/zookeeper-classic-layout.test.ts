@@ -11,7 +11,7 @@ failOnLeaks()
 const PERSISTENT = '0000000000000000'
 
 describe('a group in ZooKeeper looks to classic tools as they expect', () => {
-  it('writes nothing before it joins, and then exactly the classic nodes', async t => {
+  it('writes nothing before it joins, and then exactly the classic nodes and those of its own progress', async t => {
     const view = await openZooKeeper(t)
     const probe = await openProbe(t, { memberId: 'host-17-ABC', subscription: { t: 2 } })
     const group = `/consumers/${probe.groupId}`
@@ -29,9 +29,9 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     )
     assert.ok(Number(stamp) >= before && Number(stamp) <= Date.now())
     assert.notEqual(id!.ephemeralOwner, PERSISTENT)
-    for (const parent of ['ids', 'owners', 'owners/t', 'offsets', 'offsets/t'])
+    for (const parent of ['ids', 'owners', 'owners/t', 'offsets', 'offsets/t', 'progress', 'progress/t'])
       assert.equal((await view.read(`${group}/${parent}`))?.ephemeralOwner, PERSISTENT, parent)
-    assert.deepEqual(await view.list(group), ['ids', 'offsets', 'owners'])
+    assert.deepEqual(await view.list(group), ['ids', 'offsets', 'owners', 'progress'])
   })
 
   it('writes owners and offsets byte for byte', async t => {
