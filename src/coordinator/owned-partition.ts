@@ -236,6 +236,7 @@ export class OwnedPartition implements TopicPartition {
       this.#topicId = start.topicId
       this.#memory = LaneMemory.create(start.offset)
       this.#host.claimed(this)
+      if (this.isUnwanted) return // whoever was told gave it up at once
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
