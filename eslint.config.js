@@ -38,7 +38,7 @@ const owners = {
   zod: ['src/options/**'],
   commander: ['src/cli/**'],
   pino: ['src/shared/logger.ts'],
-  msgpackr: ['src/worker/decode/value-decoders.ts', 'src/coordinator/assignment/plan-format.ts'],
+  msgpackr: ['src/worker/decode/value-decoders.ts', 'src/coordinator/packed-lists.ts'],
   snappy: ['src/worker/decode/codecs/**'],
   'lz4-napi': ['src/worker/decode/codecs/**'],
   zstddec: ['src/worker/decode/codecs/**'],

@@ -41,6 +41,7 @@ export {
 export type { GroupEventListener, GroupEventMap, GroupEventName } from './events.ts'
 export type { GroupStatus, PartitionStatus, WorkerStatus } from './status.ts'
 export type { GroupState } from './coordinator/group-state.ts'
+export type { Progress } from './coordinator/progress.ts'
 export type {
   Claim,
   ClaimAttempt,
@@ -50,6 +51,7 @@ export type {
   SessionState,
   StartOffset,
   StoredOffset,
+  StoredTopic,
 } from './coordinator/storage/group-storage.ts'
 export {
   ZooKeeperGroupStorage,

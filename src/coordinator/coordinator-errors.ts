@@ -1,5 +1,5 @@
 import { GroupError } from '../shared/errors.ts'
-import { partitionName } from '../shared/types.ts'
+import { partitionName, type TopicPartition } from '../shared/types.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 
 export function claimRefused(partition: OwnedPartition, holder: string): GroupError {
@@ -40,5 +40,18 @@ export function loopBlocked(delayMs: number, limitMs: number): GroupError {
     'EVENT_LOOP_BLOCKED',
     `the main thread was blocked for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off it, or raise the session timeout`,
     { details: { delayMs, limitMs } },
+  )
+}
+
+/** With both ids as Kafka's tools show them. */
+export function topicRecreated(
+  { topic, partition }: TopicPartition,
+  oldTopicId: string,
+  newTopicId: string | null,
+): GroupError {
+  return new GroupError(
+    'TOPIC_RECREATED',
+    `topic "${topic}" was deleted and made again (topic id ${oldTopicId}, now ${newTopicId ?? 'none'}): ${partitionName({ topic, partition })} starts at its first record`,
+    { details: { topic, partition, oldTopicId, newTopicId } },
   )
 }

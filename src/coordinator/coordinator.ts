@@ -28,12 +28,8 @@ import type { GroupStorage } from './storage/group-storage.ts'
 import { ThreadReplacer } from './thread-replacer.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
-import { MissingTopics, findTopics, missingTopicsError, type TopicSplit } from './topics.ts'
-import { Ticker } from './ticker.ts'
+import { TopicFollower } from './topic-follower.ts'
 import { WorkerDesk } from './worker-desk.ts'
-
-/** How often the brokers are asked whether topics have more partitions. */
-const TOPIC_POLL_MS = 30_000
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
 export interface CoordinatorParts {
@@ -63,13 +59,12 @@ export class Coordinator {
   readonly #placer: LanePlacer
   readonly #balancer: LaneBalancer
   readonly #alarm: EventLoopAlarm
-  readonly #missingTopics: MissingTopics
+  readonly #topics: TopicFollower
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
   readonly #look: GroupLook
   readonly #targets: Targets
   readonly #rebalancer: Rebalancer
-  readonly #topicPoll = new Ticker(TOPIC_POLL_MS, () => void this.#rebalancer.trigger())
   readonly #giveUpReleasing = new AbortController()
   #stopped: Promise<void> | null = null
   #finish: { resolve: () => void; reject: (error: Error) => void } = { resolve() {}, reject() {} }
@@ -89,18 +84,24 @@ export class Coordinator {
     })
     this.#starts = new StartOffsets(
       { groupId: options.groupId, offsetReset: options.offsetReset, readCommitted },
-      storage,
-      cluster,
+      { storage, cluster, report: error => this.#report(error) },
     )
     this.#partitions = this.#createPartitions()
-    this.#leaders = new LeaderKeeper(cluster, options.topics, () => this.#pool.threads, options.logger)
+    this.#leaders = new LeaderKeeper({
+      cluster,
+      topics: options.topics,
+      threads: () => this.#pool.threads,
+      refreshed: () => this.#topics.restartRecreated(),
+      logger: options.logger,
+    })
+    this.#topics = this.#createTopics()
     const desk = new WorkerDesk({
       options,
       cluster,
       partitions: this.#partitions,
       leadersStale: reason => this.#leaders.refreshSoon(reason),
       report: error => this.#report(error),
-      restartAt: (partition, offset) => void this.#restartAt(partition, offset),
+      restart: (partition, reason, offset) => void this.#targets.restart(partition, reason, offset),
     })
     this.#pool = parts.createPool(desk)
     this.#replacer = this.#createReplacer()
@@ -120,7 +121,10 @@ export class Coordinator {
     this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
-      place: coming => this.#place(coming),
+      place: async coming => {
+        await this.#place(coming)
+        this.#leaders.tellKnown() // of partitions that are new
+      },
       rebalanced: () => this.#emitRebalanced(),
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
@@ -132,11 +136,6 @@ export class Coordinator {
       report: error => this.#report(error),
       logger: options.logger,
     })
-    this.#missingTopics = new MissingTopics(
-      cluster,
-      partitions => this.#topicsAppeared(partitions),
-      error => this.#report(asGroupError(error, 'looking for missing topics')),
-    )
   }
 
   get state(): GroupState {
@@ -158,7 +157,7 @@ export class Coordinator {
   /** Resolves once joined and the first claims are made; rejects, with everything undone, if that cannot be. */
   async start(): Promise<void> {
     try {
-      const { missing, partitions } = await this.#check()
+      const partitions = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
       await this.#starts.pinMissing(partitions)
@@ -171,8 +170,7 @@ export class Coordinator {
       await this.#rebalancer.trigger()
       await this.#targets.claim()
       this.#throwIfStopping()
-      this.#topicPoll.start()
-      this.#missingTopics.start(missing)
+      this.#topics.start()
     } catch (error) {
       // A stop ends threads and connections under the start: what then fails is the stop's doing.
       const reason: unknown = this.#stopSignal.signal.aborted ? this.#stopSignal.signal.reason : error
@@ -210,8 +208,8 @@ export class Coordinator {
     }
   }
 
-  /** Everything that can be wrong is found here, before anything is written. Answers the topics that there are, and those that do not exist yet. */
-  async #check(): Promise<TopicSplit> {
+  /** Everything that can be wrong is found here, before anything is written. Answers the partitions that there are. */
+  async #check(): Promise<readonly TopicPartition[]> {
     const { options, storage, cluster } = this.#parts
     await this.#pool.loadHandlers()
     this.#throwIfStopping()
@@ -221,15 +219,25 @@ export class Coordinator {
     if (brokers.length === 0) throw noBrokers()
     await cluster.connect(brokers)
     this.#throwIfStopping()
-    const found = await findTopics(cluster, options.topics)
-    const { missing, refused } = found
-    if (refused[0] !== undefined) throw refused[0]
-    if (missing.length > 0 && options.missingTopics === 'fail') throw missingTopicsError(missing)
-    for (const topic of missing) this.#starts.topicAppearedLater(topic)
+    const partitions = await this.#topics.find()
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#leaders.refresh()
     this.#throwIfStopping()
-    return found
+    return partitions
+  }
+
+  #createTopics(): TopicFollower {
+    const { options, storage, cluster } = this.#parts
+    return new TopicFollower({
+      options,
+      storage,
+      cluster,
+      partitions: this.#partitions,
+      starts: this.#starts,
+      restart: (partition, reason) => void this.#targets.restart(partition, reason),
+      rebalance: () => void this.#rebalancer.trigger(),
+      report: error => this.#report(error),
+    })
   }
 
   #createPartitions(): PartitionSet {
@@ -245,6 +253,7 @@ export class Coordinator {
       giveUpReleasing: this.#giveUpReleasing.signal,
       claimed: (one: OwnedPartition) => {
         this.#session.acquired(one)
+        this.#topics.restartIfRecreated(one)
         events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0))
       },
       released: (one: OwnedPartition, reason: string) =>
@@ -284,12 +293,16 @@ export class Coordinator {
       partitions: this.#partitions,
       wanted: () => this.#targets.wanted,
       expired: () => this.#targets.clear(),
-      rejoined: () => this.#rebalancer.trigger(),
+      rejoined: () => {
+        this.#topics.notice() // a new session watches nothing yet
+        return this.#rebalancer.trigger()
+      },
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
       groupChanged: () => void this.#rebalancer.trigger(),
+      topicsChanged: () => this.#topics.notice(),
       rebalanced: () => this.#emitRebalanced(),
     })
   }
@@ -319,23 +332,6 @@ export class Coordinator {
     }
   }
 
-  async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#leaders.refresh()
-    await this.#starts.pinMissing(partitions)
-    await this.#rebalancer.trigger()
-  }
-
-  /** Gives a partition up at another position and claims it again: within one epoch a floor never moves back. */
-  async #restartAt(partition: OwnedPartition, offset: Offset): Promise<void> {
-    try {
-      await partition.release(`restarting at offset ${offset}`, offset)
-    } catch (error) {
-      this.#report(asGroupError(error, `restarting ${partitionName(partition)}`))
-    }
-    this.#partitions.forget(partition) // also after a failure: then its claim is void, and it is claimed afresh
-    await this.#targets.claim()
-  }
-
   async #watchThread(thread: WorkerThread): Promise<void> {
     const death = await thread.ended
     const isExpected = this.#stopped !== null || this.#replacer.replacementOf(thread) !== null
@@ -350,9 +346,9 @@ export class Coordinator {
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const stop = new GroupStop(
       {
-        timers: [this.#balancer, this.#alarm, this.#session, this.#topicPoll],
+        timers: [this.#balancer, this.#alarm, this.#session],
         announce: () => this.#announceLeave(isMember),
-        askers: [this.#missingTopics, this.#leaders, this.#rebalancer],
+        askers: [this.#topics, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
         pool: this.#pool,

@@ -10,26 +10,23 @@ const RETRY = { initialMs: 100, maxMs: 2000 }
 
 type Thread = Pick<WorkerThread, 'threadId' | 'updateLeaders'>
 
+export interface LeaderKeeperParts {
+  readonly cluster: Pick<KafkaCluster, 'leaderView' | 'knownLeaders'>
+  readonly topics: readonly string[]
+  threads(): readonly Thread[]
+  /** The brokers have told what they know now. */
+  refreshed(): void
+  readonly logger: Logger
+}
+
 /** Keeps every thread told who leads which partition: one refresh for all who ask at the same time. */
 export class LeaderKeeper {
-  readonly #cluster: Pick<KafkaCluster, 'leaderView'>
-  readonly #topics: readonly string[]
-  readonly #threads: () => readonly Thread[]
-  readonly #logger: Logger
+  readonly #parts: LeaderKeeperParts
   readonly #stopSignal = new AbortController()
   #refreshing: Promise<void> | null = null
-  #view: LeaderView | null = null
 
-  constructor(
-    cluster: Pick<KafkaCluster, 'leaderView'>,
-    topics: readonly string[],
-    threads: () => readonly Thread[],
-    logger: Logger,
-  ) {
-    this.#cluster = cluster
-    this.#topics = topics
-    this.#threads = threads
-    this.#logger = logger
+  constructor(parts: LeaderKeeperParts) {
+    this.#parts = parts
   }
 
   /**
@@ -37,21 +34,26 @@ export class LeaderKeeper {
    * when that has ended, and a lane that is started later finds the view there, because calls keep their order.
    */
   async refresh(): Promise<void> {
-    const view = await this.#cluster.leaderView(this.#topics)
+    const view = await this.#parts.cluster.leaderView(this.#parts.topics)
     if (this.#isStopped()) return // threads that are about to end need no leaders
-    this.#view = view
-    for (const thread of this.#threads()) this.#tell(thread, view)
+    this.#tellAll(view)
+    this.#parts.refreshed()
+  }
+
+  /** Tells the threads what is known already, so that lanes that are started now need not ask. */
+  tellKnown(): void {
+    if (!this.#isStopped()) this.#tellAll(this.#parts.cluster.knownLeaders(this.#parts.topics))
   }
 
   /** Tells a thread that has just started what the others know. */
   welcome(thread: Thread): void {
-    if (this.#view !== null) this.#tell(thread, this.#view)
+    if (!this.#isStopped()) this.#tell(thread, this.#parts.cluster.knownLeaders(this.#parts.topics))
   }
 
   /** A thread met a stale leader: refreshes until it works; asking again meanwhile changes nothing. */
   refreshSoon(reason: string): void {
     if (this.#refreshing !== null || this.#stopSignal.signal.aborted) return
-    this.#logger.debug({ reason }, 'refreshing leaders')
+    this.#parts.logger.debug({ reason }, 'refreshing leaders')
     this.#refreshing = this.#refreshUntilDone().finally(() => {
       this.#refreshing = null
     })
@@ -66,10 +68,14 @@ export class LeaderKeeper {
     return this.#refreshing ?? Promise.resolve()
   }
 
+  #tellAll(view: LeaderView): void {
+    for (const thread of this.#parts.threads()) this.#tell(thread, view)
+  }
+
   #tell(thread: Thread, view: LeaderView): void {
     thread.updateLeaders(view).catch((error: unknown) => {
       if (isGroupError(error, 'WORKER_DIED')) return // without lanes it needs no leaders
-      this.#logger.warn(
+      this.#parts.logger.warn(
         { threadId: thread.threadId, err: toLoggable(error) },
         'a thread was not told of new leaders',
       )
@@ -89,7 +95,7 @@ export class LeaderKeeper {
         return
       } catch (error) {
         if (this.#isStopped()) return // the wait was cut, or connections are being closed
-        this.#logger.warn({ err: toLoggable(error) }, 'leaders could not be refreshed; trying again')
+        this.#parts.logger.warn({ err: toLoggable(error) }, 'leaders could not be refreshed; trying again')
       }
     }
   }

@@ -3,7 +3,9 @@ import { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import { progressAt } from './progress.ts'
 import { releaseClaim } from './release-claim.ts'
+import type { ClaimStart } from './start-offsets.ts'
 import type { Claim, GroupStorage } from './storage/group-storage.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
@@ -37,7 +39,7 @@ export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
 export interface OwnedPartitionHost {
   readonly storage: GroupStorage
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
-  resolveStart(claim: Claim): Promise<Offset>
+  resolveStart(claim: Claim): Promise<ClaimStart>
   /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
   /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
@@ -71,6 +73,7 @@ export class OwnedPartition implements TopicPartition {
   #claim: Claim | null = null
   /** Set when the start is known. */
   #memory: LaneMemory | null = null
+  #topicId: string | null = null
   #generation = 0
   /** The thread whose lane may run; null before the start and once drained. */
   #thread: WorkerThread | null = null
@@ -96,6 +99,11 @@ export class OwnedPartition implements TopicPartition {
 
   get memory(): LaneMemory | null {
     return this.#memory
+  }
+
+  /** The incarnation of the topic that is read; null before the start is known, and where brokers have no topic ids. */
+  get topicId(): string | null {
+    return this.#topicId
   }
 
   get thread(): WorkerThread | null {
@@ -233,7 +241,7 @@ export class OwnedPartition implements TopicPartition {
     const offset = this.#memory?.floor
     if (claim === null || offset === undefined || offset === this.#committed) return null
     if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
-    await this.#host.storage.commit(claim, offset)
+    await this.#host.storage.commit(claim, offset, progressAt(offset, this.#topicId))
     this.#committed = offset
     return offset
   }
@@ -242,9 +250,11 @@ export class OwnedPartition implements TopicPartition {
     try {
       const start = await this.#host.resolveStart(this.#claim!)
       if (this.isUnwanted) return // given up meanwhile: the next operation ends it
-      this.#committed ??= start
-      this.#memory = LaneMemory.create(start)
+      this.#committed = start.offset
+      this.#topicId = start.topicId
+      this.#memory = LaneMemory.create(start.offset)
       this.#host.claimed(this)
+      if (this.isUnwanted) return // whoever was told gave it up at once
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
@@ -309,7 +319,8 @@ export class OwnedPartition implements TopicPartition {
 
   async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {
     try {
-      await releaseClaim(this.#host.storage, claim, offset, this.#host.giveUpReleasing)
+      const progress = offset === null ? undefined : progressAt(offset, this.#topicId)
+      await releaseClaim(this.#host.storage, { claim, offset, progress }, this.#host.giveUpReleasing)
     } catch (error) {
       this.#end('lost', messageOf(error))
       if (offset !== null && offset !== claim.committedOffset && offset !== this.#committed)

@@ -1,6 +1,6 @@
 import { deferred } from '../shared/deferred.ts'
 import type { Logger } from '../shared/logger.ts'
-import { partitionName, type TopicPartition } from '../shared/types.ts'
+import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
 import type { Claim } from './storage/group-storage.ts'
 
@@ -70,9 +70,11 @@ export class PartitionSet {
   }
 
   /** Gives one up: drained, committed, released. A handler at work on it is told to give up after a while, and cut if it does not. */
-  async release(partition: OwnedPartition, reason: string): Promise<void> {
+  async release(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
     const abort = setTimeout(() => void partition.abortSignal(reason), DRAIN_GRACE_MS)
-    await this.#unlessStuck(partition, this.#releaseOne(partition, reason)).finally(() => clearTimeout(abort))
+    await this.#unlessStuck(partition, this.#releaseOne(partition, reason, nextOffset)).finally(() =>
+      clearTimeout(abort),
+    )
   }
 
   /** Gives all up together, for good; whoever stops the member ends its handlers. Every one is tried; rejects with the first failure. */
@@ -89,14 +91,14 @@ export class PartitionSet {
       partitions.map(partition =>
         this.#unlessStuck(
           partition,
-          partition.abandon(reason).finally(() => this.forget(partition)),
+          partition.abandon(reason).finally(() => this.#forget(partition)),
         ),
       ),
     )
   }
 
-  async #releaseOne(partition: OwnedPartition, reason: string): Promise<void> {
-    await partition.release(reason).finally(() => this.forget(partition))
+  async #releaseOne(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
+    await partition.release(reason, nextOffset).finally(() => this.#forget(partition))
   }
 
   async #unlessStuck(partition: OwnedPartition, ending: Promise<void>): Promise<void> {
@@ -129,7 +131,7 @@ export class PartitionSet {
 
   #acquireEnded(partition: OwnedPartition, error: unknown): void {
     if (partition.isUnwanted) return // it was released or abandoned while it waited
-    this.forget(partition)
+    this.#forget(partition)
     this.#host.acquireFailed(partition, error)
   }
 
@@ -144,7 +146,7 @@ export class PartitionSet {
   }
 
   /** Drops a partition whose claim is over. */
-  forget(partition: OwnedPartition): void {
+  #forget(partition: OwnedPartition): void {
     if (this.get(partition) !== partition) return // a new claim of the same partition has taken its place, or it was forgotten before
     this.#partitions.delete(partitionName(partition))
     this.#handledBefore += partition.memory?.handled ?? 0

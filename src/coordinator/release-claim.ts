@@ -1,11 +1,19 @@
 import { Backoff } from '../shared/backoff.ts'
 import { isGroupError, type ErrorCode } from '../shared/errors.ts'
 import type { Offset } from '../shared/types.ts'
+import type { Progress } from './progress.ts'
 import type { Claim, GroupStorage } from './storage/group-storage.ts'
 
 const AGAIN = { initialMs: 50, maxMs: 500 }
 /** What a release may be refused with while the claim lives. */
 const MAY_PASS: ReadonlySet<string> = new Set<ErrorCode>(['ZOOKEEPER_DISCONNECTED', 'LEASE_OVER'])
+
+export interface ClaimRelease {
+  readonly claim: Claim
+  /** Null stores nothing. */
+  readonly offset: Offset | null
+  readonly progress: Progress | undefined
+}
 
 /**
  * Stores the offset and gives the claim up. A storage that is away for a moment would cost the progress since the last
@@ -13,14 +21,13 @@ const MAY_PASS: ReadonlySet<string> = new Set<ErrorCode>(['ZOOKEEPER_DISCONNECTE
  */
 export async function releaseClaim(
   storage: GroupStorage,
-  claim: Claim,
-  offset: Offset | null,
+  { claim, offset, progress }: ClaimRelease,
   giveUp: AbortSignal,
 ): Promise<void> {
   const backoff = new Backoff(AGAIN)
   for (;;) {
     try {
-      await storage.release(claim, offset)
+      await storage.release(claim, offset, progress)
       return
     } catch (error) {
       if (giveUp.aborted || !isGroupError(error) || !MAY_PASS.has(error.code)) throw error

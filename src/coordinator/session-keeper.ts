@@ -41,6 +41,8 @@ export interface SessionKeeperParts {
   readonly fail: (error: GroupError) => void
   /** Who is in the group, or what it has agreed on, may have changed. */
   readonly groupChanged: (what: 'members' | 'plan') => void
+  /** Topics may have changed. */
+  readonly topicsChanged: () => void
   /** Partitions were claimed that were lost, or not claimed before. */
   readonly rebalanced: () => void
 }
@@ -143,6 +145,10 @@ export class SessionKeeper implements GroupStorageListener {
 
   planChanged(): void {
     this.#parts.groupChanged('plan')
+  }
+
+  topicsChanged(): void {
+    this.#parts.topicsChanged()
   }
 
   /** The claim of a partition could not be asked for: again in a while, unless a rejoin will do it anyway. */

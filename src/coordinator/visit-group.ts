@@ -24,6 +24,7 @@ const INDIFFERENT: GroupStorageListener = {
   foreignWrite() {},
   membersChanged() {},
   planChanged() {},
+  topicsChanged() {},
 }
 
 /** Opens the storage for as long as `use` takes. ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE. */

@@ -3,6 +3,7 @@ import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
 import { GroupError, isGroupError } from '../shared/errors.ts'
 import type { LaneId, WorkerMessage } from '../shared/protocol.ts'
 import { partitionName, type Offset } from '../shared/types.ts'
+import { topicRecreated } from './coordinator-errors.ts'
 import type { KafkaCluster } from './kafka/cluster.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import type { PartitionSet } from './partition-set.ts'
@@ -14,9 +15,12 @@ export interface WorkerDeskParts {
   readonly partitions: PartitionSet
   leadersStale(reason: string): void
   report(error: GroupError): void
-  /** Gives the partition up and claims it again, to go on at `offset`. */
-  restartAt(partition: OwnedPartition, offset: Offset): void
+  /** Gives the partition up and claims it again: to go on at `offset`, or where its claim then finds that it starts. */
+  restart(partition: OwnedPartition, reason: string, offset?: Offset): void
 }
+
+/** The broker that is asked may hear of a new topic after the one that leads its partitions. */
+const LOOKS_FOR_NEW_TOPIC = 3
 
 /** Where the threads' messages and questions arrive. What concerns a claim that is over finds nothing and is dropped. */
 export class WorkerDesk implements WorkerThreadListener {
@@ -46,9 +50,13 @@ export class WorkerDesk implements WorkerThreadListener {
     }
   }
 
-  /** The reset policy, told as an error event and never silent. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. */
+  /**
+   * The reset policy, told as an error event and never silent. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from
+   * here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
+   */
   async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
     const { options, cluster } = this.#parts
+    await this.#restartIfRecreated(lane)
     const policy = options.offsetReset
     if (policy === 'none')
       throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
@@ -59,7 +67,7 @@ export class WorkerDesk implements WorkerThreadListener {
     this.#parts.report(error)
     if (next >= position) return next
     const partition = this.#find(lane)
-    if (partition !== undefined) this.#parts.restartAt(partition, next)
+    if (partition !== undefined) this.#parts.restart(partition, `restarting at offset ${next}`, next)
     throw error
   }
 
@@ -68,6 +76,21 @@ export class WorkerDesk implements WorkerThreadListener {
     if (sasl?.mechanism !== 'oauthbearer')
       throw new GroupError('INTERNAL', 'a thread asked for a token, but sasl is not oauthbearer')
     return sasl.oauthBearerProvider()
+  }
+
+  /** The log of a topic that was made again is shorter; at `latest` all that it holds would be skipped. */
+  async #restartIfRecreated(lane: LaneId): Promise<void> {
+    const partition = this.#find(lane)
+    const topicId = partition?.topicId ?? null
+    if (partition === undefined || topicId === null) return
+    for (let look = 1; look <= LOOKS_FOR_NEW_TOPIC; look += 1) {
+      await this.#parts.cluster.refresh()
+      const present: string = this.#parts.cluster.topicIdOf(lane.topic) ?? topicId
+      if (present === topicId) continue
+      // While the brokers were asked somebody else may have restarted it: then nothing is found.
+      if (this.#find(lane) === partition) this.#parts.restart(partition, 'its topic was made again')
+      throw topicRecreated(lane, topicId, present)
+    }
   }
 
   #find(lane: LaneId): OwnedPartition | undefined {

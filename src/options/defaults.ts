@@ -14,7 +14,7 @@ type DefaultedKeys =
 
 interface Defaults extends Pick<ResolvedOptions, DefaultedKeys> {
   readonly zookeeper: Omit<ResolvedZooKeeperOptions, 'servers'>
-  readonly kafka: Pick<ResolvedKafkaOptions, 'brokers'> & KafkaConnectionOptions
+  readonly kafka: Pick<ResolvedKafkaOptions, 'brokers' | 'metadataMaxAgeMs'> & KafkaConnectionOptions
 }
 
 /**
@@ -35,6 +35,7 @@ export const DEFAULTS: Defaults = {
     sasl: null,
     connectionTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
+    metadataMaxAgeMs: 30_000,
   },
   ordering: 'partition',
   missingTopics: 'fail',

@@ -138,10 +138,11 @@ function resolveZooKeeper(given: string | ZooKeeperOptions | undefined): Resolve
 }
 
 function resolveKafka(given: KafkaOptions = {}): ResolvedKafkaOptions {
-  const { brokers: none, ...defaults } = DEFAULTS.kafka
-  const { brokers, ssl, ...connection } = given
+  const { brokers: none, metadataMaxAgeMs: maxAgeMs, ...defaults } = DEFAULTS.kafka
+  const { brokers, ssl, metadataMaxAgeMs = maxAgeMs, ...connection } = given
   return {
     brokers: brokers?.map(parseHostPort).filter(broker => typeof broker !== 'string') ?? none,
+    metadataMaxAgeMs,
     connection: {
       ...withDefaults<KafkaConnectionOptions>(defaults, connection),
       ssl: resolveTls(ssl),

@@ -14,6 +14,9 @@ import type { RunGroupOptions, StopOptions, TlsMaterial } from './types.ts'
 const MIN_SESSION_TIMEOUT_MS = 1_000
 const MAX_SESSION_TIMEOUT_MS = 600_000
 
+/** More often than that, members would keep the brokers busy with nothing. */
+const MIN_METADATA_AGE_MS = 100
+
 /** A typing mistake beyond this would ask for more stacks than a machine has memory. */
 const MAX_THREADS = 1_024
 /** Twice as much is still less than what response-frames.ts takes for no answer of Kafka. */
@@ -88,6 +91,7 @@ const kafka = z.strictObject(
     sasl: sasl.nullable().optional(),
     connectionTimeoutMs: leaf.milliseconds(1).optional(),
     requestTimeoutMs: leaf.milliseconds(1).optional(),
+    metadataMaxAgeMs: leaf.milliseconds(MIN_METADATA_AGE_MS).optional(),
   },
   { error: 'an object { brokers, clientId, ssl, sasl, … }' },
 )
@@ -133,6 +137,10 @@ export const runGroupSchema = z.strictObject(
         'readOffsets',
         'join',
         'pinStartOffsets',
+        'readMembers',
+        'readTopics',
+        'readPlan',
+        'writePlan',
         'claim',
         'commit',
         'release',

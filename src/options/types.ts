@@ -118,6 +118,14 @@ export interface KafkaOptions {
    * @defaultValue 30_000
    */
   requestTimeoutMs?: number | undefined
+  /**
+   * After how long the brokers are asked again for the partitions of the topics. Where Kafka keeps its topics in the
+   * ZooKeeper of the group, a change is seen at once, and this is a safety net; else it takes this long until new
+   * partitions are consumed and a topic that was made again is noticed. A topic that is missing is looked for every
+   * second. Too low: the brokers are asked for nothing. Too high: new partitions wait. Kafka: `metadata.max.age.ms`.
+   * @defaultValue 30_000
+   */
+  metadataMaxAgeMs?: number | undefined
 }
 
 /**
@@ -326,6 +334,7 @@ export interface ResolvedZooKeeperOptions {
 export interface ResolvedKafkaOptions {
   /** Null: read them from ZooKeeper. IPv6 hosts without brackets. */
   readonly brokers: readonly { readonly host: string; readonly port: number }[] | null
+  readonly metadataMaxAgeMs: number
   readonly connection: KafkaConnectionOptions
 }
 

@@ -58,6 +58,10 @@ export const ERROR_CODES = {
     meaning: 'a node was written by another version of this package, in a format that this one does not know',
   },
   PLAN_CORRUPT: { retryable: false, meaning: 'the plan node of the group does not hold a plan' },
+  PROGRESS_CORRUPT: {
+    retryable: false,
+    meaning: 'the progress node of a partition does not hold its progress; the committed offset alone holds',
+  },
   CLAIM_REFUSED: {
     retryable: true,
     meaning: 'another member still owns the partition after the configured retries',
@@ -95,6 +99,10 @@ export const ERROR_CODES = {
   },
   TOPIC_NOT_FOUND: { retryable: false, meaning: 'a topic that was named does not exist' },
   PARTITION_NOT_FOUND: { retryable: false, meaning: 'a topic has no partition of the number that was named' },
+  TOPIC_RECREATED: {
+    retryable: true,
+    meaning: 'a topic was deleted and made again; its partitions start at the first record of the new one',
+  },
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
   BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
   BATCH_TOO_LARGE: { retryable: false, meaning: 'a batch is larger than the configured maximum' },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { describeGroup } from '#src/coordinator/describe-group.js'
 import { startFakeBroker, type FakeRequest } from '../support/fake-broker.ts'
-import { API, listOffsetsAnswer, metadataAnswer } from '../support/kafka-answers.ts'
+import { API, listOffsetsAnswer, metadataAnswer, topicsAsked } from '../support/kafka-answers.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { loggerInMemory } from '../support/logger-in-memory.ts'
@@ -26,15 +26,16 @@ describe('describing a group', () => {
       metadataAnswer({
         brokers: [broker, silent].map(({ host, port }, nodeId) => ({ nodeId, host, port })),
         topics:
-          body.readInt32BE(0) === 0
+          topicsAsked(body) === 0
             ? []
             : [
                 {
                   topic: 'orders',
                   errorCode: 0,
+                  topicId: null,
                   partitions: [0, 1].map(number => ({ partition: number, leader: number, errorCode: 0 })),
                 },
-                { topic: 'secret', errorCode: NOT_AUTHORIZED, partitions: [] },
+                { topic: 'secret', errorCode: NOT_AUTHORIZED, topicId: null, partitions: [] },
               ],
       })
     const groupId = uniqueGroup()

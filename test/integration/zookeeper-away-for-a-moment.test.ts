@@ -11,7 +11,8 @@ import { openZooKeeper } from '../support/zookeeper.ts'
 failOnLeaks()
 
 const SESSION_MS = 1_000
-const START = { topic: 't', partition: 0, offset: 5 }
+const STORED = { topic: 't', partition: 0, offset: 5 }
+const START = { ...STORED, topicId: 'an-id' }
 
 /** A member behind a gate. */
 async function gatedMember(
@@ -38,7 +39,7 @@ describe('what a start asks of ZooKeeper', () => {
     const [brokers, , , group] = await answers
     assert.equal(brokers.length, sharedStack().brokers.length)
     assert.deepEqual(group!.topics, ['t'])
-    assert.deepEqual(await storage.readOffsets(groupId, ['t']), [START])
+    assert.deepEqual(await storage.readOffsets(groupId, ['t']), [STORED])
   })
 
   it('is asked again when the connection is lost before the answer', async t => {
@@ -49,7 +50,7 @@ describe('what a start asks of ZooKeeper', () => {
     gate.reopen()
     await probe.told('disconnected')
     await Promise.all([pinning, reading])
-    assert.deepEqual(await probe.storage.readOffsets(probe.groupId, ['t']), [START])
+    assert.deepEqual(await probe.storage.readOffsets(probe.groupId, ['t']), [STORED])
   })
 
   it('fails when the connection stays away for longer than a connect may take', async t => {

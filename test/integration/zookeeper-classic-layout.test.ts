@@ -11,7 +11,7 @@ failOnLeaks()
 const PERSISTENT = '0000000000000000'
 
 describe('a group in ZooKeeper looks to classic tools as they expect', () => {
-  it('writes nothing before it joins, and then exactly the classic nodes', async t => {
+  it('writes nothing before it joins, and then exactly the classic nodes and those of its own progress', async t => {
     const view = await openZooKeeper(t)
     const probe = await openProbe(t, { memberId: 'host-17-ABC', subscription: { t: 2 } })
     const group = `/consumers/${probe.groupId}`
@@ -29,9 +29,9 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     )
     assert.ok(Number(stamp) >= before && Number(stamp) <= Date.now())
     assert.notEqual(id!.ephemeralOwner, PERSISTENT)
-    for (const parent of ['ids', 'owners', 'owners/t', 'offsets', 'offsets/t'])
+    for (const parent of ['ids', 'owners', 'owners/t', 'offsets', 'offsets/t', 'progress', 'progress/t'])
       assert.equal((await view.read(`${group}/${parent}`))?.ephemeralOwner, PERSISTENT, parent)
-    assert.deepEqual(await view.list(group), ['ids', 'offsets', 'owners'])
+    assert.deepEqual(await view.list(group), ['ids', 'offsets', 'owners', 'progress'])
   })
 
   it('writes owners and offsets byte for byte', async t => {
@@ -95,7 +95,7 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     await view.write(`${offsets}/1`, '77')
     await view.write(`${offsets}/3`, '-1')
     await storage.pinStartOffsets(
-      [3, 0, 2, 1].map(partition => ({ topic: 't', partition, offset: partition * 10 })),
+      [3, 0, 2, 1].map(partition => ({ topic: 't', partition, offset: partition * 10, topicId: 'id' })),
     )
     assert.deepEqual(await storage.readOffsets(groupId, ['t']), [
       { topic: 't', partition: 0, offset: 0 },
@@ -108,7 +108,10 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     )
     assert.equal(zero!.czxid, two!.czxid)
     assert.equal(zero!.mzxid, three!.mzxid)
-    await storage.pinStartOffsets([{ topic: 't', partition: 0, offset: 999 }])
+    const progress = `/consumers/${groupId}/progress/t`
+    assert.deepEqual(await view.list(progress), ['0', '2', '3'])
+    assert.equal((await view.read(`${progress}/2`))!.mzxid, two!.mzxid, 'beside its offset')
+    await storage.pinStartOffsets([{ topic: 't', partition: 0, offset: 999, topicId: 'id' }])
     assert.equal((await view.read(`${offsets}/0`))!.text, '0')
   })
 
@@ -119,7 +122,7 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
       partition,
       offset: partition,
     }))
-    await storage.pinStartOffsets(starts)
+    await storage.pinStartOffsets(starts.map(start => ({ ...start, topicId: 'id' })))
     assert.deepEqual(await storage.readOffsets(groupId, ['t']), starts)
   })
 
@@ -133,7 +136,10 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
       await view.write(path, text)
       await assert.rejects(probe.storage.readOffsets(probe.groupId, ['t']), namesIt)
       await assert.rejects(probe.claim(4), namesIt)
-      await assert.rejects(probe.storage.pinStartOffsets([{ topic: 't', partition: 4, offset: 0 }]), namesIt)
+      await assert.rejects(
+        probe.storage.pinStartOffsets([{ topic: 't', partition: 4, offset: 0, topicId: 'id' }]),
+        namesIt,
+      )
       assert.equal((await view.read(path))!.text, text)
       assert.deepEqual(await view.list(`/consumers/${probe.groupId}/owners/t`), [], 'it is not kept claimed')
     }

@@ -59,8 +59,12 @@ function writePartition(writer: WireWriter, of: FetchedPartition, version: numbe
   writer.bytes(of.records)
 }
 
-/** Metadata 6. */
-export function metadataAnswer({ brokers, topics }: ClusterMetadata): Buffer {
+/** Metadata 6, or from 10 on with topic ids. */
+export function metadataAnswer(metadata: ClusterMetadata, version = 12): Buffer {
+  return version < 10 ? classicMetadata(metadata) : flexibleMetadata(metadata, version)
+}
+
+function classicMetadata({ brokers, topics }: ClusterMetadata): Buffer {
   const writer = new WireWriter().int32(0)
   writer.array(brokers, ({ nodeId, host, port }) =>
     writer.int32(nodeId).string(host).int32(port).string(null),
@@ -74,6 +78,32 @@ export function metadataAnswer({ brokers, topics }: ClusterMetadata): Buffer {
     })
   })
   return writer.end()
+}
+
+/** With a tagged field here and there, as a later broker may add. */
+function flexibleMetadata({ brokers, topics }: ClusterMetadata, version: number): Buffer {
+  const writer = new WireWriter().taggedFields().int32(0)
+  writer.compactArray(brokers, ({ nodeId, host, port }) =>
+    writer.int32(nodeId).compactString(host).int32(port).compactString(null).taggedFields(),
+  )
+  writer.compactString('cluster').int32(-1)
+  writer.compactArray(topics, ({ topic, errorCode, topicId, partitions }) => {
+    writer.int16(errorCode).compactString(topic).uuid(topicId).boolean(false)
+    writer.compactArray(partitions, of => {
+      writer.int16(of.errorCode).int32(of.partition).int32(of.leader).int32(0)
+      for (const replicas of [[of.leader], [of.leader], []])
+        writer.compactArray(replicas, id => writer.int32(id))
+      writer.taggedFields(Buffer.from('later'))
+    })
+    writer.int32(-(2 ** 31)).taggedFields()
+  })
+  if (version === 10) writer.int32(-(2 ** 31))
+  return writer.taggedFields().end()
+}
+
+/** How many topics a Metadata request of a flexible version asks for, up to 126. */
+export function topicsAsked(body: Buffer): number {
+  return body.readUInt8(1) - 1
 }
 
 /** ListOffsets 3. */

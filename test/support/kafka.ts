@@ -63,6 +63,32 @@ export async function createTopic(
   return topic
 }
 
+/** Deletes a topic, and waits until no broker knows it any more. */
+export async function deleteTopic(topic: string, brokers = sharedStack().brokers): Promise<void> {
+  await withAdmin(brokers, admin => admin.deleteTopics({ topics: [topic] }))
+  for (const broker of brokers) await knowsTopic(broker, topic, 0)
+}
+
+/** Creates a topic under a name that was free before or has become free, known to all brokers. */
+export async function createTopicNamed(
+  topic: string,
+  partitions: number,
+  brokers = sharedStack().brokers,
+): Promise<void> {
+  const request = { waitForLeaders: true, topics: [{ topic, numPartitions: partitions }] }
+  // A topic that is being deleted is gone from the brokers before its name is free.
+  await withAdmin(brokers, admin =>
+    eventually(() => admin.createTopics(request).catch(() => false), { message: `created ${topic}` }),
+  )
+  for (const broker of brokers) await knowsTopic(broker, topic, partitions)
+}
+
+/** Another topic under the same name. */
+export async function recreateTopic(topic: string, partitions = 1): Promise<void> {
+  await deleteTopic(topic)
+  await createTopicNamed(topic, partitions)
+}
+
 function legalStart(name: string): string {
   return name.slice(0, NAME_LENGTH).replaceAll(/[^a-zA-Z0-9]+/g, '-')
 }

@@ -37,6 +37,7 @@ await storage.open({
   foreignWrite: () => tell('foreignWrite'),
   membersChanged: () => {},
   planChanged: () => {},
+  topicsChanged: () => {},
 })
 process.once('SIGTERM', () => void storage.close())
 await joinAndClaim()

@@ -39,6 +39,44 @@ export class WireWriter {
     return this
   }
 
+  /** In seven bits each, the lowest first. */
+  unsignedVarint(value: number): this {
+    const bytes: number[] = []
+    let rest = value
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
+    return this.raw(Buffer.from([...bytes, rest]))
+  }
+
+  compactString(value: string | null): this {
+    if (value === null) return this.unsignedVarint(0)
+    const bytes = Buffer.from(value)
+    return this.unsignedVarint(bytes.length + 1).raw(bytes)
+  }
+
+  compactArray<T>(items: readonly T[] | null, write: (item: T) => void): this {
+    this.unsignedVarint((items?.length ?? -1) + 1)
+    for (const item of items ?? []) write(item)
+    return this
+  }
+
+  /** As text in base64url; null is the id of all zeros. */
+  uuid(value: string | null): this {
+    return this.raw(value === null ? Buffer.alloc(16) : Buffer.from(value, 'base64url'))
+  }
+
+  /** Each under its number; none by default. */
+  taggedFields(...fields: Buffer[]): this {
+    this.unsignedVarint(fields.length)
+    for (const [tag, field] of fields.entries())
+      this.unsignedVarint(tag).unsignedVarint(field.length).raw(field)
+    return this
+  }
+
+  raw(bytes: Buffer): this {
+    this.#parts.push(bytes)
+    return this
+  }
+
   end(): Buffer {
     return Buffer.concat(this.#parts)
   }

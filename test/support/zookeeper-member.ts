@@ -34,6 +34,7 @@ export class StorageProbe {
   readonly foreignWrites: GroupError[] = []
   memberChanges = 0
   planChanges = 0
+  topicChanges = 0
 
   constructor(options: MemberOptions) {
     this.groupId = options.groupId ?? `g-${randomUUID()}`
@@ -60,6 +61,7 @@ export class StorageProbe {
       foreignWrite: (_claim, details) => this.foreignWrites.push(details),
       membersChanged: () => (this.memberChanges += 1),
       planChanged: () => (this.planChanges += 1),
+      topicsChanged: () => (this.topicChanges += 1),
     })
   }
 

@@ -58,9 +58,11 @@ export class ZooKeeperView {
   }
 
   /** Creates the node and its parents, or replaces its data whatever the version. */
-  async write(path: string, text: string): Promise<void> {
+  async write(path: string, data: string | Buffer): Promise<void> {
     await this.#run(done => this.#client.mkdirp(path, done))
-    await this.#run(done => this.#client.setData(path, Buffer.from(text), done))
+    await this.#run(done =>
+      this.#client.setData(path, typeof data === 'string' ? Buffer.from(data) : data, done),
+    )
   }
 
   /** With everything below; nothing to do when there is no such node. */

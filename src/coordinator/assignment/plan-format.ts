@@ -1,13 +1,10 @@
-import { Packr } from 'msgpackr'
 import { GroupError, toError } from '../../shared/errors.ts'
+import { listOf, pack, text, unpack, wholeNumber } from '../packed-lists.ts'
 import { compareText } from './assignment.ts'
 import type { IdsVersion, Plan, PlannedMember, PlannedTopic } from './plan.ts'
 
 /** Raised when the meaning of what is written changes. */
 const PLAN_FORMAT = 1
-
-/** Lists and plain values only: no records, no references, so that every item of what is read can be checked. */
-const packr = new Packr({ useRecords: false, structuredClone: false })
 
 /**
  * Data of the plan node, in MessagePack: `[format, [czxid, cversion], members, topics]`. A member is `[memberId, czxid,
@@ -23,7 +20,7 @@ export function encodePlan({ ids, members, topics }: Plan): Buffer {
       throw new GroupError('INTERNAL', `a plan gives partitions to ${owner}, which is no member`)
     return place ?? null
   }
-  return packr.pack([
+  return pack([
     PLAN_FORMAT,
     [ids.czxid, ids.cversion],
     sorted.map(({ memberId, czxid, isLeaving }) => [memberId, czxid, isLeaving]),
@@ -40,7 +37,7 @@ export function encodePlan({ ids, members, topics }: Plan): Buffer {
  */
 export function decodePlan(data: Buffer, path: string): Plan {
   try {
-    const [format, ...content] = listOf(packr.unpack(data), 'plan')
+    const [format, ...content] = listOf(unpack(data), 'plan')
     const formatVersion = wholeNumber(format, 'format')
     if (formatVersion !== PLAN_FORMAT) throw formatUnknown(formatVersion, path)
     return readPlan(content)
@@ -88,24 +85,6 @@ function readTopic(value: unknown, members: readonly PlannedMember[]): PlannedTo
       return member.memberId
     }),
   }
-}
-
-function listOf(value: unknown, what: string, length?: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${what}: no list`)
-  if (length !== undefined && value.length !== length)
-    throw new Error(`${what}: ${value.length} items, not ${length}`)
-  return value
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value !== 'string' || value === '') throw new Error(`${what}: no text`)
-  return value
-}
-
-function wholeNumber(value: unknown, what: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0)
-    throw new Error(`${what}: not a whole number from 0 up`)
-  return value as number
 }
 
 function transactionId(value: unknown, what: string): bigint {

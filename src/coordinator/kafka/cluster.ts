@@ -27,6 +27,8 @@ export interface TopicDescription {
   readonly exists: boolean
   /** BROKER_REFUSED if the brokers tell nothing about it, as of a topic that we may not see; else null. */
   readonly refusal: GroupError | null
+  /** Tells it from one that is made later under its name; null if it does not exist, or if topics have no ids there. */
+  readonly topicId: string | null
   /** By partition number; empty if the topic does not exist, or was refused. */
   readonly partitions: readonly PartitionMetadata[]
 }
@@ -94,6 +96,16 @@ export class KafkaCluster {
     if (hasNew) await this.#refreshing.idle() // the refresh under way does not ask for them
     await this.refresh()
     return this.#known.leaderView(topics)
+  }
+
+  /** Who leads these topics' partitions as far as answers so far have told, whatever was asked. */
+  knownLeaders(topics: readonly string[]): LeaderView {
+    return this.#known.leaderView(topics)
+  }
+
+  /** Of a topic that was asked for before, as it was when its last answer came; null if none is known. */
+  topicIdOf(topic: string): string | null {
+    return this.#known.topicIdOf(topic)
   }
 
   /** Asks for the leaders of all topics that were asked for before: once for all callers, never in a tight loop. */
@@ -214,14 +226,15 @@ async function completeMetadata(
 }
 
 function describe(topic: string, found: readonly TopicMetadata[]): TopicDescription {
-  const { errorCode, partitions } = found.find(of => of.topic === topic) ?? {
+  const { errorCode, topicId, partitions } = found.find(of => of.topic === topic) ?? {
     errorCode: ERROR_CODE.unknownTopicOrPartition,
+    topicId: null,
     partitions: [],
   }
-  if (errorCode === ERROR_CODE.none) return { topic, exists: true, refusal: null, partitions }
+  if (errorCode === ERROR_CODE.none) return { topic, exists: true, refusal: null, topicId, partitions }
   const mayComeTrue: number[] = [ERROR_CODE.unknownTopicOrPartition, ERROR_CODE.leaderNotAvailable]
   const refusal = mayComeTrue.includes(errorCode) ? null : topicRefused(topic, errorCode)
-  return { topic, exists: false, refusal, partitions: [] }
+  return { topic, exists: false, refusal, topicId: null, partitions: [] }
 }
 
 /** Asking again would change nothing. */

@@ -9,6 +9,7 @@ const NO_LEADER = -1
 export class KnownCluster {
   #brokers: readonly BrokerAddress[] = []
   readonly #partitions = new Map<string, readonly PartitionMetadata[]>()
+  readonly #topicIds = new Map<string, string>()
 
   /**
    * A topic that has an error at the moment keeps the leaders it had: whoever fetches from them gets the error as
@@ -16,9 +17,16 @@ export class KnownCluster {
    */
   learn(metadata: ClusterMetadata): void {
     this.#brokers = metadata.brokers
-    for (const { topic, errorCode, partitions } of metadata.topics) {
-      if (errorCode === ERROR_CODE.none) this.#partitions.set(topic, partitions)
+    for (const { topic, topicId, errorCode, partitions } of metadata.topics) {
+      if (errorCode !== ERROR_CODE.none) continue
+      this.#partitions.set(topic, partitions)
+      if (topicId !== null) this.#topicIds.set(topic, topicId) // not from brokers that are older than the others
     }
+  }
+
+  /** The last that was heard of; null if the topic was never seen, or if topics have no ids there. */
+  topicIdOf(topic: string): string | null {
+    return this.#topicIds.get(topic) ?? null
   }
 
   leaderOf({ topic, partition }: TopicPartition): BrokerAddress | null {

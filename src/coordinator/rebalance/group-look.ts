@@ -64,7 +64,7 @@ export class GroupLook {
     const described = await this.#parts.cluster.describeTopics([...names], NO_PATIENCE_MS)
     return described
       .filter(({ exists }) => exists)
-      .map(({ topic, partitions }) => ({ topic, topicId: null, partitions: partitions.length }))
+      .map(({ topic, topicId, partitions }) => ({ topic, topicId, partitions: partitions.length }))
   }
 
   #notThere(): GroupError {

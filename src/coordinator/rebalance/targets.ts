@@ -1,6 +1,6 @@
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { partitionName, type TopicPartition } from '../../shared/types.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { OwnedPartition } from '../owned-partition.ts'
 import type { PartitionSet } from '../partition-set.ts'
 
@@ -55,6 +55,16 @@ export class Targets {
     return this.#claiming
   }
 
+  /** Gives a partition up, perhaps at another position, and claims it again: within one epoch a floor never moves back. */
+  async restart(one: OwnedPartition, reason: string, offset?: Offset): Promise<void> {
+    try {
+      await this.#host.partitions.release(one, reason, offset)
+    } catch (error) {
+      this.#tellFailedRelease(one, error)
+    }
+    await this.claim()
+  }
+
   async #claimMissing(): Promise<void> {
     const { partitions } = this.#host
     const coming = this.#wanted.filter(partition => partitions.get(partition) === undefined)
@@ -70,12 +80,16 @@ export class Targets {
     try {
       await this.#host.partitions.release(one, 'another member is to own it')
     } catch (error) {
-      // What could not be stored was told as an error event; the claim is over all the same.
-      this.#host.logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
+      this.#tellFailedRelease(one, error)
     }
     if (this.#isStopping()) return
     this.#host.rebalanced()
     await this.claim() // it may be wanted again
+  }
+
+  /** What could not be stored was told as an error event; the claim is over all the same. */
+  #tellFailedRelease(one: OwnedPartition, error: unknown): void {
+    this.#host.logger.warn({ partition: partitionName(one), err: toLoggable(error) }, 'a release failed')
   }
 
   #isStopping(): boolean {

@@ -1,6 +1,7 @@
 import type { GroupError } from '../../shared/errors.ts'
 import type { Lease } from '../../shared/memory/group-memory.ts'
 import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
+import type { Progress } from '../progress.ts'
 
 /** What a member tells the group about itself. */
 export interface MemberDescription {
@@ -44,14 +45,33 @@ export interface Claim extends TopicPartition {
   readonly epoch: bigint
   /** What was committed when the claim was made; null if nothing is stored. Read after the claim was made. */
   readonly committedOffset: Offset | null
+  /**
+   * What was stored together with that offset; null if nothing was, if it cannot be read, or if somebody has moved the
+   * offset since: then the offset alone holds.
+   */
+  readonly progress: Progress | null
+  /** Why the stored progress cannot be read: PROGRESS_CORRUPT or FORMAT_UNKNOWN, naming where it is. */
+  readonly progressFault: GroupError | null
 }
 
-/** A position to store for a partition that has none. */
-export interface StartOffset extends TopicPartition {
+export interface StoredOffset extends TopicPartition {
   readonly offset: Offset
 }
 
-export type StoredOffset = StartOffset
+/** A position to store for a partition that has none. */
+export interface StartOffset extends StoredOffset {
+  /** The incarnation of the topic that it belongs to; null where the brokers have no topic ids. */
+  readonly topicId: string | null
+}
+
+/** A topic as the storage knows it, where brokers keep their topics there. */
+export interface StoredTopic {
+  readonly topic: string
+  /** 0: there is no such topic. */
+  readonly partitions: number
+  /** Null where there is no such topic, or where topics have no ids. */
+  readonly topicId: string | null
+}
 
 export type SessionState = 'unconnected' | 'connected' | 'disconnected' | 'expired' | 'closed'
 
@@ -73,6 +93,8 @@ export interface GroupStorageListener {
   membersChanged(): void
   /** The plan was written since the last `readPlan`, perhaps by ourselves. */
   planChanged(): void
+  /** A topic was made, deleted or given partitions since the last `readTopics`. */
+  topicsChanged(): void
   /** Somebody else wrote to a node of a claim; our value stands (it was or will be written again). */
   foreignWrite(claim: Claim, details: GroupError): void
 }
@@ -113,6 +135,8 @@ export interface GroupStorage {
   readMembers(): Promise<MembersView>
   /** The plan now. From then on `planChanged` tells the next change. */
   readPlan(): Promise<StoredPlan>
+  /** Topics as the brokers keep them here; null if they keep none here. From then on `topicsChanged` tells the next change. */
+  readTopics(topics: readonly string[]): Promise<readonly StoredTopic[] | null>
   /** Stores a plan if it has not changed since `version`; false if it has. */
   writePlan(bytes: Buffer, version: number): Promise<boolean>
   /**
@@ -120,10 +144,13 @@ export interface GroupStorage {
    * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.
    */
   claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
-  /** Stores the next offset to read, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is void. */
-  commit(claim: Claim, nextOffset: Offset): Promise<void>
-  /** Stores the offset (if given) and gives the partition up, in one transaction. */
-  release(claim: Claim, nextOffset: Offset | null): Promise<void>
+  /**
+   * Stores the next offset to read, and progress beside it, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is
+   * void. Without progress the one that is stored no longer counts.
+   */
+  commit(claim: Claim, nextOffset: Offset, progress?: Progress): Promise<void>
+  /** Stores the offset (if given) with the progress and gives the partition up, in one transaction. */
+  release(claim: Claim, nextOffset: Offset | null, progress?: Progress): Promise<void>
   /** Leaves the group: removes this member's own nodes. */
   leave(): Promise<void>
   /** Ends the session within the deadline. Idempotent; also before `open`. */

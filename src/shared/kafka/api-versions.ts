@@ -15,12 +15,12 @@ export interface KnownApi {
 
 /**
  * What this package sends. Each lower bound is Kafka 0.11: record batches v2 (Fetch), isolation levels (ListOffsets)
- * and metadata that creates no topic. Upper bounds are kafkajs's.
+ * and metadata that creates no topic. Upper bounds are kafkajs's, except that of Metadata.
  */
 export const KNOWN_APIS = {
   fetch: { key: 1, name: 'Fetch', min: 4, max: 11 },
   listOffsets: { key: 2, name: 'ListOffsets', min: 2, max: 3 },
-  metadata: { key: 3, name: 'Metadata', min: 4, max: 6 },
+  metadata: { key: 3, name: 'Metadata', min: 4, max: 12 },
   saslAuthenticate: { key: 36, name: 'SaslAuthenticate', min: 0, max: 1 },
 } as const satisfies Record<string, KnownApi>
 

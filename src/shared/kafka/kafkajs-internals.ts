@@ -25,6 +25,9 @@ export interface KafkajsEncoder {
   writeBoolean(value: boolean): this
   writeString(value: string | null): this
   writeArray(values: readonly (string | number | KafkajsEncoder)[]): this
+  writeUVarInt(value: number): this
+  writeUVarIntString(value: string | null): this
+  writeBuffer(value: Buffer): this
   readonly buffer: Buffer
 }
 

@@ -1,6 +1,8 @@
 import { GroupError } from '../errors.ts'
 
 const TWO_32 = 2 ** 32
+const VARINT_BITS = 35
+const UUID_BYTES = 16
 
 /** Reads the primitive types of the Kafka protocol off one answer. A length that cannot be true throws RESPONSE_CORRUPT. */
 export class ResponseReader {
@@ -12,6 +14,10 @@ export class ResponseReader {
   constructor(bytes: Buffer, what: string) {
     this.#bytes = bytes
     this.#what = what
+  }
+
+  boolean(): boolean {
+    return this.#bytes[this.#take(1)] !== 0
   }
 
   int16(): number {
@@ -57,6 +63,50 @@ export class ResponseReader {
       throw this.#corrupt(`an array of ${length} elements`, at)
     }
     return length
+  }
+
+  /** A number of at most 32 bits, seven in each byte, the lowest first. */
+  unsignedVarint(): number {
+    const at = this.#at
+    let value = 0
+    for (let shift = 0; shift < VARINT_BITS; shift += 7) {
+      const byte = this.#bytes[this.#take(1)]!
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80 && value < TWO_32) return value
+    }
+    throw this.#corrupt('a number of more than 32 bits', at)
+  }
+
+  /** A text of a flexible version; null if there is none. */
+  compactString(): string | null {
+    const length = this.unsignedVarint() - 1
+    if (length < 0) return null
+    const at = this.#take(length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  /** As `arrayLength`, of a flexible version. */
+  compactArrayLength(elementBytes: number): number {
+    const at = this.#at
+    const length = this.unsignedVarint() - 1
+    if (length * elementBytes > this.#bytes.length - this.#at)
+      throw this.#corrupt(`an array of ${length} elements`, at)
+    return length
+  }
+
+  /** As Kafka and ZooKeeper show it: 22 characters of base64url; null for the id that is all zeros, which means none. */
+  uuid(): string | null {
+    const at = this.#take(UUID_BYTES)
+    const bytes = this.#bytes.subarray(at, at + UUID_BYTES)
+    return bytes.every(byte => byte === 0) ? null : bytes.toString('base64url')
+  }
+
+  /** Over the fields that later versions may have added. */
+  skipTaggedFields(): void {
+    for (let left = this.unsignedVarint(); left > 0; left -= 1) {
+      this.unsignedVarint()
+      this.#take(this.unsignedVarint())
+    }
   }
 
   #nothing(length: number): null {

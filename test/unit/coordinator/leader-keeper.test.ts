@@ -27,6 +27,7 @@ describe('leader keeper', () => {
   let questions: Deferred<LeaderView>[]
   let warnings: object[]
   let keeper: LeaderKeeper
+  let refreshes: number
 
   beforeEach(() => {
     thread = new FakeThread()
@@ -34,13 +35,21 @@ describe('leader keeper', () => {
     questions = []
     warnings = []
     const cluster = {
+      knownLeaders: () => view(9),
       leaderView: () => {
         questions.push(deferred())
         return questions.at(-1)!.promise
       },
     }
     const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
-    keeper = new LeaderKeeper(cluster, ['t'], () => [thread, other], logger)
+    refreshes = 0
+    keeper = new LeaderKeeper({
+      cluster,
+      topics: ['t'],
+      threads: () => [thread, other],
+      refreshed: () => (refreshes += 1),
+      logger,
+    })
   })
 
   const view = (leader: number): LeaderView => ({ brokers: [], leaders: { t: [leader] } })
@@ -53,10 +62,19 @@ describe('leader keeper', () => {
     questions.at(-1)!.resolve(found)
   }
 
+  it('tells what is known without asking', async () => {
+    keeper.tellKnown()
+    assert.deepEqual([thread.views, other.views], [[view(9)], [view(9)]])
+    await keeper.stop()
+    keeper.tellKnown()
+    assert.deepEqual([thread.views.length, questions.length], [1, 0])
+  })
+
   it('tells every thread, whether or not another one answers', async () => {
     thread.answer = NEVER
     await answer(view(1))
     await eventually(() => other.views.length === 1)
+    assert.equal(refreshes, 1)
     await answer(view(2))
     await eventually(() => other.views.length === 2)
     assert.deepEqual(other.views, [view(1), view(2)])

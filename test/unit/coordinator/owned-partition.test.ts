@@ -43,6 +43,8 @@ class FakeThread {
 
 const asThread = (fake: FakeThread): WorkerThread => fake as unknown as WorkerThread
 
+const CLAIM = { topic: 't', partition: 0, epoch: 7n, progress: null, progressFault: null }
+
 describe('an owned partition', () => {
   let thread: FakeThread
   let other: FakeThread
@@ -61,7 +63,7 @@ describe('an owned partition', () => {
     log = []
     startError = null
     startFound = Promise.resolve(undefined)
-    claim = async () => ({ topic: 't', partition: 0, epoch: 7n, committedOffset: 100 })
+    claim = async () => ({ ...CLAIM, committedOffset: 100 })
     commit = async offset => void log.push(`commit ${offset}`)
     release = async offset => void log.push(`release ${offset ?? 'nothing'}`)
     giveUpReleasing = new AbortController()
@@ -79,7 +81,7 @@ describe('an owned partition', () => {
       resolveStart: async one => {
         await startFound
         if (startError !== null) throw startError
-        return one.committedOffset ?? 0
+        return { offset: one.committedOffset ?? 0, topicId: 'an-id' }
       },
       chooseThread: () => asThread(thread),
       replacementOf: of => replacements.get(of) ?? null,
@@ -203,7 +205,7 @@ describe('an owned partition', () => {
     const first = create()
     const acquired = first.acquire()
     const abandoned = first.abandon('the session expired')
-    claimed.resolve({ topic: 't', partition: 0, epoch: 7n, committedOffset: null })
+    claimed.resolve({ ...CLAIM, committedOffset: null })
     await Promise.all([acquired, abandoned])
     const found = deferred<undefined>()
     startFound = found.promise

@@ -18,7 +18,7 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   const storage = {
     async claim(of: TopicPartition): Promise<Claim> {
       named('claim', of)
-      return { ...of, epoch: 1n, committedOffset: 0 }
+      return { ...of, epoch: 1n, committedOffset: 0, progress: null, progressFault: null }
     },
     release: async (claim: Claim) => named('release', claim),
   } as unknown as GroupStorage
@@ -30,7 +30,7 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   } as unknown as WorkerThread
   const host: PartitionSetHost = {
     storage,
-    resolveStart: async () => 0,
+    resolveStart: async () => ({ offset: 0, topicId: null }),
     chooseThread: () => thread,
     replacementOf: () => null,
     cut() {},

@@ -65,6 +65,11 @@ const reports: [name: string, given: object, report: RegExp][] = [
   ],
   ['no brokers', { kafka: { brokers: [] } }, /kafka\.brokers: got an array, expected at least one broker/],
   [
+    'metadata that is asked for all the time',
+    { kafka: { metadataMaxAgeMs: 10 } },
+    /kafka\.metadataMaxAgeMs: got 10, expected an integer of milliseconds from 100/,
+  ],
+  [
     'a broker without port',
     { kafka: { brokers: ['h'] } },
     /kafka\.brokers\[0\]: got "h", expected host:port/,

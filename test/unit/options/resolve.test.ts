@@ -29,6 +29,7 @@ describe('resolveOptions', () => {
       storage: null,
       kafka: {
         brokers: null,
+        metadataMaxAgeMs: 30_000,
         connection: {
           clientId: 'kafka-worker-group',
           ssl: null,
@@ -225,6 +226,7 @@ function storageStub(): GroupStorage {
     close: refuse,
     abandon: refuse,
     readMembers: refuse,
+    readTopics: refuse,
     readPlan: refuse,
     writePlan: refuse,
   }

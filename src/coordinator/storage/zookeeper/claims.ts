@@ -5,17 +5,25 @@ import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts
 import { answeredWith, isConnectionError, refused } from './answers.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
-import { decodeOffset, encodeOwner } from './formats.ts'
-import { NO_NODE_YET, OwnedClaim, type ClaimNodes } from './owned-claim.ts'
+import { encodeOwner } from './formats.ts'
+import { NO_NODE_YET, OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
 import { ensureNodes, isOurs, removeOurs } from './own-nodes.ts'
 import { withAncestors, type GroupPaths } from './paths.ts'
 import type { Session } from './session.ts'
+import { storedPosition } from './stored-position.ts'
 import { firstOf, Latch } from './wait.ts'
 import type { Znode } from './znode.ts'
 
 /** Who holds the partition instead, or null where it is free by now and is to be tried again at once. */
 interface Refusal {
   readonly holder: string | null
+}
+
+/** The nodes of a partition, as they were after the attempt to make the first of them; null where there is none. */
+interface PartitionNodes {
+  readonly owner: Znode | null
+  readonly offset: Znode | null
+  readonly progress: Znode | null
 }
 
 /** The claims of one membership: all made in one session, void with it. */
@@ -130,15 +138,16 @@ export class Claims {
   async #tryToClaim(of: TopicPartition): Promise<OwnedClaim | Refusal> {
     const nodes = this.#nodesOf(of)
     try {
-      // In one round trip: calls of one session are carried out in order, so both reads see what the write did, and
+      // In one round trip: calls of one session are carried out in order, so all reads see what the write did, and
       // the first one also sets the watch, on our own node or on the holder's.
-      const [, owner, offset] = await Promise.all([
+      const [, owner, offset, progress] = await Promise.all([
         this.#client.create(nodes.ownerPath, nodes.ownerData, 'ephemeral'),
         this.#client.getData(nodes.ownerPath, true),
         this.#client.getData(nodes.offsetPath),
+        this.#client.getData(nodes.progressPath),
       ])
       this.#doubtful.delete(nodes.ownerPath)
-      return await this.#judge(of, nodes, owner, offset)
+      return await this.#judge(of, nodes, { owner, offset, progress })
     } catch (error) {
       if (isConnectionError(error)) this.#doubtful.add(nodes.ownerPath)
       else if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
@@ -151,8 +160,7 @@ export class Claims {
   async #judge(
     of: TopicPartition,
     nodes: ClaimNodes,
-    owner: Znode | null,
-    offset: Znode | null,
+    { owner, offset, progress }: PartitionNodes,
   ): Promise<OwnedClaim | Refusal> {
     if (owner === null) return { holder: null }
     const { ephemeralOwner, czxid, version } = owner.stat
@@ -165,9 +173,10 @@ export class Claims {
         epoch: czxid,
         ownerVersion: version,
         offsetVersion: offset?.stat.version ?? NO_NODE_YET,
+        hasProgressNode: progress !== null,
       }
-      const committedOffset = await this.#offsetOrGiveBack(nodes, offset)
-      return new OwnedClaim(of, this.#client, nodes, { ...facts, committedOffset })
+      const stored = await this.#positionOrGiveBack(nodes, offset, progress)
+      return new OwnedClaim(of, this.#client, nodes, { ...facts, ...stored })
     }
     if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
     await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
@@ -184,9 +193,13 @@ export class Claims {
     throw refused({ operation: 'make anew', path }, made.answer)
   }
 
-  async #offsetOrGiveBack(nodes: ClaimNodes, offset: Znode | null): Promise<number | null> {
+  async #positionOrGiveBack(
+    nodes: ClaimNodes,
+    offset: Znode | null,
+    progress: Znode | null,
+  ): Promise<StoredPosition> {
     try {
-      return offset === null ? null : decodeOffset(offset.data, nodes.offsetPath)
+      return storedPosition(nodes, offset, progress)
     } catch (error) {
       await removeOurs(this.#client, nodes.ownerPath)
       throw error
@@ -232,6 +245,7 @@ export class Claims {
       ownerPath: this.#paths.owner(of),
       ownerData: encodeOwner(this.#member, of.topic, of.partition),
       offsetPath: this.#paths.offset(of),
+      progressPath: this.#paths.progress(of),
     }
   }
 }

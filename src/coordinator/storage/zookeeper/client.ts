@@ -83,9 +83,11 @@ export class ZooKeeperClient {
     return stat.version
   }
 
-  async exists(path: string): Promise<boolean> {
+  /** With `watch`, listeners of the node hear its next event, also that it is made. */
+  async exists(path: string, watch = false): Promise<boolean> {
+    const { library } = this.#connection
     const stat = await this.#read<LibraryStat | null>('exists', path, answered =>
-      this.#connection.library.exists(path, answered),
+      watch ? library.exists(path, this.#watches.watcherOf(path), answered) : library.exists(path, answered),
     )
     return stat !== null
   }

@@ -1,14 +1,16 @@
 import type { TopicPartition } from '../../../shared/types.ts'
+import { encodeProgress } from '../../progress-format.ts'
+import { progressAt } from '../../progress.ts'
 import type { StartOffset, StoredOffset } from '../group-storage.ts'
 import { refused } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { decodeOffset, encodeOffset } from './formats.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { partitionOf, withAncestors, type GroupPaths } from './paths.ts'
-import type { Op } from './znode.ts'
+import { ANY_VERSION, type Op } from './znode.ts'
 
-/** Steps per transaction: far below the size cap with the longest names Kafka allows. */
-const STEPS_PER_TRANSACTION = 500
+/** Partitions per transaction, with two steps each: below the size cap with the longest names Kafka allows. */
+const PINS_PER_TRANSACTION = 500
 
 /** Somebody else may pin or commit at the same moment; each round begins with what is stored then. */
 const ROUNDS = 5
@@ -45,7 +47,7 @@ async function readTopicOffsets(
 }
 
 /**
- * Stores positions where none is stored, by topic and then partition number: Burrow sees only partitions whose
+ * Stores positions, with progress beside them, where none is stored, by topic and then partition number: Burrow sees only partitions whose
  * nodes were made in order. All of a group's fit into one transaction, so that all or none are pinned.
  */
 export async function pinStartOffsets(
@@ -54,12 +56,13 @@ export async function pinStartOffsets(
   starts: readonly StartOffset[],
 ): Promise<void> {
   const topics = [...new Set(starts.map(start => start.topic))]
-  await ensureNodes(client, [...new Set(topics.flatMap(topic => withAncestors(paths.topicOffsets(topic))))])
+  const parents = topics.flatMap(topic => [paths.topicOffsets(topic), paths.topicProgress(topic)])
+  await ensureNodes(client, [...new Set(parents.flatMap(withAncestors))])
   const ordered = [...starts].sort(
     (a, b) => topics.indexOf(a.topic) - topics.indexOf(b.topic) || a.partition - b.partition,
   )
-  for (let from = 0; from < ordered.length; from += STEPS_PER_TRANSACTION)
-    await pinTogether(client, paths, ordered.slice(from, from + STEPS_PER_TRANSACTION))
+  for (let from = 0; from < ordered.length; from += PINS_PER_TRANSACTION)
+    await pinTogether(client, paths, ordered.slice(from, from + PINS_PER_TRANSACTION))
 }
 
 async function pinTogether(
@@ -68,20 +71,31 @@ async function pinTogether(
   starts: readonly StartOffset[],
 ): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
-    const nodes = await Promise.all(starts.map(start => readNode(client, paths, start)))
-    const ops = starts.flatMap((start, index) => pinStep(nodes[index]!, start))
+    const steps = await Promise.all(starts.map(start => pinSteps(client, paths, start)))
+    const ops = steps.flat()
     if (ops.length === 0 || (await client.multi(ops)).committed) return
   }
   throw refused({ operation: 'pin offsets below', path: paths.offsets }, 'changes by others, again and again')
 }
 
-/** The version makes sure that nothing stored in the meantime is overwritten. */
-function pinStep({ path, version, offset }: OffsetNode, start: StartOffset): Op[] {
-  if (offset !== null) return []
-  const data = encodeOffset(start.offset)
+/** The version makes sure that nothing stored in the meantime is overwritten; progress that is left there counts for nothing. */
+async function pinSteps(client: ZooKeeperClient, paths: GroupPaths, start: StartOffset): Promise<Op[]> {
+  const [node, hasProgress] = await Promise.all([
+    readNode(client, paths, start),
+    client.exists(paths.progress(start)),
+  ])
+  if (node.offset !== null) return []
+  const data = encodeProgress(progressAt(start.offset, start.topicId))
+  return [
+    setOrCreate(node.path, encodeOffset(start.offset), node.version),
+    setOrCreate(paths.progress(start), data, hasProgress ? ANY_VERSION : null),
+  ]
+}
+
+function setOrCreate(path: string, data: Buffer, version: number | null): Op {
   return version === null
-    ? [{ type: 'create', path, data, ephemeral: false }]
-    : [{ type: 'set', path, data, version }]
+    ? { type: 'create', path, data, ephemeral: false }
+    : { type: 'set', path, data, version }
 }
 
 async function readNode(client: ZooKeeperClient, paths: GroupPaths, of: TopicPartition): Promise<OffsetNode> {

@@ -1,5 +1,7 @@
 import { StateMachine } from '../../../shared/state-machine.ts'
+import type { GroupError } from '../../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../../shared/types.ts'
+import type { Progress } from '../../progress.ts'
 import type { Claim } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
 
@@ -22,13 +24,17 @@ export interface ClaimNodes {
   readonly ownerPath: string
   readonly ownerData: Buffer
   readonly offsetPath: string
+  readonly progressPath: string
 }
 
-export interface ClaimFacts {
+/** What was stored when the claim was made. */
+export type StoredPosition = Pick<Claim, 'committedOffset' | 'progress' | 'progressFault'>
+
+export interface ClaimFacts extends StoredPosition {
   readonly epoch: bigint
-  readonly committedOffset: Offset | null
   readonly ownerVersion: number
   readonly offsetVersion: number
+  readonly hasProgressNode: boolean
 }
 
 /** A claim with what its writes need. It belongs to the session of `client` and to no other. */
@@ -37,11 +43,15 @@ export class OwnedClaim implements Claim {
   readonly partition: number
   readonly epoch: bigint
   readonly committedOffset: Offset | null
+  readonly progress: Progress | null
+  readonly progressFault: GroupError | null
   readonly client: ZooKeeperClient
   readonly nodes: ClaimNodes
   readonly state: StateMachine<keyof typeof MOVES>
   ownerVersion: number
   offsetVersion: number
+  /** As far as is known; a write that finds it otherwise is made again. */
+  hasProgressNode: boolean
   /** Writes to the offset whose answer was lost with a connection: each may or may not have raised the version. */
   unansweredWrites = 0
   /** A release whose answer was lost: the offset it stored, null for none; undefined if there is no such release. */
@@ -56,8 +66,11 @@ export class OwnedClaim implements Claim {
     this.nodes = nodes
     this.epoch = facts.epoch
     this.committedOffset = facts.committedOffset
+    this.progress = facts.progress
+    this.progressFault = facts.progressFault
     this.ownerVersion = facts.ownerVersion
     this.offsetVersion = facts.offsetVersion
+    this.hasProgressNode = facts.hasProgressNode
     this.state = new StateMachine(`claim of ${partitionName(of)}`, MOVES, 'held')
   }
 

@@ -5,6 +5,11 @@ export function brokerIdsPath(chroot: string): string {
   return `${chroot}/brokers/ids`
 }
 
+/** Where the cluster keeps its topics, if it keeps them in ZooKeeper. */
+export function brokerTopicsPath(chroot: string): string {
+  return `${chroot}/brokers/topics`
+}
+
 /** A path and everything above it except the root, topmost first: the order in which to create them. */
 export function withAncestors(path: string): string[] {
   const names = path.split('/').slice(1)
@@ -20,12 +25,14 @@ export class GroupPaths {
   readonly ids: string
   readonly owners: string
   readonly offsets: string
+  readonly allProgress: string
 
   constructor(chroot: string, groupId: string) {
     this.group = `${chroot}/consumers/${groupId}`
     this.ids = `${this.group}/ids`
     this.owners = `${this.group}/owners`
     this.offsets = `${this.group}/offsets`
+    this.allProgress = `${this.group}/progress`
   }
 
   get plan(): string {
@@ -53,7 +60,7 @@ export class GroupPaths {
   }
 
   topicProgress(topic: string): string {
-    return `${this.group}/progress/${topic}`
+    return `${this.allProgress}/${topic}`
   }
 
   progress(of: TopicPartition): string {
@@ -62,7 +69,12 @@ export class GroupPaths {
 
   /** Every persistent node that a member of these topics needs, each after the one above it. */
   parents(topics: readonly string[]): string[] {
-    const leaves = [this.ids, ...topics.flatMap(topic => [this.topicOwners(topic), this.topicOffsets(topic)])]
+    const ofTopic = (topic: string): string[] => [
+      this.topicOwners(topic),
+      this.topicOffsets(topic),
+      this.topicProgress(topic),
+    ]
+    const leaves = [this.ids, ...topics.flatMap(ofTopic)]
     return [...new Set(leaves.flatMap(withAncestors))]
   }
 }

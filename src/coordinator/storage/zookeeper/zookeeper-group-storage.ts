@@ -2,6 +2,7 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type BrokerAddress, type Offset, type TopicPartition } from '../../../shared/types.ts'
 import type { ResolvedZooKeeperOptions } from '../../../options/types.ts'
+import type { Progress } from '../../progress.ts'
 import type {
   Claim,
   ClaimAttempt,
@@ -13,6 +14,7 @@ import type {
   StartOffset,
   StoredOffset,
   StoredPlan,
+  StoredTopic,
 } from '../group-storage.ts'
 import { acrossReconnects } from './across-reconnects.ts'
 import { isConnectionError, sessionExpired } from './answers.ts'
@@ -31,6 +33,7 @@ import { ensureNodes } from './own-nodes.ts'
 import { brokerIdsPath, GroupPaths, withAncestors } from './paths.ts'
 import { parseServer } from './server-address.ts'
 import { Session } from './session.ts'
+import { TopicNodes } from './topic-nodes.ts'
 
 export interface ZooKeeperGroupStorageOptions extends ResolvedZooKeeperOptions {
   readonly logger: Logger
@@ -47,6 +50,7 @@ interface JoinedGroup {
   readonly membership: Membership
   readonly claims: Claims
   readonly nodes: GroupNodes
+  readonly topics: TopicNodes
 }
 
 /** A group in ZooKeeper, in the classic layout of the Kafka 0.8 consumers. Safe for one member at a time. */
@@ -188,16 +192,20 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     return this.#joined('write the plan').nodes.writePlan(bytes, version)
   }
 
+  async readTopics(topics: readonly string[]): Promise<readonly StoredTopic[] | null> {
+    return this.#joined('read topics').topics.read(topics)
+  }
+
   async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
     return this.#joined('claim').claims.claim(partition, attempt)
   }
 
-  async commit(claim: Claim, nextOffset: Offset): Promise<void> {
-    await this.#writer.commit(ownClaim(claim), nextOffset)
+  async commit(claim: Claim, nextOffset: Offset, progress?: Progress): Promise<void> {
+    await this.#writer.commit(ownClaim(claim), nextOffset, progress)
   }
 
-  async release(claim: Claim, nextOffset: Offset | null): Promise<void> {
-    await this.#writer.release(ownClaim(claim), nextOffset)
+  async release(claim: Claim, nextOffset: Offset | null, progress?: Progress): Promise<void> {
+    await this.#writer.release(ownClaim(claim), nextOffset, progress)
   }
 
   async leave(): Promise<void> {
@@ -244,7 +252,8 @@ export class ZooKeeperGroupStorage implements GroupStorage {
       membersChanged: () => this.#listener?.membersChanged(),
       planChanged: () => this.#listener?.planChanged(),
     })
-    this.#group = { paths, membership, claims, nodes }
+    const topics = new TopicNodes(client, this.#options.chroot, () => this.#listener?.topicsChanged())
+    this.#group = { paths, membership, claims, nodes, topics }
     this.#session.startHeartbeat(current => membership.heartbeat(current))
   }
 
@@ -259,6 +268,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     this.#listener?.restored()
     this.#listener?.membersChanged()
     this.#listener?.planChanged()
+    this.#listener?.topicsChanged()
   }
 
   #afterExpired(): void {
@@ -270,6 +280,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   #forgetGroup(reason: string): void {
     this.#group?.claims.voidAll(reason)
     this.#group?.nodes.stop()
+    this.#group?.topics.stop()
     this.#group = null
   }
 

@@ -12,7 +12,7 @@ import {
   type FakeRequest,
 } from '../../../support/fake-broker.ts'
 import { rejection } from '../../../support/group-error.ts'
-import { API, listOffsetsAnswer, metadataAnswer } from '../../../support/kafka-answers.ts'
+import { API, listOffsetsAnswer, metadataAnswer, topicsAsked } from '../../../support/kafka-answers.ts'
 import { connectionOptions } from '../../../support/kafka-options.ts'
 
 /** Answers a scripted broker gives in turn, the last one again and again. */
@@ -39,7 +39,7 @@ async function startCluster(
     const isEmpty = (script.emptyAnswers ?? 0) > 0
     if (isEmpty) script.emptyAnswers! -= 1
     const brokers = isEmpty ? [] : [{ nodeId: 0, host: broker.host, port: broker.port }]
-    const isAsked = request.body.readInt32BE(0) > 0
+    const isAsked = topicsAsked(request.body) > 0
     return metadataAnswer({ brokers, topics: isAsked && !isEmpty ? [next(script.topics)] : [] })
   }
   const cluster = new KafkaCluster({
@@ -51,9 +51,11 @@ async function startCluster(
   return { cluster, broker }
 }
 
-const LED = { topic: 'orders', errorCode: 0, partitions: [{ partition: 0, leader: 0, errorCode: 0 }] }
-const LEADERLESS = { topic: 'orders', errorCode: 0, partitions: [{ partition: 0, leader: -1, errorCode: 5 }] }
-const UNKNOWN = { topic: 'orders', errorCode: 3, partitions: [] }
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
+const FOUND = { topic: 'orders', errorCode: 0, topicId: TOPIC_ID }
+const LED = { ...FOUND, partitions: [{ partition: 0, leader: 0, errorCode: 0 }] }
+const LEADERLESS = { ...FOUND, partitions: [{ partition: 0, leader: -1, errorCode: 5 }] }
+const UNKNOWN = { topic: 'orders', errorCode: 3, topicId: null, partitions: [] }
 const ORDERS = [{ topic: 'orders', partition: 0 }]
 
 describe('the Kafka cluster', () => {
@@ -69,14 +71,14 @@ describe('the Kafka cluster', () => {
   it('asks again for a moment when a topic is unknown: it may be new', async t => {
     const { cluster } = await startCluster(t, { topics: [UNKNOWN, LED] })
     assert.deepEqual(await cluster.describeTopics(['orders']), [
-      { topic: 'orders', exists: true, refusal: null, partitions: LED.partitions },
+      { topic: 'orders', exists: true, refusal: null, topicId: TOPIC_ID, partitions: LED.partitions },
     ])
   })
 
   it('says that a topic does not exist when the moment is over', async t => {
     const { cluster } = await startCluster(t, { topics: [UNKNOWN] })
     assert.deepEqual(await cluster.describeTopics(['orders'], 150), [
-      { topic: 'orders', exists: false, refusal: null, partitions: [] },
+      { topic: 'orders', exists: false, refusal: null, topicId: null, partitions: [] },
     ])
   })
 

@@ -8,13 +8,17 @@ const BROKERS = [
   { nodeId: 2, host: 'two', port: 9092 },
 ]
 
-function metadata(errorCode: number, leaders: Readonly<Record<number, number>>): ClusterMetadata {
+function metadata(
+  errorCode: number,
+  leaders: Readonly<Record<number, number>>,
+  topicId: string | null = null,
+): ClusterMetadata {
   const partitions = Object.entries(leaders).map(([partition, leader]) => ({
     partition: Number(partition),
     leader,
     errorCode: leader < 0 ? 5 : 0,
   }))
-  return { brokers: BROKERS, topics: [{ topic: 'orders', errorCode, partitions }] }
+  return { brokers: BROKERS, topics: [{ topic: 'orders', errorCode, topicId, partitions }] }
 }
 
 describe('what is known of the cluster', () => {
@@ -34,6 +38,16 @@ describe('what is known of the cluster', () => {
     known.learn(metadata(0, { 0: 2 }))
     known.learn(metadata(3, {}))
     assert.deepEqual(known.leaderView(['orders']).leaders, { orders: [2] })
+  })
+
+  it('remembers the id of a topic that is not there at the moment, until another is made', () => {
+    const known = new KnownCluster()
+    assert.equal(known.topicIdOf('orders'), null)
+    known.learn(metadata(0, {}, 'first'))
+    known.learn(metadata(3, {}))
+    assert.equal(known.topicIdOf('orders'), 'first')
+    known.learn(metadata(0, {}, 'second'))
+    assert.equal(known.topicIdOf('orders'), 'second')
   })
 
   it('knows no leader that is not among the brokers', () => {

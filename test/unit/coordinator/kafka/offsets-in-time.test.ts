@@ -41,6 +41,7 @@ async function startCluster(
         {
           topic: 'orders',
           errorCode: NO_ERROR,
+          topicId: null,
           partitions: LEADERS.map((leader, partition) => ({ partition, leader, errorCode: NO_ERROR })),
         },
       ],

@@ -47,6 +47,8 @@ const FETCHED = {
   records: Buffer.from('records'),
 }
 
+const NO_TAGGED_FIELDS = 0
+
 describe('a broker connection', () => {
   it('fetches with the newest version that both sides speak', async t => {
     for (const [spoken, expected] of [
@@ -67,10 +69,11 @@ describe('a broker connection', () => {
     const metadata = {
       brokers: [{ nodeId: 1, host: 'broker.example', port: 9092 }],
       topics: [
-        { topic: 'gone', errorCode: 3, partitions: [] },
+        { topic: 'gone', errorCode: 3, topicId: null, partitions: [] },
         {
           topic: 'orders',
           errorCode: 0,
+          topicId: 'AAAAAAAAAAAAAAAAAAAAAQ',
           partitions: [
             { partition: 0, leader: 1, errorCode: 0 },
             { partition: 1, leader: -1, errorCode: 5 },
@@ -103,7 +106,9 @@ describe('a broker connection', () => {
     })
     const connection = await connectTo(t, broker)
     await connection.metadata([])
-    assert.deepEqual(broker.requests.at(-1)?.body, Buffer.from([0, 0, 0, 0, 0]))
+    const { apiVersion, body } = broker.requests.at(-1)!
+    assert.equal(apiVersion, 12)
+    assert.deepEqual(body, Buffer.from([NO_TAGGED_FIELDS, 1, 0, 0, NO_TAGGED_FIELDS]))
   })
 
   for (const [name, ask] of [

@@ -13,6 +13,7 @@ describe('paths of the classic layout', () => {
     assert.equal(paths.id('m-1'), '/kafka/dev/consumers/thumbnails/ids/m-1')
     assert.equal(paths.owner({ topic: 't', partition: 3 }), '/kafka/dev/consumers/thumbnails/owners/t/3')
     assert.equal(paths.offset({ topic: 't', partition: 3 }), '/kafka/dev/consumers/thumbnails/offsets/t/3')
+    assert.equal(paths.progress({ topic: 't', partition: 3 }), '/kafka/dev/consumers/thumbnails/progress/t/3')
     assert.equal(brokerIdsPath('/kafka/dev'), '/kafka/dev/brokers/ids')
     assert.equal(brokerIdsPath(''), '/brokers/ids')
   })
@@ -28,8 +29,11 @@ describe('paths of the classic layout', () => {
       '/c/consumers/g/owners/a',
       '/c/consumers/g/offsets',
       '/c/consumers/g/offsets/a',
+      '/c/consumers/g/progress',
+      '/c/consumers/g/progress/a',
       '/c/consumers/g/owners/b',
       '/c/consumers/g/offsets/b',
+      '/c/consumers/g/progress/b',
     ])
     assert.deepEqual(withAncestors('/a/b'), ['/a', '/a/b'])
   })

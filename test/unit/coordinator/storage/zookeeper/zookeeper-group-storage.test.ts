@@ -65,6 +65,7 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     foreignWrite: tell('foreignWrite'),
     membersChanged: () => {},
     planChanged: () => {},
+    topicsChanged: () => {},
   })
   return { fake, storage, lines, events }
 }

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Group } from '#src/index.js'
+import { randomUUID } from 'node:crypto'
+import { eventually } from '../support/eventually.ts'
+import {
+  createTopic,
+  createTopicNamed,
+  openProducer,
+  produce,
+  uniqueGroup,
+  withAdmin,
+} from '../support/kafka.ts'
+import { Ledger } from '../support/ledger.ts'
+import { runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+
+const BOUND_MS = 2_000
+
+interface Rig {
+  readonly groupId: string
+  readonly ledger: Ledger
+  readonly group: Group
+  readonly errors: string[]
+}
+
+async function member(
+  t: TestContext,
+  topics: string[],
+  { elsewhere = false, groupId = uniqueGroup(), ledger = new Ledger(t) } = {},
+): Promise<Rig> {
+  const { zookeeper, brokers } = sharedStack()
+  const group = await runMember(t, ledger.handler(), {
+    groupId,
+    topics,
+    zookeeper: elsewhere ? `${zookeeper}/elsewhere` : zookeeper,
+    kafka: elsewhere ? { brokers: [...brokers], metadataMaxAgeMs: 1_000 } : {},
+    missingTopics: 'wait',
+    offsetReset: 'latest',
+  })
+  const errors: string[] = []
+  group.on('error', ({ message }) => errors.push(message))
+  return { groupId, ledger, group, errors }
+}
+
+async function addPartitions(topic: string, count: number): Promise<void> {
+  await withAdmin(sharedStack().brokers, admin =>
+    admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+  )
+}
+
+/** Sends one record to each of these partitions as soon as the brokers take it. */
+async function sendToEach(t: TestContext, topic: string, partitions: readonly number[]): Promise<void> {
+  const producer = await openProducer(t)
+  const messages = partitions.map(partition => ({ partition, key: 'added', value: 'v' }))
+  await eventually(() => producer.send({ topic, messages }).catch(() => false), { intervalMs: 5 })
+}
+
+/** Ms from the change until its records had been handled; each must have been, at offset 0. */
+async function handledAfter({ ledger }: Rig, changedAtMs: number, partitions: number[]): Promise<number> {
+  const found = (): number[] =>
+    ledger
+      .read()
+      .filter(({ key, offset }) => key === 'added' && offset === 0)
+      .map(({ partition }) => partition)
+      .sort((a, b) => a - b)
+  await eventually(() => found().length >= partitions.length, {
+    message: () => `handled of ${found().join()}`,
+  })
+  assert.deepEqual(found(), partitions)
+  return Math.max(...ledger.read().map(({ startMs }) => startMs)) - changedAtMs
+}
+
+const nowMs = (): number => performance.timeOrigin + performance.now()
+
+describe('what happens to topics while a member runs', () => {
+  it('partitions added later are consumed from their first record within moments of the change', async t => {
+    const topic = await createTopic(t, { partitions: 1 })
+    const rig = await member(t, [topic])
+    const other = await member(t, [topic], rig)
+    const added = [1, 2, 3, 4, 5, 6, 7]
+    const changedAtMs = nowMs()
+    await addPartitions(topic, 1 + added.length)
+    await sendToEach(t, topic, added)
+    const tookMs = await handledAfter(rig, changedAtMs, added)
+    t.diagnostic(`from the change to the last of the first records: ${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs < BOUND_MS, `${tookMs} ms`)
+    await eventually(() => [rig, other].every(({ group }) => group.status().partitions.length === 4))
+    assert.deepEqual([...rig.errors, ...other.errors], [])
+  })
+
+  it('a topic that appears later is consumed from its first record within moments', async t => {
+    const topic = await createTopic(t, { partitions: 1 })
+    const later = `later-${randomUUID()}`
+    const rig = await member(t, [topic, later])
+    const changedAtMs = nowMs()
+    await createTopicNamed(later, 2)
+    await sendToEach(t, later, [0, 1])
+    const tookMs = await handledAfter(rig, changedAtMs, [0, 1])
+    t.diagnostic(`from the change to the last of the first records: ${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs < BOUND_MS, `${tookMs} ms`)
+    assert.deepEqual(rig.errors, [])
+  })
+
+  it('where ZooKeeper does not tell, the brokers are asked every kafka.metadataMaxAgeMs', async t => {
+    const topic = await createTopic(t, { partitions: 1 })
+    const rig = await member(t, [topic], { elsewhere: true })
+    await addPartitions(topic, 3)
+    await sendToEach(t, topic, [1, 2])
+    await handledAfter(rig, nowMs(), [1, 2])
+    await produce(topic, [{ partition: 2, key: 'next', value: 'v' }])
+    await eventually(() => rig.ledger.count === 3)
+    assert.deepEqual(rig.errors, [])
+  })
+})
