@@ -1,12 +1,13 @@
 import { deferred } from '../shared/deferred.ts'
 import type { Logger } from '../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
+import type { WantedPartition } from './assignment/assignment.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
 import type { Claim } from './storage/group-storage.ts'
 
 export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
   /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
-  claimRefused(partition: OwnedPartition, holder: string): void
+  claimRefused(partition: OwnedPartition): void
   /** A claim could not even be asked for. */
   acquireFailed(partition: OwnedPartition, error: unknown): void
 }
@@ -51,7 +52,7 @@ export class PartitionSet {
    * Asks for every partition that is not there yet. Resolves when each one was claimed, found to be held by another
    * member, or given up; with how many were asked for.
    */
-  async acquire(wanted: readonly TopicPartition[]): Promise<number> {
+  async acquire(wanted: readonly WantedPartition[]): Promise<number> {
     if (this.#isClosed) return 0
     const asked: Promise<void>[] = []
     // One after the other: each is there before the next is looked for, so none is claimed twice.
@@ -82,7 +83,7 @@ export class PartitionSet {
     )
   }
 
-  async #acquireOne(wanted: TopicPartition): Promise<void> {
+  async #acquireOne(wanted: WantedPartition): Promise<void> {
     const settled = deferred<undefined>()
     const partition = new OwnedPartition(wanted, {
       ...bindHost(this.#host),
@@ -93,7 +94,7 @@ export class PartitionSet {
       },
       refused: (one, holder) => {
         this.#logger.info({ ...wanted, holder }, 'waiting for the holder of a partition')
-        this.#reportRefusalLater(one, holder)
+        this.#reportRefusalLater(one)
         settled.resolve(undefined)
       },
     })
@@ -111,8 +112,8 @@ export class PartitionSet {
     this.#host.acquireFailed(partition, error)
   }
 
-  #reportRefusalLater(partition: OwnedPartition, holder: string): void {
-    const timer = setTimeout(() => this.#host.claimRefused(partition, holder), this.#refusalMs)
+  #reportRefusalLater(partition: OwnedPartition): void {
+    const timer = setTimeout(() => this.#host.claimRefused(partition), this.#refusalMs)
     this.#refusalTimers.set(partition, timer)
   }
 

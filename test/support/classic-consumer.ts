@@ -35,6 +35,8 @@ const ARTIFACTS: JavaArtifacts = {
   megabytes: 20,
 }
 const MAX_HEAP_MB = 128
+/** Topic and number of a partition, then figures; there are headings and notes beside these. */
+const PARTITION_LINE = /^\S+\s+\d+\s/
 
 /** A real member with the Scala consumer of Kafka 1.1.1. */
 export async function startClassicConsumer(
@@ -55,12 +57,9 @@ export async function describeByClassicTool(
   const options = ['--zookeeper', sharedStack().zookeeper, '--describe', '--group', groupId]
   const { exitCode, output } = await runTool(java, [...flags, 'kafka.admin.ConsumerGroupCommand', ...options])
   if (exitCode !== 0) throw new Error(`ConsumerGroupCommand ended with ${exitCode}: ${output}`)
-  const lines = output.split('\n')
-  const header = lines.findIndex(line => line.startsWith('TOPIC'))
-  if (header < 0) throw new Error(`ConsumerGroupCommand shows no partitions: ${output}`)
-  return lines
-    .slice(header + 1)
-    .filter(line => line.trim() !== '')
+  return output
+    .split('\n')
+    .filter(line => PARTITION_LINE.test(line))
     .map(readLine)
 }
 

@@ -193,6 +193,8 @@ function storageStub(): GroupStorage {
     abandon: refuse,
     readMembers: refuse,
     readPlan: refuse,
+    readOwners: refuse,
+    readHolder: refuse,
     writePlan: refuse,
   }
 }

@@ -1,17 +1,20 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type BrokerAddress, type Offset, type TopicPartition } from '../../../shared/types.ts'
+import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { ResolvedZooKeeperOptions } from '../../../options/types.ts'
 import type {
   Claim,
   ClaimAttempt,
   GroupStorage,
   GroupStorageListener,
+  Holder,
   MemberDescription,
   MembersView,
   SessionState,
   StartOffset,
   StoredOffset,
+  StoredOwner,
   StoredPlan,
 } from '../group-storage.ts'
 import { acrossReconnects } from './across-reconnects.ts'
@@ -22,7 +25,7 @@ import { ClaimWriter } from './claim-writer.ts'
 import { Claims } from './claims.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { GroupNodes } from './group-nodes.ts'
-import { readGroup, type StoredGroup } from './group-reader.ts'
+import { readGroup, readHolder, readOwners, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
@@ -166,7 +169,19 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     return this.#joined('write the plan').nodes.writePlan(bytes, version)
   }
 
-  async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
+  async readOwners(topics: readonly string[], members: readonly string[]): Promise<readonly StoredOwner[]> {
+    const { paths } = this.#joined('read owners')
+    const client = this.#session.clientFor('read owners below', paths.owners)
+    const owners = topics.map(topic => readOwners(client, paths, topic, members))
+    return (await Promise.all(owners)).flat()
+  }
+
+  async readHolder(of: TopicPartition): Promise<Holder | null> {
+    const { paths } = this.#joined('read the holder')
+    return readHolder(this.#session.clientFor('read the holder', paths.owner(of)), paths, of)
+  }
+
+  async claim(partition: WantedPartition, attempt: ClaimAttempt): Promise<Claim> {
     return this.#joined('claim').claims.claim(partition, attempt)
   }
 
