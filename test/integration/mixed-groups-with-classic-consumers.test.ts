@@ -3,10 +3,11 @@ import { describe, it } from 'node:test'
 import type { GroupError } from '#src/index.js'
 import { describeByClassicTool, startClassicConsumer } from '../support/classic-consumer.ts'
 import { eventually } from '../support/eventually.ts'
-import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
+import { createTopic, endOffsets, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
+import { allHandled, burst } from '../support/mixed-group.ts'
 import { eventuallyOwned, eventuallyOwnedBy } from '../support/owners.ts'
 import type { PeerProcess } from '../support/peer-process.ts'
 import { runMember } from '../support/running-group.ts'
@@ -18,25 +19,6 @@ failOnLeaks()
 const PARTITIONS = 8
 const PER_BURST = 5
 const SESSION_MS = 1_500
-
-async function burst(topic: string): Promise<void> {
-  const messages = Array.from({ length: PARTITIONS * PER_BURST }, (_, n) => ({
-    partition: n % PARTITIONS,
-    value: 'v',
-  }))
-  await produce(topic, messages)
-}
-
-/** Every record that there is was handled by one of us or one of them. */
-async function allHandled(topic: string, ledger: Ledger, peers: readonly PeerProcess[]): Promise<void> {
-  const ends = await endOffsets(topic)
-  const records = ends.reduce((sum, end) => sum + end, 0)
-  const handled = (): number => {
-    const entries = [...ledger.read(), ...peers.flatMap(peer => peer.records)]
-    return new Set(entries.map(({ partition, offset }) => `${partition}/${offset}`)).size
-  }
-  await eventually(() => handled() === records, { message: () => `${handled()} of ${records}` })
-}
 
 describe('beside classic Scala consumers', () => {
   it('members divide partitions by range, thread by thread, through joins, leaves and kills; nothing is lost', async t => {
@@ -56,7 +38,7 @@ describe('beside classic Scala consumers', () => {
     /** By the first letters of the members, which are all different. */
     const owned = (letters: string): Promise<unknown> => eventuallyOwnedBy(view, { groupId, topic, letters })
 
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     const scala = await classic('x')
     const x = `${groupId}_x-0`
     await eventuallyOwned(view, groupId, topic, new Array<string>(PARTITIONS).fill(x))
@@ -64,28 +46,28 @@ describe('beside classic Scala consumers', () => {
     const errors: GroupError[] = []
     first.on('error', error => errors.push(error))
     await eventuallyOwned(view, groupId, topic, ['a-0', 'a-0', 'a-0', 'a-1', 'a-1', 'a-1', x, x])
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     const second = new MemberProcess(t, handler, { ...common, memberId: 'b', threads: 1 })
     await owned('aaaabbgg')
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     await allHandled(topic, ledger, [scala])
 
     scala.signal('SIGKILL')
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     await owned('aaaabb[ab][ab]') // what the classic consumer had has moved, and nothing else
     await allHandled(topic, ledger, [scala])
 
     const another = await classic('y')
     await owned('aaaabbgg')
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     second.signal('SIGKILL')
     await owned('aaaaaagg')
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     await allHandled(topic, ledger, [scala, another])
 
     another.signal('SIGTERM')
     await owned('aaaaaaaa')
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     await allHandled(topic, ledger, [scala, another])
     await first.stop()
     assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
@@ -108,10 +90,10 @@ describe('beside classic Scala consumers', () => {
     await eventually(() =>
       members.every(group => group.status().partitions.filter(one => one.state === 'running').length === 4),
     )
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
     await eventually(async () => (await readOffsets(groupId, topic)).every(offset => offset === PER_BURST))
     for (const group of members) group.pause()
-    await burst(topic)
+    await burst(topic, PARTITIONS, PER_BURST)
 
     const shown = await describeByClassicTool(t, groupId)
     const expected = members.flatMap(group =>

@@ -37,7 +37,7 @@ export async function eventuallyOwnedBy(
   { groupId, topic, letters }: { groupId: string; topic: string; letters: string },
   deadlineMs = 20_000,
 ): Promise<void> {
-  const partitions = letters.replaceAll(/\[.*?\]/g, '.').length
+  const partitions = (await view.list(`/brokers/topics/${topic}/partitions`)).length
   let last = ''
   await eventually(
     async () => {
