@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import type { Group, GroupError } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { buildGoOriginal, startGoOriginal } from '../support/go-original.ts'
-import { createTopic, endOffsets, uniqueGroup } from '../support/kafka.ts'
+import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
@@ -20,14 +20,21 @@ const PER_BURST = 5
 const SESSION_MS = 1_000
 /** A member of the original tries a claim that it did not get again after as long. */
 const ORIGINAL_RETRY_MS = 3_000
+/** Beyond the grace of a drain, and far below what makes a member of the original end itself. */
+const SLOW_MS = 11_000
+
+/** The program, or null where it cannot be had, and then the test is skipped. */
+async function programOrSkip(t: TestContext): Promise<string | null> {
+  const original = await buildGoOriginal()
+  if ('program' in original) return original.program
+  t.skip(original.missing)
+  return null
+}
 
 describe('beside members of the Go original', () => {
   it('members divide partitions by modulo through joins, leaves and kills; nothing is lost', async t => {
-    const original = await buildGoOriginal()
-    if ('missing' in original) {
-      t.skip(original.missing)
-      return
-    }
+    const program = await programOrSkip(t)
+    if (program === null) return
     const topic = await createTopic(t, { partitions: PARTITIONS })
     const view = await openZooKeeper(t)
     const ledger = new Ledger(t)
@@ -53,7 +60,7 @@ describe('beside members of the Go original', () => {
     const first = await member('a')
     await produceSome()
     await owned('aaaaaaaa')
-    const go = startGoOriginal(t, original.program, { groupId, topic, memberId: 'go', sessionMs: SESSION_MS })
+    const go = startGoOriginal(t, program, { groupId, topic, memberId: 'go', sessionMs: SESSION_MS })
     await eventuallyOwned(view, groupId, topic, ['a-0', 'go', 'a-0', 'go', 'a-0', 'go', 'a-0', 'go'])
     await produceSome()
     await allHandled(topic, ledger, [go])
@@ -85,5 +92,28 @@ describe('beside members of the Go original', () => {
       return committed.join() === ends.join()
     })
     assert.deepEqual(errors, [])
+  })
+
+  it('a handler that goes on for longer than the grace of a drain makes the original wait, and not end itself', async t => {
+    const program = await programOrSkip(t)
+    if (program === null) return
+    const topic = await createTopic(t, { partitions: 2 })
+    const view = await openZooKeeper(t)
+    const ledger = new Ledger(t)
+    const groupId = uniqueGroup()
+    await runMember(t, ledger.handler({ sleepKey: 'slow', sleepMs: SLOW_MS }), {
+      groupId,
+      memberId: 'a',
+      topics: [topic],
+      zookeeper: sharedStack().zookeeper,
+    })
+    await produce(topic, [{ partition: 1, key: 'slow', value: 'v' }])
+    await eventually(() => ledger.count === 1)
+    const go = startGoOriginal(t, program, { groupId, topic, memberId: 'go', sessionMs: 4 * SESSION_MS })
+    await burst(topic, 2, PER_BURST)
+    await eventuallyOwned(view, groupId, topic, ['a-0', 'go'])
+    await allHandled(topic, ledger, [go])
+    assert.equal(go.hasExited, false)
+    assert.ok(go.records.length >= PER_BURST)
   })
 })
