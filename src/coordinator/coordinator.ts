@@ -68,6 +68,8 @@ export class Coordinator {
   readonly #missingTopics: MissingTopics
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
+  /** For messages. */
+  readonly #groupPath: string
   readonly #look: GroupLook
   readonly #targets: Targets
   readonly #rebalancer: Rebalancer
@@ -118,7 +120,8 @@ export class Coordinator {
       (delayMs, limitMs) => this.#report(loopBlocked(delayMs, limitMs)),
     )
     const { groupId, memberId, topics } = options
-    this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
+    this.#groupPath = `${options.zookeeper?.chroot ?? ''}/consumers/${groupId}`
+    this.#look = new GroupLook({ groupId, groupPath: this.#groupPath, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
       place: coming => this.#place(coming),
@@ -163,8 +166,7 @@ export class Coordinator {
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
       const { options, storage } = this.#parts
-      const idsPath = `/consumers/${options.groupId}/ids`
-      await refuseMixedGroup(storage, idsPath, this.#stopSignal.signal) // before anything else is written
+      await refuseMixedGroup(storage, `${this.#groupPath}/ids`, this.#stopSignal.signal) // before anything else is written
       await this.#starts.pinMissing(partitions)
       this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
       // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
@@ -388,7 +390,7 @@ export class Coordinator {
   /** Who holds it now: it may have changed hands since the claim was refused. */
   async #reportRefusal(one: OwnedPartition): Promise<void> {
     const backoff = new Backoff(LOOK_AGAIN)
-    while (one.state === 'waiting' && !this.#stopSignal.signal.aborted) {
+    while (!this.#stopSignal.signal.aborted) {
       try {
         const holder = await this.#parts.storage.readHolder(one)
         if (holder !== null && one.state === 'waiting') this.#report(claimRefused(one, holder))

@@ -8,6 +8,8 @@ import { decide, type Decision, type Outcome, type SeenGroup } from './decide.ts
 
 export interface GroupLookParts {
   readonly groupId: string
+  /** Where the nodes of the group are, for messages. @defaultValue `/consumers/<groupId>` */
+  readonly groupPath?: string
   readonly memberId: string
   readonly topics: readonly string[]
   readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan' | 'readOwners'>
@@ -50,12 +52,12 @@ export class GroupLook {
 
   async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
     const { storage, groupId, memberId, topics } = this.#parts
+    const { groupPath = `/consumers/${groupId}` } = this.#parts
     const members = await storage.readMembers()
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
     const plan = await storage.readPlan()
     const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
-    const group = `/consumers/${groupId}`
-    const paths = { idsPath: `${group}/ids`, planPath: `${group}/plan` }
+    const paths = { idsPath: `${groupPath}/ids`, planPath: `${groupPath}/plan` }
     const isPlanOutdated = plan.version === this.#outdatedPlan
     const outcome = await this.#decideBy({
       ...{ memberId, ...paths, members, plan, topics: seen, isLeaving, isPlanOutdated, held: null },

@@ -37,6 +37,7 @@ class FakeGroup {
   look(memberId: string, topics: readonly string[] = ['t']): GroupLook {
     return new GroupLook({
       groupId: 'g',
+      groupPath: '/kafka/consumers/g',
       memberId,
       topics,
       storage: {
@@ -204,7 +205,7 @@ describe('a look at the group', () => {
     group.add('later', LATER)
     group.plan = { bytes: LATER_PLAN, version: 3 }
     const error = await rejection(group.look('a').decide(), 'FORMAT_UNKNOWN')
-    assert.match(error.message, /^\/consumers\/g\/plan .*later/)
+    assert.match(error.message, /^\/kafka\/consumers\/g\/plan .*later/)
     group.remove('later')
     const decision = await group.settle('a')
     assert.deepEqual(numbers(decision), [0, 1, 2, 3])
