@@ -20,23 +20,25 @@ export interface GoOriginalOptions {
 }
 
 const SOURCES = inRepository('test/support/go')
-/** What Go says of modules that it has not and cannot fetch. Anything else is a defect of the program. */
-const CANNOT_FETCH = /dial tcp|lookup .* on|i\/o timeout|connection refused|403 Forbidden|404 Not Found|TLS/
-
 /** Builds the Go original's member once per version of its sources. */
 export async function buildGoOriginal(): Promise<GoOriginal> {
   const target = join(cacheDirectory(), `test-go-${await hashOfSources()}`)
   if (await exists(target)) return { program: target }
+  const modules = await runTool('go', ['mod', 'download'], { cwd: SOURCES })
+  if (!modules.found) return { missing: 'the Go toolchain is not on the PATH' }
+  if (modules.exitCode !== 0)
+    return { missing: `Go could not fetch the modules of the original: ${modules.output}` }
+  await build(target)
+  return { program: target }
+}
+
+async function build(target: string): Promise<void> {
   await mkdir(cacheDirectory(), { recursive: true })
   const built = `${target}.${process.pid}`
-  const { found, exitCode, output } = await runTool('go', ['build', '-o', built, '.'], { cwd: SOURCES })
   try {
-    if (!found) return { missing: 'the Go toolchain is not on the PATH' }
-    if (exitCode !== 0 && CANNOT_FETCH.test(output))
-      return { missing: `Go could not fetch the modules of the original: ${output}` }
+    const { exitCode, output } = await runTool('go', ['build', '-o', built, '.'], { cwd: SOURCES })
     if (exitCode !== 0) throw new Error(`go build failed:\n${output}`)
     await rename(built, target)
-    return { program: target }
   } finally {
     await rm(built, { force: true })
   }
