@@ -228,7 +228,7 @@ describe('a member that announces its leave', () => {
     assert.deepEqual(topics[0]!.owners, ['a', 'a', 'a', 'a'])
   })
 
-  it('tries again when somebody else was faster, a few times', async () => {
+  it('tries again when somebody else was faster', async () => {
     const group = new FakeGroup()
     group.add('a')
     group.add('b')
@@ -241,12 +241,6 @@ describe('a member that announces its leave', () => {
     await group.look('b').announceLeave()
     assert.equal(races, 2)
     assert.equal(decodePlan(group.plan.bytes, 'plan').members[1]!.isLeaving, true)
-    group.beforeWrite = () => {
-      races += 1
-      group.plan = { ...group.plan, version: group.plan.version + 1 }
-    }
-    await group.look('a').announceLeave()
-    assert.equal(races, 5)
   })
 
   it('has nothing to store beside other programs', async () => {
