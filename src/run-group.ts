@@ -21,7 +21,7 @@ import type { WorkerSettings } from './shared/protocol.ts'
  *   records; each thread imports it once. See `HandlerModule` for what it may export.
  * @throws GroupError before anything is claimed or written: CONFIG_INVALID, HANDLER_MODULE_INVALID,
  *   HANDLER_SETUP_FAILED, ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE, TOPIC_NOT_FOUND,
- *   OFFSET_CORRUPT, MEMBER_ID_TAKEN.
+ *   OFFSET_CORRUPT, MEMBER_ID_TAKEN, MIXED_GROUP_UNSUPPORTED.
  */
 export async function runGroup(handlerModule: string | URL, options: RunGroupOptions): Promise<Group> {
   const { group, joined } = startGroup(handlerModule, options)

@@ -1,15 +1,19 @@
 import { GroupError } from '../shared/errors.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
 import type { OwnedPartition } from './owned-partition.ts'
+import type { Holder } from './storage/group-storage.ts'
+import { preview } from './storage/zookeeper/formats.ts'
 
-export function claimRefused(partition: OwnedPartition, holder: string): GroupError {
-  const { topic, partition: number } = partition
+export function claimRefused({ topic, partition }: TopicPartition, holder: Holder): GroupError {
+  const { name, isMember, path, session } = holder
+  const ends = session === null ? 'no session ends it' : `of session ${session}`
+  const by = isMember
+    ? `${name} (${path})`
+    : `${preview(name)} in ${path} (${ends}), which is no member of the group`
   return new GroupError(
     'CLAIM_REFUSED',
-    `${partitionName(partition)} is still held by ${holder}; waiting on`,
-    {
-      details: { topic, partition: number, holder },
-    },
+    `${partitionName({ topic, partition })} is still held by ${by}; it is claimed as soon as that lets go`,
+    { details: { topic, partition, holder: name, path, isMember, session } },
   )
 }
 

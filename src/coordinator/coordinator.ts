@@ -1,5 +1,6 @@
 import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
+import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
 import { asGroupError, GroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
@@ -20,6 +21,7 @@ import type { OwnedPartition } from './owned-partition.ts'
 import { PartitionSet } from './partition-set.ts'
 import { Pauses } from './pauses.ts'
 import { GroupLook } from './rebalance/group-look.ts'
+import { refuseMixedGroup } from './rebalance/mixed-group.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
 import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
@@ -30,6 +32,8 @@ import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
 import { TopicFollower } from './topic-follower.ts'
 import { WorkerDesk } from './worker-desk.ts'
+
+const LOOK_AGAIN = { initialMs: 200, maxMs: 3000 }
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
 export interface CoordinatorParts {
@@ -62,6 +66,8 @@ export class Coordinator {
   readonly #topics: TopicFollower
   /** Aborts whatever the start or a rejoin waits for, once stopping. */
   readonly #stopSignal = new AbortController()
+  /** For messages. */
+  readonly #groupPath: string
   readonly #look: GroupLook
   readonly #targets: Targets
   readonly #rebalancer: Rebalancer
@@ -118,7 +124,8 @@ export class Coordinator {
       (delayMs, limitMs) => this.#report(loopBlocked(delayMs, limitMs)),
     )
     const { groupId, memberId, topics } = options
-    this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
+    this.#groupPath = `${options.zookeeper?.chroot ?? ''}/consumers/${groupId}`
+    this.#look = new GroupLook({ groupId, groupPath: this.#groupPath, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
       place: async coming => {
@@ -160,11 +167,13 @@ export class Coordinator {
       const partitions = await this.#check()
       this.#state.moveTo('joining', 'everything checked')
       await this.#session.join()
+      const { options, storage } = this.#parts
+      await refuseMixedGroup(storage, `${this.#groupPath}/ids`, this.#stopSignal.signal) // before anything else is written
       await this.#starts.pinMissing(partitions)
       this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
       // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
       if (this.#state.is('joining')) this.#session.enterRunning('joined')
-      if (this.#parts.options.commit.auto) this.#committer.start()
+      if (options.commit.auto) this.#committer.start()
       this.#balancer.start()
       this.#alarm.start()
       await this.#rebalancer.trigger()
@@ -260,7 +269,7 @@ export class Coordinator {
         events.emit('partition:released', { ...partitionEvent(one, one.committed ?? 0), reason }),
       notStored: (one: OwnedPartition, error: GroupError) => this.#report(progressNotStored(one, error)),
       failed: (_: OwnedPartition, error: GroupError) => this.#report(error),
-      claimRefused: (one: OwnedPartition, holder: string) => this.#report(claimRefused(one, holder)),
+      claimRefused: (one: OwnedPartition) => void this.#reportRefusal(one),
       acquireFailed: (one: OwnedPartition, error: unknown) => this.#session.acquireFailed(one, error),
     }
     return new PartitionSet(host, options.claim.retries * options.claim.retryIntervalMs, options.logger)
@@ -392,6 +401,20 @@ export class Coordinator {
       error.message,
     )
     this.#parts.events.emit('error', error)
+  }
+
+  /** Who holds it now: it may have changed hands since the claim was refused. */
+  async #reportRefusal(one: OwnedPartition): Promise<void> {
+    const backoff = new Backoff(LOOK_AGAIN)
+    while (!this.#stopSignal.signal.aborted) {
+      try {
+        const holder = await this.#parts.storage.readHolder(one)
+        if (holder !== null && one.state === 'waiting') this.#report(claimRefused(one, holder))
+        return
+      } catch {
+        await backoff.wait(this.#stopSignal.signal).catch(() => {}) // the storage is away, which it tells by itself
+      }
+    }
   }
 
   #throwIfStopping(): void {

@@ -3,6 +3,7 @@ import { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import type { WantedPartition } from './assignment/assignment.ts'
 import { progressAt } from './progress.ts'
 import { releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
@@ -61,9 +62,10 @@ export interface OwnedPartitionHost {
  * One partition that this member owns or waits for. Claim, move and end run one after the other, in the order they
  * were asked for; commits run beside them, one at a time, so that an older offset never lands after a newer one.
  */
-export class OwnedPartition implements TopicPartition {
+export class OwnedPartition implements WantedPartition {
   readonly topic: string
   readonly partition: number
+  readonly ownerThread: number | undefined
   readonly #host: OwnedPartitionHost
   readonly #state: StateMachine<OwnedPartitionState>
   readonly #giveUp = new AbortController()
@@ -82,9 +84,10 @@ export class OwnedPartition implements TopicPartition {
   #committed: Offset | null = null
   #failure: GroupError | null = null
 
-  constructor(partition: TopicPartition, host: OwnedPartitionHost) {
+  constructor(partition: WantedPartition, host: OwnedPartitionHost) {
     this.topic = partition.topic
     this.partition = partition.partition
+    this.ownerThread = partition.ownerThread
     this.#host = host
     this.#state = new StateMachine(`partition ${partitionName(partition)}`, OWNED_PARTITION_MOVES, 'waiting')
   }

@@ -1,12 +1,13 @@
 import { deferred } from '../shared/deferred.ts'
 import type { Logger } from '../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
+import type { WantedPartition } from './assignment/assignment.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
 import type { Claim } from './storage/group-storage.ts'
 
 export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
   /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
-  claimRefused(partition: OwnedPartition, holder: string): void
+  claimRefused(partition: OwnedPartition): void
   /** A handler of the partition goes on although it was told to give up: its thread is to be ended. */
   cut(partition: OwnedPartition): void
   /** A claim could not even be asked for. */
@@ -58,7 +59,7 @@ export class PartitionSet {
    * Asks for every partition that is not there yet. Resolves when each one was claimed, found to be held by another
    * member, or given up; with how many were asked for.
    */
-  async acquire(wanted: readonly TopicPartition[]): Promise<number> {
+  async acquire(wanted: readonly WantedPartition[]): Promise<number> {
     if (this.#isClosed) return 0
     const asked: Promise<void>[] = []
     // One after the other: each is there before the next is looked for, so none is claimed twice.
@@ -106,7 +107,7 @@ export class PartitionSet {
     await ending.finally(() => clearTimeout(cut))
   }
 
-  async #acquireOne(wanted: TopicPartition): Promise<void> {
+  async #acquireOne(wanted: WantedPartition): Promise<void> {
     const settled = deferred<undefined>()
     const partition = new OwnedPartition(wanted, {
       ...bindHost(this.#host),
@@ -117,7 +118,7 @@ export class PartitionSet {
       },
       refused: (one, holder) => {
         this.#logger.info({ ...wanted, holder }, 'waiting for the holder of a partition')
-        this.#reportRefusalLater(one, holder)
+        this.#reportRefusalLater(one)
         settled.resolve(undefined)
       },
     })
@@ -135,8 +136,8 @@ export class PartitionSet {
     this.#host.acquireFailed(partition, error)
   }
 
-  #reportRefusalLater(partition: OwnedPartition, holder: string): void {
-    const timer = setTimeout(() => this.#host.claimRefused(partition, holder), this.#refusalMs)
+  #reportRefusalLater(partition: OwnedPartition): void {
+    const timer = setTimeout(() => this.#host.claimRefused(partition), this.#refusalMs)
     this.#refusalTimers.set(partition, timer)
   }
 

@@ -7,6 +7,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { GroupMemory, Lease } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
+import type { WantedPartition } from './assignment/assignment.ts'
 import type { GroupState } from './group-state.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import type { PartitionSet } from './partition-set.ts'
@@ -29,7 +30,7 @@ export interface SessionKeeperParts {
   readonly events: GroupEvents
   readonly state: StateMachine<GroupState>
   readonly partitions: PartitionSet
-  readonly wanted: () => readonly TopicPartition[]
+  readonly wanted: () => readonly WantedPartition[]
   /** The session is over: whatever was wanted is to be decided anew. */
   readonly expired: () => void
   /** Joined again; resolves when it is decided what is wanted now. */
@@ -184,10 +185,9 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   async #acquire(partitions: readonly TopicPartition[]): Promise<void> {
-    const wanted = new Set(this.#parts.wanted().map(partitionName))
-    const asked = await this.#parts.partitions.acquire(
-      partitions.filter(one => wanted.has(partitionName(one))),
-    )
+    const names = new Set(partitions.map(partitionName))
+    const wanted = this.#parts.wanted().filter(one => names.has(partitionName(one)))
+    const asked = await this.#parts.partitions.acquire(wanted)
     if (asked > 0 && !this.#parts.stopSignal.aborted) this.#parts.rebalanced()
   }
 

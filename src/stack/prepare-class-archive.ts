@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises'
-import { resolveClasspath } from './artifacts.ts'
+import { resolveClasspath, STACK_ARTIFACTS } from './artifacts.ts'
 import { classArchivePath } from './class-archive.ts'
 import { exists } from './exists.ts'
 import { findJava } from './java.ts'
@@ -10,7 +10,7 @@ import { startStack } from './start-stack.ts'
  * takes some seconds: only worth it for who is about to start many stacks.
  */
 export async function prepareClassArchive(onProgress: (text: string) => void): Promise<void> {
-  const target = classArchivePath(await findJava(), await resolveClasspath(onProgress))
+  const target = classArchivePath(await findJava(), await resolveClasspath(STACK_ARTIFACTS, onProgress))
   if (await exists(target)) return
   onProgress('preparing faster starts of Kafka, once per machine')
   const written = `${target}.${process.pid}`

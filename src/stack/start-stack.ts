@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { resolveClasspath } from './artifacts.ts'
+import { resolveClasspath, STACK_ARTIFACTS } from './artifacts.ts'
 import { brokerKnows } from './broker-check.ts'
 import { classArchivePath } from './class-archive.ts'
 import { exists } from './exists.ts'
@@ -65,7 +65,11 @@ async function allThatIsNeeded(
   onProgress: (text: string) => void,
 ): Promise<[Java, string, Ports]> {
   const giveUp = new AbortController()
-  const needed = [findJava(), resolveClasspath(onProgress, giveUp.signal), claimPorts(options)] as const
+  const needed = [
+    findJava(),
+    resolveClasspath(STACK_ARTIFACTS, onProgress, giveUp.signal),
+    claimPorts(options),
+  ] as const
   try {
     return await Promise.all(needed)
   } catch (error) {

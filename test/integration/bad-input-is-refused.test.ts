@@ -180,12 +180,16 @@ describe('bad input is refused with one clear error, and nothing is written:', (
       memberId: 'taken',
     }
     const holder = await runMember(t, pathToFileURL(QUIET), options)
+    const zookeeper = await openZooKeeper(t)
+    const group = `/consumers/${options.groupId}`
+    const nodes = [`${group}/ids/taken`, `${group}/owners/${topic}/0`]
+    const readNodes = (): Promise<unknown> => Promise.all(nodes.map(path => zookeeper.read(path)))
+    const before = await readNodes()
     const { message } = await assertRefused(t, { options }, 'MEMBER_ID_TAKEN')
     assert.match(message, /taken/)
     await produceKeyed(topic, 10)
     await handled(holder, 10)
-    const zookeeper = await openZooKeeper(t)
-    assert.deepEqual(await zookeeper.list(`/consumers/${options.groupId}/ids`), ['taken'])
+    assert.deepEqual(await readNodes(), before)
   })
 })
 

@@ -8,16 +8,20 @@ import { runTool } from '#src/stack/run-tool.js'
 
 const SOURCES = fileURLToPath(new URL('../../../test/support/java', import.meta.url))
 
-let compiling: Promise<string> | undefined
+const compiling = new Map<string, Promise<string>>()
 
-/** Directory with the compiled programs of test/support/java; compiled once per version of them. */
-export function compiledJava(classpath: string): Promise<string> {
-  return (compiling ??= compileIfMissing(classpath))
+/** Directory with the compiled programs of `sources`; compiled once per version of them. */
+export function compiledJava(classpath: string, sources = SOURCES): Promise<string> {
+  const known = compiling.get(sources)
+  if (known !== undefined) return known
+  const compiled = compileIfMissing(classpath, sources)
+  compiling.set(sources, compiled)
+  return compiled
 }
 
-async function compileIfMissing(classpath: string): Promise<string> {
-  const names = (await readdir(SOURCES)).sort()
-  const files = names.map(name => join(SOURCES, name))
+async function compileIfMissing(classpath: string, sources: string): Promise<string> {
+  const names = (await readdir(sources)).filter(name => name.endsWith('.java')).sort()
+  const files = names.map(name => join(sources, name))
   const hash = createHash('sha256').update(classpath)
   for (const file of files) hash.update(await readFile(file))
   const target = join(cacheDirectory(), `test-java-${hash.digest('hex').slice(0, 16)}`)

@@ -60,9 +60,13 @@ export class ZooKeeperView {
   /** Creates the node and its parents, or replaces its data whatever the version. */
   async write(path: string, data: string | Buffer): Promise<void> {
     await this.#run(done => this.#client.mkdirp(path, done))
-    await this.#run(done =>
-      this.#client.setData(path, typeof data === 'string' ? Buffer.from(data) : data, done),
-    )
+    await this.#run(done => this.#client.setData(path, Buffer.from(data), done))
+  }
+
+  /** Creates a node below one that exists; it goes when it is removed, or with this view. */
+  async writeEphemeral(path: string, text: string): Promise<void> {
+    const { EPHEMERAL } = zookeeper.CreateMode
+    await this.#run(done => this.#client.create(path, Buffer.from(text), EPHEMERAL, done))
   }
 
   /** With everything below; nothing to do when there is no such node. */

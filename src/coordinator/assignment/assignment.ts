@@ -1,3 +1,5 @@
+import type { TopicPartition } from '../../shared/types.ts'
+
 /** What the ways to divide partitions among members have in common. All of them are pure functions. */
 
 /** A topic with partitions 0 to `partitions` - 1. */
@@ -10,6 +12,12 @@ export interface TopicSize {
 export interface Reader {
   readonly memberId: string
   readonly threads: ReadonlyMap<string, number>
+}
+
+/** A partition that a member should own. */
+export interface WantedPartition extends TopicPartition {
+  /** Which of its threads the owner node is to name, where the way to divide tells. */
+  readonly ownerThread?: number | undefined
 }
 
 /** By topic, at the number of each partition, the member that should own it; null: there is nobody to own it. */
@@ -27,10 +35,7 @@ export function compareBytes(a: string, b: string): number {
 }
 
 /** The partitions that a member should own, by topic in the order of the assignment and number. */
-export function partitionsOf(
-  assignment: Assignment,
-  memberId: string,
-): { readonly topic: string; readonly partition: number }[] {
+export function partitionsOf(assignment: Assignment, memberId: string): WantedPartition[] {
   return Array.from(assignment, ([topic, owners]) =>
     owners.flatMap((owner, partition) => (owner === memberId ? [{ topic, partition }] : [])),
   ).flat()

@@ -20,6 +20,8 @@ export interface Negotiation {
   readonly readers: readonly Reader[]
   /** Ids whose announcement is not understood. */
   readonly strangers: ReadonlySet<string>
+  /** Of these, the members of another version of this package, by name. */
+  readonly otherVersions: readonly string[]
   /** To be reported, each naming its nodes. Empty if all is well. */
   readonly troubles: readonly GroupError[]
 }
@@ -54,7 +56,7 @@ export function negotiate(
     .map(({ memberId, data }) => ({ memberId, says: listenTo(parseIdNode(data), topics) }))
   const idsOf = (kind: Announcement['kind']): string[] =>
     heard.filter(({ says }) => says.kind === kind).map(({ memberId }) => memberId)
-  const [originals, classics] = [idsOf('original'), idsOf('classic')]
+  const [originals, classics, otherVersions] = [idsOf('original'), idsOf('classic'), idsOf('unknown-format')]
   const troubles = heard.flatMap(({ memberId, says }) => strangerTrouble(memberId, says, idsPath))
   if (originals.length > 0 && classics.length > 0) troubles.push(mixedGroup(originals, classics, idsPath))
   return {
@@ -62,7 +64,8 @@ export function negotiate(
     readers: heard.flatMap(({ memberId, says }) =>
       'threads' in says ? [{ memberId, threads: says.threads }] : [],
     ),
-    strangers: new Set([...idsOf('unreadable'), ...idsOf('unknown-format')]),
+    strangers: new Set([...idsOf('unreadable'), ...otherVersions]),
+    otherVersions,
     troubles,
   }
 }

@@ -1,4 +1,4 @@
-import { compareText, type Reader, type TopicSize } from './assignment.ts'
+import { compareText, type Reader, type TopicSize, type WantedPartition } from './assignment.ts'
 
 /** A thread of a member, as the classic consumers number them: from 0, anew for each topic. */
 export interface ReaderThread {
@@ -21,6 +21,15 @@ export function threadName({ memberId, thread }: ReaderThread): string {
  */
 export function assignByRange(readers: readonly Reader[], topics: readonly TopicSize[]): RangeAssignment {
   return new Map(topics.map(size => [size.topic, divide(size.partitions, threadsOf(size.topic, readers))]))
+}
+
+/** The partitions that a member should own, each for one of its threads. */
+export function threadPartitionsOf(assignment: RangeAssignment, memberId: string): WantedPartition[] {
+  return Array.from(assignment, ([topic, owners]) =>
+    owners.flatMap((owner, partition) =>
+      owner?.memberId === memberId ? [{ topic, partition, ownerThread: owner.thread }] : [],
+    ),
+  ).flat()
 }
 
 function threadsOf(topic: string, readers: readonly Reader[]): ReaderThread[] {

@@ -1,15 +1,18 @@
 import { GroupError } from '../../shared/errors.ts'
+import type { Assignment } from '../assignment/assignment.ts'
 import { parseIdNode } from '../assignment/id-node.ts'
 import type { SeenTopic } from '../assignment/next-plan.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
 import type { GroupStorage, MembersView } from '../storage/group-storage.ts'
-import { decide, type Decision } from './decide.ts'
+import { decide, type Decision, type Outcome, type SeenGroup } from './decide.ts'
 
 export interface GroupLookParts {
   readonly groupId: string
+  /** Where the nodes of the group are, for messages. @defaultValue `/consumers/<groupId>` */
+  readonly groupPath?: string
   readonly memberId: string
   readonly topics: readonly string[]
-  readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan'>
+  readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan' | 'readOwners'>
   readonly cluster: Pick<KafkaCluster, 'describeTopics'>
 }
 
@@ -22,6 +25,8 @@ const NO_PATIENCE_MS = 0
 /** Reads what a member needs to know to decide, and decides. */
 export class GroupLook {
   readonly #parts: GroupLookParts
+  /** Version of the plan that was there while the group divided by a rule of other programs. */
+  #outdatedPlan: number | null = null
 
   constructor(parts: GroupLookParts) {
     this.#parts = parts
@@ -47,15 +52,38 @@ export class GroupLook {
 
   async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
     const { storage, groupId, memberId, topics } = this.#parts
+    const { groupPath = `/consumers/${groupId}` } = this.#parts
     const members = await storage.readMembers()
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
     const plan = await storage.readPlan()
     const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
-    const group = `/consumers/${groupId}`
-    const paths = { idsPath: `${group}/ids`, planPath: `${group}/plan` }
-    const decision = decide({ memberId, ...paths, members, plan, topics: seen, isLeaving })
-    if (decision === 'stale') return decision
+    const paths = { idsPath: `${groupPath}/ids`, planPath: `${groupPath}/plan` }
+    const isPlanOutdated = plan.version === this.#outdatedPlan
+    const outcome = await this.#decideBy({
+      ...{ memberId, ...paths, members, plan, topics: seen, isLeaving, isPlanOutdated, held: null },
+    })
+    if (outcome === 'stale') return outcome
+    const { assignBy, ...decision } = outcome
+    this.#outdatedPlan = assignBy !== 'balanced' || isPlanOutdated ? plan.version : null
     return { ...decision, wanted: decision.wanted.filter(({ topic }) => topics.includes(topic)) }
+  }
+
+  async #decideBy(seen: SeenGroup): Promise<Exclude<Outcome, 'owners not read'>> {
+    const outcome = decide(seen)
+    if (outcome !== 'owners not read') return outcome
+    return this.#decideBy({ ...seen, held: await this.#readHeld(seen) })
+  }
+
+  async #readHeld({ members: { members }, topics }: SeenGroup): Promise<Assignment> {
+    const ids = members.map(({ memberId }) => memberId)
+    const names = topics.map(({ topic }) => topic)
+    const held = new Map(topics.map(({ topic, partitions }) => [topic, new Array<string | null>(partitions)]))
+    for (const owners of held.values()) owners.fill(null)
+    for (const { topic, partition, owner } of await this.#parts.storage.readOwners(names, ids)) {
+      const owners = held.get(topic)
+      if (owners !== undefined && partition < owners.length) owners[partition] = owner
+    }
+    return held
   }
 
   async #seenTopics({ members }: MembersView): Promise<SeenTopic[]> {

@@ -3,7 +3,7 @@ import { Backoff } from '../../shared/backoff.ts'
 import { asGroupError, type GroupError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
-import type { TopicPartition } from '../../shared/types.ts'
+import type { WantedPartition } from '../assignment/assignment.ts'
 import type { Decision } from './decide.ts'
 
 /**
@@ -31,7 +31,7 @@ export interface RebalancerHost {
   /** Stores the plan if nobody has stored one since the decision; false otherwise. */
   write(plan: Buffer, version: number): Promise<boolean>
   /** What this member is to own from now on. */
-  retarget(wanted: readonly TopicPartition[]): void
+  retarget(wanted: readonly WantedPartition[]): void
   report(error: GroupError): void
   readonly logger: Logger
 }
@@ -96,7 +96,7 @@ export class Rebalancer {
     }
   }
 
-  #act(wanted: readonly TopicPartition[]): void {
+  #act(wanted: readonly WantedPartition[]): void {
     this.#host.retarget(wanted)
     this.#state.moveTo('idle', 'decided')
   }

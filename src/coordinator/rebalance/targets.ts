@@ -1,6 +1,7 @@
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
+import type { WantedPartition } from '../assignment/assignment.ts'
 import type { OwnedPartition } from '../owned-partition.ts'
 import type { PartitionSet } from '../partition-set.ts'
 
@@ -20,14 +21,14 @@ export interface TargetsHost {
  */
 export class Targets {
   readonly #host: TargetsHost
-  #wanted: readonly TopicPartition[] = []
+  #wanted: readonly WantedPartition[] = []
   #claiming: Promise<void> = Promise.resolve()
 
   constructor(host: TargetsHost) {
     this.#host = host
   }
 
-  get wanted(): readonly TopicPartition[] {
+  get wanted(): readonly WantedPartition[] {
     return this.#wanted
   }
 
@@ -36,7 +37,7 @@ export class Targets {
     this.#wanted = []
   }
 
-  retarget(wanted: readonly TopicPartition[]): void {
+  retarget(wanted: readonly WantedPartition[]): void {
     this.#wanted = wanted
     for (const one of this.#host.partitions.all) {
       if (!this.isWanted(one) && !one.isUnwanted) void this.#giveUp(one)

@@ -1,5 +1,6 @@
 import type { GroupError } from '../../shared/errors.ts'
 import type { Lease } from '../../shared/memory/group-memory.ts'
+import type { WantedPartition } from '../assignment/assignment.ts'
 import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
 import type { Progress } from '../progress.ts'
 
@@ -73,6 +74,22 @@ export interface StoredTopic {
   readonly topicId: string | null
 }
 
+export interface StoredOwner extends TopicPartition {
+  /** A member's id; what is stored as it is, if no member fits. */
+  readonly owner: string
+}
+
+/** Who holds a partition. */
+export interface Holder {
+  /** A member's id; what is stored as it is, if no member fits. */
+  readonly name: string
+  readonly isMember: boolean
+  /** Where that is stored, for people to look at. */
+  readonly path: string
+  /** The session that the hold ends with; null if it does not end with any. */
+  readonly session: string | null
+}
+
 export type SessionState = 'unconnected' | 'connected' | 'disconnected' | 'expired' | 'closed'
 
 /** What a storage tells its member. Listeners must not throw. */
@@ -139,11 +156,15 @@ export interface GroupStorage {
   readTopics(topics: readonly string[]): Promise<readonly StoredTopic[] | null>
   /** Stores a plan if it has not changed since `version`; false if it has. */
   writePlan(bytes: Buffer, version: number): Promise<boolean>
+  /** Who holds partitions of these topics, as of about now. `members`: whose ids are looked for in what is stored. */
+  readOwners(topics: readonly string[], members: readonly string[]): Promise<readonly StoredOwner[]>
+  /** Who holds the partition now; null if nobody does. */
+  readHolder(of: TopicPartition): Promise<Holder | null>
   /**
    * Takes a partition: at once if free, else the instant its holder lets go. A claim of this member that outlived a
    * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.
    */
-  claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim>
+  claim(partition: WantedPartition, attempt: ClaimAttempt): Promise<Claim>
   /**
    * Stores the next offset to read, and progress beside it, fenced by the claim: CLAIM_LOST or SESSION_EXPIRED if it is
    * void. Without progress the one that is stored no longer counts.

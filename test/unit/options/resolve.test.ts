@@ -228,6 +228,8 @@ function storageStub(): GroupStorage {
     readMembers: refuse,
     readTopics: refuse,
     readPlan: refuse,
+    readOwners: refuse,
+    readHolder: refuse,
     writePlan: refuse,
   }
 }

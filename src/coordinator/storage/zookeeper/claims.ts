@@ -1,6 +1,7 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../../../shared/types.ts'
+import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
 import { answeredWith, isConnectionError, refused } from './answers.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
@@ -57,7 +58,7 @@ export class Claims {
   }
 
   /** Makes the owner node: at once if there is none or it is of a claim whose release failed, else the instant it disappears. */
-  async claim(of: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
+  async claim(of: WantedPartition, attempt: ClaimAttempt): Promise<Claim> {
     const ownerPath = this.#paths.owner(of)
     if (this.#underWay.has(ownerPath))
       throw new GroupError('INTERNAL', `${partitionName(of)} is claimed twice by this member`)
@@ -121,7 +122,7 @@ export class Claims {
     })
   }
 
-  async #claimWhenFree(of: TopicPartition, attempt: ClaimAttempt, changed: Latch): Promise<OwnedClaim> {
+  async #claimWhenFree(of: WantedPartition, attempt: ClaimAttempt, changed: Latch): Promise<OwnedClaim> {
     const path = this.#paths.owner(of)
     for (let wasTold = false; ;) {
       await this.#session.whenUsable(this.#client, 'claim', path, attempt.signal)
@@ -135,7 +136,7 @@ export class Claims {
     }
   }
 
-  async #tryToClaim(of: TopicPartition): Promise<OwnedClaim | Refusal> {
+  async #tryToClaim(of: WantedPartition): Promise<OwnedClaim | Refusal> {
     const nodes = this.#nodesOf(of)
     try {
       // In one round trip: calls of one session are carried out in order, so all reads see what the write did, and
@@ -240,10 +241,10 @@ export class Claims {
     await ensureNodes(this.#client, withAncestors(this.#paths.topicOwners(of.topic)))
   }
 
-  #nodesOf(of: TopicPartition): ClaimNodes {
+  #nodesOf(of: WantedPartition): ClaimNodes {
     return {
       ownerPath: this.#paths.owner(of),
-      ownerData: encodeOwner(this.#member, of.topic, of.partition),
+      ownerData: encodeOwner(this.#member, of),
       offsetPath: this.#paths.offset(of),
       progressPath: this.#paths.progress(of),
     }

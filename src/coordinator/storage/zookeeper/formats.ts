@@ -1,5 +1,6 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { Offset } from '../../../shared/types.ts'
+import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { MemberDescription } from '../group-storage.ts'
 
 /** What Scala consumers and their tools store for "no offset". */
@@ -7,12 +8,13 @@ const NO_OFFSET = '-1'
 
 /**
  * Data of `owners/<topic>/<partition>`: `<memberId>-<n>`, n one of the member's thread numbers. The classic tools
- * cut at the last '-' and fail for the whole group where there is none. The number is that of the partition wrapped
- * over the threads, because here threads share partitions and no single one owns any.
+ * cut at the last '-' and fail for the whole group where there is none. Here threads share partitions and no single
+ * one owns any: beside classic consumers the number is that of the thread that they count the partition to, else that
+ * of the partition wrapped over the threads.
  */
-export function encodeOwner(member: MemberDescription, topic: string, partition: number): Buffer {
-  const threads = Math.max(1, member.subscription[topic] ?? 1)
-  return Buffer.from(`${member.memberId}-${partition % threads}`)
+export function encodeOwner(member: MemberDescription, of: WantedPartition): Buffer {
+  const threads = Math.max(1, member.subscription[of.topic] ?? 1)
+  return Buffer.from(`${member.memberId}-${of.ownerThread ?? of.partition % threads}`)
 }
 
 /** Data of `offsets/<topic>/<partition>`: the next offset to read, in decimal. */

@@ -1,13 +1,9 @@
 import type { TopicPartition } from '../../../shared/types.ts'
-import type { MemberNode, StoredOffset } from '../group-storage.ts'
+import type { Holder, MemberNode, StoredOffset, StoredOwner } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { readOffsets } from './offsets.ts'
 import { partitionOf, type GroupPaths } from './paths.ts'
-
-export interface StoredOwner extends TopicPartition {
-  /** A member's id; what the node says as it is, if no live member fits. */
-  readonly owner: string
-}
+import { PERSISTENT, sessionName } from './znode.ts'
 
 /** A group as it is stored, whoever its members are. */
 export interface StoredGroup {
@@ -47,7 +43,22 @@ async function readMemberNodes(client: ZooKeeperClient, paths: GroupPaths): Prom
   })
 }
 
-async function readOwners(
+/** Who holds a partition now, and whether that is a member; null if nobody does. */
+export async function readHolder(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  of: TopicPartition,
+): Promise<Holder | null> {
+  const path = paths.owner(of)
+  const [node, members] = await Promise.all([client.getData(path), client.getChildren(paths.ids)])
+  if (node === null) return null
+  const name = ownerName(node.data.toString('utf8'), members ?? [])
+  const { ephemeralOwner } = node.stat
+  const session = ephemeralOwner === PERSISTENT ? null : sessionName(ephemeralOwner)
+  return { name, isMember: members?.includes(name) ?? false, path, session }
+}
+
+export async function readOwners(
   client: ZooKeeperClient,
   paths: GroupPaths,
   topic: string,

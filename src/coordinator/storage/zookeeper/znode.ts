@@ -6,9 +6,11 @@ export interface ZnodeStat {
   readonly mzxid: bigint
   /** Number of data changes since it was created. */
   readonly version: number
-  /** Session that the node dies with; 0n for a persistent one. */
+  /** Session that the node dies with; PERSISTENT if with none. */
   readonly ephemeralOwner: bigint
 }
+
+export const PERSISTENT = 0n
 
 /** The nodes below another. */
 export interface Children {

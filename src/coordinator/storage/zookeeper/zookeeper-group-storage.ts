@@ -1,6 +1,7 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type BrokerAddress, type Offset, type TopicPartition } from '../../../shared/types.ts'
+import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { ResolvedZooKeeperOptions } from '../../../options/types.ts'
 import type { Progress } from '../../progress.ts'
 import type {
@@ -8,11 +9,13 @@ import type {
   ClaimAttempt,
   GroupStorage,
   GroupStorageListener,
+  Holder,
   MemberDescription,
   MembersView,
   SessionState,
   StartOffset,
   StoredOffset,
+  StoredOwner,
   StoredPlan,
   StoredTopic,
 } from '../group-storage.ts'
@@ -24,7 +27,7 @@ import { ClaimWriter } from './claim-writer.ts'
 import { Claims } from './claims.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { GroupNodes } from './group-nodes.ts'
-import { readGroup, type StoredGroup } from './group-reader.ts'
+import { readGroup, readHolder, readOwners, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
 import { isThereWithoutMembers, resetOffsets, type ResetOffset, type ResetPort } from './offset-reset.ts'
 import { pinStartOffsets, readOffsets } from './offsets.ts'
@@ -196,7 +199,19 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     return this.#joined('read topics').topics.read(topics)
   }
 
-  async claim(partition: TopicPartition, attempt: ClaimAttempt): Promise<Claim> {
+  async readOwners(topics: readonly string[], members: readonly string[]): Promise<readonly StoredOwner[]> {
+    const { paths } = this.#joined('read owners')
+    const client = this.#session.clientFor('read owners below', paths.owners)
+    const owners = topics.map(topic => readOwners(client, paths, topic, members))
+    return (await Promise.all(owners)).flat()
+  }
+
+  async readHolder(of: TopicPartition): Promise<Holder | null> {
+    const { paths } = this.#joined('read the holder')
+    return readHolder(this.#session.clientFor('read the holder', paths.owner(of)), paths, of)
+  }
+
+  async claim(partition: WantedPartition, attempt: ClaimAttempt): Promise<Claim> {
     return this.#joined('claim').claims.claim(partition, attempt)
   }
 

@@ -72,6 +72,7 @@ describe('the group agrees', () => {
     const negotiation = among({ a: OURS, x: LATER })
     assert.equal(negotiation.assignBy, 'balanced')
     assert.deepEqual(negotiation.strangers, new Set(['x']))
+    assert.deepEqual(negotiation.otherVersions, ['x'])
     assert.deepEqual(troubles(negotiation), ['FORMAT_UNKNOWN'])
     assert.deepEqual(negotiation.troubles[0]!.details, { memberId: 'x', path: `${IDS}/x`, formatVersion: 9 })
   })

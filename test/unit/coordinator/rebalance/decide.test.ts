@@ -18,6 +18,7 @@ function group(memberId: string, members: readonly MemberNode[], more: Partial<S
     members: { members, version: { czxid: 1n, cversion: members.length } },
     topics: [{ topic: 't', topicId: null, partitions: 8 }],
     plan: NO_PLAN,
+    held: new Map(),
     ...more,
   }
 }

@@ -9,9 +9,14 @@ const PATH = '/consumers/g/offsets/t/0'
 describe('formats of the classic layout', () => {
   it('writes an owner node that the classic tools can cut at the last dash', () => {
     const member = { memberId: 'host-17-ABC', subscription: { t: 3 } }
-    const owners = [0, 1, 2, 3].map(partition => encodeOwner(member, 't', partition).toString())
+    const owners = [0, 1, 2, 3].map(partition => encodeOwner(member, { topic: 't', partition }).toString())
     assert.deepEqual(owners, ['host-17-ABC-0', 'host-17-ABC-1', 'host-17-ABC-2', 'host-17-ABC-0'])
-    assert.equal(encodeOwner(member, 'not-subscribed', 7).toString(), 'host-17-ABC-0')
+    assert.equal(encodeOwner(member, { topic: 'not-subscribed', partition: 7 }).toString(), 'host-17-ABC-0')
+  })
+
+  it('names the thread that the classic consumers count the partition to, where they do', () => {
+    const member = { memberId: 'm', subscription: { t: 3 } }
+    assert.equal(encodeOwner(member, { topic: 't', partition: 0, ownerThread: 2 }).toString(), 'm-2')
   })
 
   it('reads back every offset that it writes', () => {
