@@ -257,7 +257,6 @@ export class OwnedPartition implements WantedPartition {
       this.#topicId = start.topicId
       this.#memory = LaneMemory.create(start.offset)
       this.#host.claimed(this)
-      if (this.isUnwanted) return // whoever was told gave it up at once
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
@@ -286,6 +285,7 @@ export class OwnedPartition implements WantedPartition {
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
+    if (this.isUnwanted) return // whoever was told of the claim gave it up at once: the next operation ends it
     this.#thread = thread
     try {
       await thread.startLane({

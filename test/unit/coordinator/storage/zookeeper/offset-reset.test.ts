@@ -65,6 +65,8 @@ describe('the transaction of a reset', () => {
     assert.deepEqual(inShort(port.sent[0]!), [
       'create owners/t',
       'create offsets/t',
+      'create progress',
+      'create progress/t',
       'remove ids @-1',
       'create ids',
       'create offsets/t/2',
