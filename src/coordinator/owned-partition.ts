@@ -231,16 +231,20 @@ export class OwnedPartition implements TopicPartition {
   async #startLane(): Promise<void> {
     try {
       const start = await this.#host.resolveStart(this.#claim!)
-      if (this.isUnwanted) return // given up meanwhile: the next operation ends it
-      this.#committed = start.offset
-      this.#topicId = start.topicId
-      this.#memory = LaneMemory.create(start.offset)
-      this.#host.claimed(this)
-      if (this.isUnwanted) return // whoever was told gave it up at once
+      if (!this.isUnwanted) this.#tellClaimed(start)
+      // Given up meanwhile, or by whoever was told: the next operation ends it.
+      if (this.isUnwanted) return
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
     }
+  }
+
+  #tellClaimed({ offset, topicId }: ClaimStart): void {
+    this.#committed = offset
+    this.#topicId = topicId
+    this.#memory = LaneMemory.create(offset)
+    this.#host.claimed(this)
   }
 
   /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
