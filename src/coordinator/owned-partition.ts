@@ -252,15 +252,20 @@ export class OwnedPartition implements WantedPartition {
   async #startLane(): Promise<void> {
     try {
       const start = await this.#host.resolveStart(this.#claim!)
-      if (this.isUnwanted) return // given up meanwhile: the next operation ends it
-      this.#committed = start.offset
-      this.#topicId = start.topicId
-      this.#memory = LaneMemory.create(start.offset)
-      this.#host.claimed(this)
+      if (!this.isUnwanted) this.#tellClaimed(start)
+      // Given up meanwhile, or by whoever was told: the next operation ends it.
+      if (this.isUnwanted) return
       await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
     }
+  }
+
+  #tellClaimed({ offset, topicId }: ClaimStart): void {
+    this.#committed = offset
+    this.#topicId = topicId
+    this.#memory = LaneMemory.create(offset)
+    this.#host.claimed(this)
   }
 
   /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
@@ -285,7 +290,6 @@ export class OwnedPartition implements WantedPartition {
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
-    if (this.isUnwanted) return // whoever was told of the claim gave it up at once: the next operation ends it
     this.#thread = thread
     try {
       await thread.startLane({
