@@ -25,6 +25,7 @@ import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
+import type { Weighted } from './threads/placement.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
 import { MissingTopics, findTopics, missingTopicsError, type TopicSplit } from './topics.ts'
@@ -104,10 +105,12 @@ export class Coordinator {
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
     this.#session = this.#createSession()
     this.#committer = this.#createCommitter()
-    this.#placer = new LanePlacer(
-      () => this.#pool.threads,
-      () => this.#partitions.all,
-    )
+    this.#placer = new LanePlacer({
+      threads: () => this.#pool.threads,
+      partitions: () => this.#partitions.all,
+      weigh: coming => this.#weigh(coming),
+      logger: options.logger,
+    })
     this.#balancer = new LaneBalancer(this.#pool.threads, () => this.#partitions.all, options.logger)
     this.#alarm = new EventLoopAlarm(
       () => storage.sessionTimeoutMs / 6,
@@ -117,7 +120,7 @@ export class Coordinator {
     this.#look = new GroupLook({ groupId, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
-      place: coming => this.#place(coming),
+      place: coming => this.#placer.plan(coming),
       rebalanced: () => this.#emitRebalanced(),
       stopSignal: this.#stopSignal.signal,
       logger: options.logger,
@@ -288,16 +291,11 @@ export class Coordinator {
     })
   }
 
-  /** Decides where each lane is to run that is about to be claimed. */
-  async #place(partitions: readonly TopicPartition[]): Promise<void> {
+  /** Weighs partitions that are about to be claimed, by the records that wait in them. */
+  async #weigh(partitions: readonly TopicPartition[]): Promise<readonly Weighted<TopicPartition>[]> {
     const { options, storage, cluster } = this.#parts
-    try {
-      const stored = await storage.readOffsets(options.groupId, options.topics)
-      const isReadCommitted = options.fetch.isolation === 'read_committed'
-      this.#placer.plan(await readBacklogs(partitions, stored, cluster, isReadCommitted))
-    } catch (error) {
-      options.logger.warn({ err: toLoggable(error) }, 'lanes are placed without knowing their backlogs')
-    }
+    const stored = await storage.readOffsetsOf(options.groupId, partitions)
+    return readBacklogs(partitions, stored, cluster, options.fetch.isolation === 'read_committed')
   }
 
   async #topicsAppeared(partitions: readonly TopicPartition[]): Promise<void> {

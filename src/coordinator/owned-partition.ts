@@ -39,7 +39,7 @@ export interface OwnedPartitionHost {
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<Offset>
   /** The thread that is to run its lane at first. */
-  chooseThread(partition: TopicPartition): WorkerThread
+  chooseThread(partition: TopicPartition): Promise<WorkerThread>
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
   generation(): number
@@ -227,7 +227,7 @@ export class OwnedPartition implements TopicPartition {
       this.#committed ??= start
       this.#memory = LaneMemory.create(start)
       this.#host.claimed(this)
-      await this.#runLane(this.#host.chooseThread(this))
+      await this.#runLane(await this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
     }
@@ -245,6 +245,7 @@ export class OwnedPartition implements TopicPartition {
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
+    if (this.isUnwanted) return // given up while its thread was chosen: the next operation ends it
     this.#thread = thread
     try {
       await thread.startLane({

@@ -131,6 +131,7 @@ export const runGroupSchema = z.strictObject(
         'open',
         'listBrokers',
         'readOffsets',
+        'readOffsetsOf',
         'join',
         'pinStartOffsets',
         'claim',

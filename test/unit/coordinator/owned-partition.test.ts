@@ -79,7 +79,7 @@ describe('an owned partition', () => {
         if (startError !== null) throw startError
         return one.committedOffset ?? 0
       },
-      chooseThread: () => asThread(thread),
+      chooseThread: () => Promise.resolve(asThread(thread)),
       isPaused: () => false,
       generation: () => 5,
       giveUpReleasing: giveUpReleasing.signal,

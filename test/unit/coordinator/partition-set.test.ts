@@ -31,7 +31,7 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   const host: PartitionSetHost = {
     storage,
     resolveStart: async () => 0,
-    chooseThread: () => thread,
+    chooseThread: () => Promise.resolve(thread),
     isPaused: () => false,
     generation: () => 0,
     giveUpReleasing: new AbortController().signal,
