@@ -247,12 +247,13 @@ export class OwnedPartition implements TopicPartition {
   async #runLane(thread: WorkerThread): Promise<void> {
     if (this.isUnwanted) return // given up while its thread was chosen: the next operation ends it
     this.#thread = thread
+    const paused = this.#host.isPaused(this)
     try {
       await thread.startLane({
         ...this.laneId!,
         memory: this.#memory!.buffer,
         generation: this.#generation,
-        paused: this.#host.isPaused(this),
+        paused,
       })
     } catch (error) {
       this.fail(partitionError(error, this))
@@ -260,7 +261,7 @@ export class OwnedPartition implements TopicPartition {
     }
     // The lane may have failed, or the pause may have changed, while it started.
     if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
-    await this.setPaused(this.#host.isPaused(this))
+    if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
   }
 
   async #drainLane(): Promise<void> {
