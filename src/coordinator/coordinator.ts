@@ -273,7 +273,7 @@ export class Coordinator {
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
-      groupChanged: () => void this.#rebalancer.trigger(),
+      groupChanged: what => void this.#rebalancer.trigger(what),
       rebalanced: () => this.#emitRebalanced(),
     })
   }

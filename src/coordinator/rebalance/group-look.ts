@@ -47,9 +47,9 @@ export class GroupLook {
 
   async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
     const { storage, groupId, memberId, topics } = this.#parts
-    const members = await storage.readMembers()
+    // In this order, so that the plan is not older than the list of members; neither waits for the other's answer.
+    const [members, plan] = await Promise.all([storage.readMembers(), storage.readPlan()])
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
-    const plan = await storage.readPlan()
     const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
     const group = `/consumers/${groupId}`
     const paths = { idsPath: `${group}/ids`, planPath: `${group}/plan` }
