@@ -1,7 +1,7 @@
 import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { asGroupError, GroupError } from '../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
@@ -322,14 +322,14 @@ export class Coordinator {
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
     const { storage, cluster, memory, options } = this.#parts
-    const isMember = this.#state.is('running')
+    const isMember = this.#state.is('joining', 'running')
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
-    memory.requestStop()
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const stop = new GroupStop(
       {
         timers: [this.#balancer, this.#alarm, this.#session, this.#topicPoll],
-        announce: () => this.#announceLeave(isMember),
+        announce: signal => this.#announceLeave(isMember, signal),
+        takeNoMore: () => memory.requestStop(),
         askers: [this.#missingTopics, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
@@ -346,9 +346,12 @@ export class Coordinator {
     this.#end(cause)
   }
 
-  async #announceLeave(isMember: boolean): Promise<void> {
+  async #announceLeave(isMember: boolean, signal: AbortSignal): Promise<void> {
     await this.#rebalancer.stop()
-    if (isMember && this.#parts.storage.sessionState === 'connected') await this.#look.announceLeave()
+    if (!isMember || this.#parts.storage.sessionState !== 'connected') return
+    await this.#look.announceLeave(signal).catch((error: unknown) => {
+      if (!isGroupError(error, 'NOT_RUNNING')) throw error // else it was about to join: nobody counts on it yet
+    })
   }
 
   #end(cause: GroupError | null): void {
