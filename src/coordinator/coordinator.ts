@@ -237,6 +237,7 @@ export class Coordinator {
     const host = {
       storage,
       resolveStart: this.#starts.resolveStart.bind(this.#starts),
+      placed: () => this.#placer.planned,
       chooseThread: (partition: TopicPartition) => this.#placer.choose(partition),
       isPaused: (partition: TopicPartition) => this.#pauses.isPaused(partition),
       generation: () => memory.generation,

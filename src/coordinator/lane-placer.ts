@@ -26,14 +26,18 @@ export class LanePlacer {
     this.#parts = parts
   }
 
-  /** Spreads partitions that are about to be claimed together. Their claims need not wait for it: `choose` does. */
+  /** Spreads partitions that are about to be claimed together. Their claims need not wait for it, only their lanes. */
   plan(coming: readonly TopicPartition[]): void {
     if (this.#parts.threads().length > 1) this.#planning = this.#planning.then(() => this.#plan(coming))
   }
 
+  /** Resolves when all that were to be spread so far have been. Never rejects. */
+  get planned(): Promise<void> {
+    return this.#planning
+  }
+
   /** The thread it was planned for; otherwise the one with the least to do now. */
-  async choose(partition: TopicPartition): Promise<WorkerThread> {
-    await this.#planning
+  choose(partition: TopicPartition): WorkerThread {
     const planned = this.#planned.get(partitionName(partition))
     this.#planned.delete(partitionName(partition)) // a later claim finds other loads
     if (planned !== undefined) return planned

@@ -38,8 +38,10 @@ export interface OwnedPartitionHost {
   readonly storage: GroupStorage
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<Offset>
+  /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
+  placed(): Promise<void>
   /** The thread that is to run its lane at first. */
-  chooseThread(partition: TopicPartition): Promise<WorkerThread>
+  chooseThread(partition: TopicPartition): WorkerThread
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
   generation(): number
@@ -222,12 +224,12 @@ export class OwnedPartition implements TopicPartition {
 
   async #startLane(): Promise<void> {
     try {
-      const start = await this.#host.resolveStart(this.#claim!)
+      const [start] = await Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
       if (this.isUnwanted) return // given up meanwhile: the next operation ends it
       this.#committed ??= start
       this.#memory = LaneMemory.create(start)
       this.#host.claimed(this)
-      await this.#runLane(await this.#host.chooseThread(this))
+      await this.#runLane(this.#host.chooseThread(this))
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
     }
@@ -245,7 +247,6 @@ export class OwnedPartition implements TopicPartition {
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
-    if (this.isUnwanted) return // given up while its thread was chosen: the next operation ends it
     this.#thread = thread
     const paused = this.#host.isPaused(this)
     try {

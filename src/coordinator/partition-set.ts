@@ -134,6 +134,7 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
   return {
     storage: host.storage,
     resolveStart: claim => host.resolveStart(claim),
+    placed: () => host.placed(),
     chooseThread: partition => host.chooseThread(partition),
     isPaused: partition => host.isPaused(partition),
     generation: () => host.generation(),

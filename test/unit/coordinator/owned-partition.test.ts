@@ -79,7 +79,8 @@ describe('an owned partition', () => {
         if (startError !== null) throw startError
         return one.committedOffset ?? 0
       },
-      chooseThread: () => Promise.resolve(asThread(thread)),
+      placed: () => Promise.resolve(),
+      chooseThread: () => asThread(thread),
       isPaused: () => false,
       generation: () => 5,
       giveUpReleasing: giveUpReleasing.signal,

@@ -31,7 +31,8 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   const host: PartitionSetHost = {
     storage,
     resolveStart: async () => 0,
-    chooseThread: () => Promise.resolve(thread),
+    placed: () => Promise.resolve(),
+    chooseThread: () => thread,
     isPaused: () => false,
     generation: () => 0,
     giveUpReleasing: new AbortController().signal,
