@@ -2,7 +2,7 @@ import type { GroupEvents } from '../events.ts'
 import type { ResolvedOptions } from '../options/types.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
-import { asGroupError, GroupError } from '../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError } from '../shared/errors.ts'
 import { toLoggable } from '../shared/loggable-error.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
@@ -28,6 +28,7 @@ import { SessionKeeper } from './session-keeper.ts'
 import { StartOffsets } from './start-offsets.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import { ThreadReplacer } from './thread-replacer.ts'
+import type { Weighted } from './threads/placement.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
 import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
 import { TopicFollower } from './topic-follower.ts'
@@ -114,10 +115,12 @@ export class Coordinator {
     for (const thread of this.#pool.threads) void this.#watchThread(thread)
     this.#session = this.#createSession()
     this.#committer = this.#createCommitter()
-    this.#placer = new LanePlacer(
-      () => this.#pool.threads,
-      () => this.#partitions.all,
-    )
+    this.#placer = new LanePlacer({
+      threads: () => this.#pool.threads,
+      partitions: () => this.#partitions.all,
+      weigh: coming => this.#weigh(coming),
+      logger: options.logger,
+    })
     this.#balancer = new LaneBalancer(this.#pool.threads, () => this.#partitions.all, options.logger)
     this.#alarm = new EventLoopAlarm(
       () => storage.sessionTimeoutMs / 6,
@@ -128,8 +131,8 @@ export class Coordinator {
     this.#look = new GroupLook({ groupId, groupPath: this.#groupPath, memberId, topics, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
-      place: async coming => {
-        await this.#place(coming)
+      place: coming => {
+        this.#placer.plan(coming)
         this.#leaders.tellKnown() // of partitions that are new
       },
       rebalanced: () => this.#emitRebalanced(),
@@ -254,6 +257,7 @@ export class Coordinator {
     const host = {
       storage,
       resolveStart: this.#starts.resolveStart.bind(this.#starts),
+      placed: () => this.#placer.planned,
       chooseThread: (partition: TopicPartition) => this.#placer.choose(partition),
       replacementOf: (thread: WorkerThread) => this.#replacer.replacementOf(thread),
       cut: (one: OwnedPartition) => this.#replacer.cut(one),
@@ -310,7 +314,7 @@ export class Coordinator {
       logger: options.logger,
       report: error => this.#report(error),
       fail: error => void this.fail(error),
-      groupChanged: () => void this.#rebalancer.trigger(),
+      groupChanged: what => void this.#rebalancer.trigger(what),
       topicsChanged: () => this.#topics.notice(),
       rebalanced: () => this.#emitRebalanced(),
     })
@@ -329,16 +333,11 @@ export class Coordinator {
     })
   }
 
-  /** Decides where each lane is to run that is about to be claimed. */
-  async #place(partitions: readonly TopicPartition[]): Promise<void> {
+  /** Weighs partitions that are about to be claimed, by the records that wait in them. */
+  async #weigh(partitions: readonly TopicPartition[]): Promise<readonly Weighted<TopicPartition>[]> {
     const { options, storage, cluster } = this.#parts
-    try {
-      const stored = await storage.readOffsets(options.groupId, options.topics)
-      const isReadCommitted = options.fetch.isolation === 'read_committed'
-      this.#placer.plan(await readBacklogs(partitions, stored, cluster, isReadCommitted))
-    } catch (error) {
-      options.logger.warn({ err: toLoggable(error) }, 'lanes are placed without knowing their backlogs')
-    }
+    const stored = await storage.readOffsetsOf(options.groupId, partitions)
+    return readBacklogs(partitions, stored, cluster, options.fetch.isolation === 'read_committed')
   }
 
   async #watchThread(thread: WorkerThread): Promise<void> {
@@ -349,14 +348,14 @@ export class Coordinator {
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {
     const { storage, cluster, memory, options } = this.#parts
-    const isMember = this.#state.is('running')
+    const isMember = this.#state.is('joining', 'running')
     this.#state.moveTo('stopping', cause?.code ?? 'stop() was called')
-    memory.requestStop()
     this.#stopSignal.abort(cause ?? new GroupError('NOT_RUNNING', 'the group is stopping'))
     const stop = new GroupStop(
       {
         timers: [this.#balancer, this.#alarm, this.#session],
-        announce: () => this.#announceLeave(isMember),
+        announce: signal => this.#announceLeave(isMember, signal),
+        takeNoMore: () => memory.requestStop(),
         askers: [this.#topics, this.#leaders, this.#rebalancer],
         committer: this.#committer,
         partitions: this.#partitions,
@@ -373,9 +372,12 @@ export class Coordinator {
     this.#end(cause)
   }
 
-  async #announceLeave(isMember: boolean): Promise<void> {
+  async #announceLeave(isMember: boolean, signal: AbortSignal): Promise<void> {
     await this.#rebalancer.stop()
-    if (isMember && this.#parts.storage.sessionState === 'connected') await this.#look.announceLeave()
+    if (!isMember || this.#parts.storage.sessionState !== 'connected') return
+    await this.#look.announceLeave(signal).catch((error: unknown) => {
+      if (!isGroupError(error, 'NOT_RUNNING')) throw error // else it was about to join: nobody counts on it yet
+    })
   }
 
   #end(cause: GroupError | null): void {

@@ -1,3 +1,5 @@
+import { toLoggable } from '../shared/loggable-error.ts'
+import type { Logger } from '../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import { place, type ThreadLoad, type Weighted } from './threads/placement.ts'
@@ -6,24 +8,32 @@ import type { WorkerThread } from './threads/worker-thread.ts'
 /** What a partition counts besides its backlog: its share of the records to come. */
 const PRESENCE = 1
 
+export interface LanePlacerParts {
+  readonly threads: () => readonly WorkerThread[]
+  readonly partitions: () => readonly OwnedPartition[]
+  /** Backlogs, in records. */
+  readonly weigh: (coming: readonly TopicPartition[]) => Promise<readonly Weighted<TopicPartition>[]>
+  readonly logger: Logger
+}
+
 /** Decides which thread runs a lane at first; the lane balancer corrects later what this could not know. */
 export class LanePlacer {
-  readonly #threads: () => readonly WorkerThread[]
-  readonly #partitions: () => readonly OwnedPartition[]
+  readonly #parts: LanePlacerParts
   readonly #planned = new Map<string, WorkerThread>()
+  #planning: Promise<void> = Promise.resolve()
 
-  constructor(threads: () => readonly WorkerThread[], partitions: () => readonly OwnedPartition[]) {
-    this.#threads = threads
-    this.#partitions = partitions
+  constructor(parts: LanePlacerParts) {
+    this.#parts = parts
   }
 
-  /** Spreads partitions that are about to be claimed together. Weights are backlogs, in records. */
-  plan(coming: readonly Weighted<TopicPartition>[]): void {
-    const threads = this.#threads()
-    const weighed = coming.map(({ item, weight }) => ({ item, weight: weight + PRESENCE }))
-    for (const [partition, index] of place(weighed, this.#loads())) {
-      this.#planned.set(partitionName(partition), threads[index]!)
-    }
+  /** Spreads partitions that are about to be claimed together. Their claims need not wait for it, only their lanes. */
+  plan(coming: readonly TopicPartition[]): void {
+    if (this.#parts.threads().length > 1) this.#planning = this.#planning.then(() => this.#plan(coming))
+  }
+
+  /** Resolves when all that were to be spread so far have been. Never rejects. */
+  get planned(): Promise<void> {
+    return this.#planning
   }
 
   /** The thread it was planned for; otherwise the one with the least to do now. */
@@ -32,12 +42,24 @@ export class LanePlacer {
     this.#planned.delete(partitionName(partition)) // a later claim finds other loads
     if (planned !== undefined) return planned
     const index = place([{ item: partition, weight: PRESENCE }], this.#loads()).get(partition)!
-    return this.#threads()[index]!
+    return this.#parts.threads()[index]!
+  }
+
+  /** Never rejects. */
+  async #plan(coming: readonly TopicPartition[]): Promise<void> {
+    try {
+      const weighed = await this.#parts.weigh(coming)
+      const withPresence = weighed.map(({ item, weight }) => ({ item, weight: weight + PRESENCE }))
+      for (const [partition, index] of place(withPresence, this.#loads()))
+        this.#planned.set(partitionName(partition), this.#parts.threads()[index]!)
+    } catch (error) {
+      this.#parts.logger.warn({ err: toLoggable(error) }, 'lanes are placed without knowing their backlogs')
+    }
   }
 
   #loads(): ThreadLoad[] {
-    const owned = this.#partitions()
-    return this.#threads().map(thread => {
+    const owned = this.#parts.partitions()
+    return this.#parts.threads().map(thread => {
       const there = owned.filter(partition => partition.thread === thread)
       return { count: there.length, weight: there.reduce((sum, one) => sum + PRESENCE + backlogOf(one), 0) }
     })

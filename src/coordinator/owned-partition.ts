@@ -41,6 +41,8 @@ export interface OwnedPartitionHost {
   readonly storage: GroupStorage
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<ClaimStart>
+  /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
+  placed(): Promise<void>
   /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
   /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
@@ -251,7 +253,7 @@ export class OwnedPartition implements WantedPartition {
 
   async #startLane(): Promise<void> {
     try {
-      const start = await this.#host.resolveStart(this.#claim!)
+      const [start] = await Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
       if (!this.isUnwanted) this.#tellClaimed(start)
       // Given up meanwhile, or by whoever was told: the next operation ends it.
       if (this.isUnwanted) return
@@ -291,12 +293,13 @@ export class OwnedPartition implements WantedPartition {
 
   async #runLane(thread: WorkerThread): Promise<void> {
     this.#thread = thread
+    const paused = this.#host.isPaused(this)
     try {
       await thread.startLane({
         ...this.laneId!,
         memory: this.#memory!.buffer,
         generation: this.#generation,
-        paused: this.#host.isPaused(this),
+        paused,
       })
     } catch (error) {
       const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
@@ -306,7 +309,7 @@ export class OwnedPartition implements WantedPartition {
     }
     // The lane may have failed, or the pause may have changed, while it started.
     if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
-    await this.setPaused(this.#host.isPaused(this))
+    if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
   }
 
   async #drainLane(): Promise<void> {

@@ -159,6 +159,7 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
   return {
     storage: host.storage,
     resolveStart: claim => host.resolveStart(claim),
+    placed: () => host.placed(),
     chooseThread: partition => host.chooseThread(partition),
     replacementOf: thread => host.replacementOf(thread),
     isPaused: partition => host.isPaused(partition),

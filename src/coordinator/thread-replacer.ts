@@ -51,7 +51,7 @@ export class ThreadReplacer {
   }
 
   async #replace(thread: WorkerThread, replacement: Promise<WorkerThread>): Promise<WorkerThread> {
-    await inTime(Promise.all(this.#moveOthersOff(thread, replacement)), BYSTANDERS_MS)
+    await inTime(() => Promise.all(this.#moveOthersOff(thread, replacement)), BYSTANDERS_MS)
     await thread.terminate()
     void this.#moveOthersOff(thread, replacement) // lanes that were started on it meanwhile
     try {

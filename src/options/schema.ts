@@ -135,6 +135,7 @@ export const runGroupSchema = z.strictObject(
         'open',
         'listBrokers',
         'readOffsets',
+        'readOffsetsOf',
         'join',
         'pinStartOffsets',
         'readMembers',

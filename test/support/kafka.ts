@@ -34,6 +34,8 @@ export interface ProduceOptions {
 const MAX_REQUEST_BYTES = 900_000
 const RECORD_OVERHEAD_BYTES = 32
 const NAME_LENGTH = 40
+/** Hundreds of partitions take their time on a machine that has other work. */
+const CREATE_TIMEOUT_MS = 25_000
 
 export function uniqueGroup(): string {
   return `group-${randomUUID().slice(0, 8)}`
@@ -49,6 +51,7 @@ export async function createTopic(
   await withAdmin(brokers, admin =>
     admin.createTopics({
       waitForLeaders: true,
+      timeout: CREATE_TIMEOUT_MS,
       topics: [
         {
           topic,

@@ -11,6 +11,8 @@ export interface LedgerEntry {
   readonly epoch: bigint
   readonly threadId: number
   readonly key: string
+  /** When the record was produced. */
+  readonly producedMs: number
 }
 
 export interface LedgerHandler {
@@ -59,7 +61,7 @@ export class Ledger {
 }
 
 function parseLine(line: string): LedgerEntry {
-  const [partition, offset, startMs, epoch, threadId, key] = line.split(' ')
+  const [partition, offset, startMs, epoch, threadId, key, producedMs] = line.split(' ')
   return {
     partition: Number(partition),
     offset: Number(offset),
@@ -67,6 +69,7 @@ function parseLine(line: string): LedgerEntry {
     epoch: BigInt(epoch!),
     threadId: Number(threadId),
     key: key!,
+    producedMs: Number(producedMs),
   }
 }
 

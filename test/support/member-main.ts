@@ -3,6 +3,7 @@
 import type { GroupEventName, RunGroupOptions } from '#src/index.js'
 import { startGroup } from '#src/run-group.js'
 import { silentLogger } from '#src/shared/logger.js'
+import { onLaneCall } from './lane-calls.ts'
 
 interface MemberStart {
   readonly handler: string
@@ -27,6 +28,7 @@ function tell(event: string, payload: unknown): void {
   process.stdout.write(`${plain}\n`)
 }
 
+onLaneCall(call => tell('lane:call', call))
 const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
 const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
 process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended

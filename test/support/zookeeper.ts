@@ -57,6 +57,33 @@ export class ZooKeeperView {
     return (children ?? []).sort()
   }
 
+  /** Tells the names of the children now and at each change, as far as changes are not faster than the answers. */
+  watchChildren(path: string, told: (names: readonly string[]) => void): void {
+    const look = (): void =>
+      this.#client.getChildren(path, look, (error, names) => {
+        if (error === null) told(names)
+      })
+    look()
+  }
+
+  /** Resolves with the time (Date.now) at which the node was made, or deleted, as told by a watch. */
+  async happensTo(path: string, event: 'created' | 'deleted'): Promise<number> {
+    const { NODE_CREATED, NODE_DELETED } = zookeeper.Event
+    const awaited = event === 'created' ? NODE_CREATED : NODE_DELETED
+    return new Promise((resolve, reject) => {
+      const look = (): void =>
+        this.#client.exists(
+          path,
+          told => (told.getType() === awaited ? resolve(Date.now()) : look()),
+          (error, stat: zookeeper.Stat | null) => {
+            if (error !== null) reject(failure(error))
+            else if ((stat === null) === (event === 'deleted')) resolve(Date.now())
+          },
+        )
+      look()
+    })
+  }
+
   /** Creates the node and its parents, or replaces its data whatever the version. */
   async write(path: string, data: string | Buffer): Promise<void> {
     await this.#run(done => this.#client.mkdirp(path, done))

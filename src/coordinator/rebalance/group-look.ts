@@ -18,7 +18,6 @@ export interface GroupLookParts {
 
 /** The plan may be newer than the members that were seen, by one change at a time. */
 const LOOKS = 5
-const LEAVE_TRIES = 3
 /** A topic that is not there now is seen by a later look. */
 const NO_PATIENCE_MS = 0
 
@@ -41,9 +40,12 @@ export class GroupLook {
     throw this.#notThere()
   }
 
-  /** Takes this member out of the plan, so that others can wait for its partitions before it lets them go. */
-  async announceLeave(): Promise<void> {
-    for (let attempt = 1; attempt <= LEAVE_TRIES; attempt += 1) {
+  /**
+   * Takes this member out of the plan, so that others can wait for its partitions before it lets them go. Others may
+   * leave or come at the same moment: whoever is slower than them looks again, until the signal aborts.
+   */
+  async announceLeave(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       const decision = await this.decide(true)
       if (decision.type === 'act') return
       if (await this.#parts.storage.writePlan(decision.plan, decision.version)) return
@@ -53,9 +55,9 @@ export class GroupLook {
   async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
     const { storage, groupId, memberId, topics } = this.#parts
     const { groupPath = `/consumers/${groupId}` } = this.#parts
-    const members = await storage.readMembers()
+    // In this order, so that the plan is not older than the list of members; neither waits for the other's answer.
+    const [members, plan] = await Promise.all([storage.readMembers(), storage.readPlan()])
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
-    const plan = await storage.readPlan()
     const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
     const paths = { idsPath: `${groupPath}/ids`, planPath: `${groupPath}/plan` }
     const isPlanOutdated = plan.version === this.#outdatedPlan

@@ -7,21 +7,23 @@ import type { WantedPartition } from '../assignment/assignment.ts'
 import type { Decision } from './decide.ts'
 
 /**
- * | state    | what is true inside it                                                                  |
- * | -------- | --------------------------------------------------------------------------------------- |
- * | idle     | what was decided last stands; a trigger begins a round                                  |
- * | looking  | members, topics and plan are being read                                                 |
- * | waiting  | a new plan is due, and this member lets those before it write it first                  |
- * | resting  | the last look failed for a passing reason; a timer or a trigger begins the next         |
- * | stopped  | final                                                                                   |
+ * | state     | what is true inside it                                                                  |
+ * | --------- | --------------------------------------------------------------------------------------- |
+ * | idle      | what was decided last stands; a trigger begins a round                                  |
+ * | gathering | members came or went, and more may do so at the same moment: one look for all of them   |
+ * | looking   | members, topics and plan are being read                                                 |
+ * | waiting   | a new plan is due, and this member lets those before it write it first                  |
+ * | resting   | the last look failed for a passing reason; a timer or a trigger begins the next         |
+ * | stopped   | final                                                                                   |
  */
-type RebalancerState = 'idle' | 'looking' | 'waiting' | 'resting' | 'stopped'
+type RebalancerState = 'idle' | 'gathering' | 'looking' | 'waiting' | 'resting' | 'stopped'
 
 const MOVES: MoveTable<RebalancerState> = {
-  idle: ['looking', 'stopped'],
-  looking: ['looking', 'idle', 'waiting', 'resting', 'stopped'],
+  idle: ['gathering', 'looking', 'stopped'],
+  gathering: ['looking', 'stopped'],
+  looking: ['gathering', 'looking', 'idle', 'waiting', 'resting', 'stopped'],
   waiting: ['looking', 'stopped'],
-  resting: ['looking', 'stopped'],
+  resting: ['gathering', 'looking', 'stopped'],
   stopped: [],
 }
 
@@ -37,8 +39,10 @@ export interface RebalancerHost {
 }
 
 /** Members that come together make several changes within as long: one round for all of them. */
-const COLLAPSE_MS = 20
+const GATHER_MS = 20
 const AGAIN = { initialMs: 100, maxMs: 3000 }
+/** Members that see different topics would replace each other's plans for ever; let them do so at leisure. */
+const QUARREL = { initialMs: 100, maxMs: 3000 }
 
 /** Keeps what this member should own in step with the group: one round at a time, and another if something changed meanwhile. */
 export class Rebalancer {
@@ -47,6 +51,13 @@ export class Rebalancer {
   readonly #again = new Backoff(AGAIN)
   readonly #told = new Set<string>()
   #isDue = false
+  /** A plan stands: nothing is gained by waiting for more. */
+  #isUrgent = false
+  /** Members came or went since the last look, as far as is known. */
+  #haveMembersChanged = false
+  readonly #quarrel = new Backoff(QUARREL)
+  /** How often in a row a plan was to be replaced although nobody had come or gone. */
+  #quarrels = 0
   #cut = new AbortController()
   #running: Promise<void> | null = null
 
@@ -56,10 +67,12 @@ export class Rebalancer {
   }
 
   /** Something may have changed. Resolves when a round that began after this call has ended. */
-  trigger(): Promise<void> {
+  trigger(what: 'members' | 'plan' = 'members'): Promise<void> {
     if (this.#state.is('stopped')) return Promise.resolve()
     this.#isDue = true
-    this.#cut.abort() // whoever waits begins anew
+    if (what === 'plan') this.#isUrgent = true
+    else this.#haveMembersChanged = true
+    if (this.#isUrgent || !this.#state.is('gathering')) this.#cut.abort() // whoever waits begins anew
     this.#running ??= this.#runRounds().finally(() => {
       this.#running = null
     })
@@ -75,12 +88,22 @@ export class Rebalancer {
 
   async #runRounds(): Promise<void> {
     while (this.#isDue && !this.#isStopped) {
+      await this.#gather()
+      if (this.#state.is('stopped')) return // while more changes were waited for
       this.#state.moveTo('looking', 'something may have changed')
-      await delay(COLLAPSE_MS)
       this.#isDue = false
+      this.#isUrgent = false
+      if (this.#haveMembersChanged) this.#makePeace()
       this.#cut = new AbortController()
       await this.#runRound()
     }
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#isUrgent) return
+    this.#state.moveTo('gathering', 'something may have changed')
+    this.#cut = new AbortController()
+    await this.#pause(GATHER_MS)
   }
 
   async #runRound(): Promise<void> {
@@ -103,12 +126,24 @@ export class Rebalancer {
 
   async #write({ plan, version, waitMs, wanted }: Extract<Decision, { type: 'write' }>): Promise<void> {
     this.#state.moveTo('waiting', 'a new plan is due')
-    await this.#pause(waitMs)
+    await this.#pause(waitMs + this.#quarrelMs())
     if (this.#isStopped) return
     this.#state.moveTo('looking', 'nobody else wrote it')
     if (this.#isDue) return // something changed while it waited: perhaps somebody else wrote it
     if (await this.#host.write(plan, version)) this.#act(wanted)
     else this.#isDue = true // somebody else was faster: read theirs
+  }
+
+  /** The first time may be chance: the other one had not seen who came or went. */
+  #quarrelMs(): number {
+    this.#quarrels += 1
+    return this.#quarrels > 1 ? this.#quarrel.nextDelayMs() : 0
+  }
+
+  #makePeace(): void {
+    this.#haveMembersChanged = false
+    this.#quarrel.reset()
+    this.#quarrels = -1 // what this round writes is none
   }
 
   /** A connection that is away comes back, and then a trigger comes; anything else is tried again, too. */

@@ -7,8 +7,8 @@ import type { PartitionSet } from '../partition-set.ts'
 
 export interface TargetsHost {
   readonly partitions: PartitionSet
-  /** Decides where lanes are to run that are about to be claimed. Never rejects. */
-  place(coming: readonly TopicPartition[]): Promise<void>
+  /** Begins to decide where lanes are to run that are about to be claimed. */
+  place(coming: readonly TopicPartition[]): void
   /** Partitions were claimed or given up. */
   rebalanced(): void
   readonly stopSignal: AbortSignal
@@ -70,10 +70,8 @@ export class Targets {
     const { partitions } = this.#host
     const coming = this.#wanted.filter(partition => partitions.get(partition) === undefined)
     if (coming.length === 0 || this.#isStopping()) return
-    await this.#host.place(coming)
-    if (this.#isStopping()) return
-    // While they were placed the group may have decided anew.
-    const asked = await partitions.acquire(coming.filter(partition => this.isWanted(partition)))
+    this.#host.place(coming)
+    const asked = await partitions.acquire(coming)
     if (asked > 0 && !this.#isStopping()) this.#host.rebalanced()
   }
 

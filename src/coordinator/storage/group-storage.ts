@@ -140,6 +140,8 @@ export interface GroupStorage {
   listBrokers(): Promise<BrokerAddress[]>
   /** Offsets stored for these topics. A node that is not a decimal number: OFFSET_CORRUPT naming it. `-1` and no node: absent. */
   readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
+  /** The same of these partitions only. */
+  readOffsetsOf(groupId: string, partitions: readonly TopicPartition[]): Promise<StoredOffset[]>
   /**
    * Makes this process a member. Waits for an earlier holder of the id, before anything is written for the topics;
    * MEMBER_ID_TAKEN if it lives on. Also after `expired`. One at a time: a call while one is under way is the same join, as the first caller asked for it; a

@@ -83,10 +83,12 @@ export class Feeds implements FeedHost {
   }
 
   updateLeaders(view: LeaderView): void {
+    const isFirst = this.#view === null && this.#homes.size === 0
     this.#view = view
     this.#noticeAtMs = -Infinity
     for (const inbox of this.#homes.keys()) this.#place(inbox)
-    this.#dropUnused()
+    if (isFirst) this.#prepare(view)
+    else this.#dropUnused()
     this.#askWhileLeaderless()
   }
 
@@ -143,6 +145,12 @@ export class Feeds implements FeedHost {
     known?.feed.close() // the broker has another address now: its partitions are being moved off this feed one by one
     this.#feeds.set(broker.nodeId, { broker, feed })
     return feed
+  }
+
+  /** The thread has just started. Its first lanes may come from another member, and rest from there until they run here. */
+  #prepare({ brokers, leaders }: LeaderView): void {
+    const leading = new Set(Object.values(leaders).flat())
+    for (const broker of brokers) if (leading.has(broker.nodeId)) this.#feedOf(broker).prepare()
   }
 
   #dropUnused(): void {

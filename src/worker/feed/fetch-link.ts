@@ -24,7 +24,7 @@ const OVERDUE_MS = 30
 const OVERDUE_FACTOR = 2
 const EXTRA_DECAY = 0.9
 
-/** One connection to a leader, opened when it is first needed and again when it has ended. One request at a time. */
+/** One connection to a leader, opened when it is first needed, or before if asked to, and again when it has ended. One request at a time. */
 export class FetchLink {
   readonly waitMs: number
   readonly #open: OpenConnection
@@ -33,6 +33,7 @@ export class FetchLink {
   readonly #reconnect = new Backoff(RECONNECT)
   readonly #early = new Backoff(EARLY)
   #connection: BrokerConnection | null = null
+  #opening: Promise<BrokerConnection> | null = null
   #state: LinkState = 'ready'
   /** What answers took of late beyond the wait: the way there and back. */
   #extraMs = 0
@@ -86,6 +87,11 @@ export class FetchLink {
     this.#become('ready')
   }
 
+  /** Opens the connection before there is anything to ask: the first request then need not wait for it. */
+  prepare(): void {
+    this.#connected().catch(() => {}) // the first request tries again, and tells
+  }
+
   /** Rejects the request in flight. Idempotent; waits for nothing. */
   close(): void {
     this.#closing.abort()
@@ -109,8 +115,15 @@ export class FetchLink {
     this.#timer = null
   }
 
-  async #connected(): Promise<BrokerConnection> {
-    if (this.#connection?.isConnected === true) return this.#connection // brokers end idle connections: that is no error
+  #connected(): Promise<BrokerConnection> {
+    if (this.#connection?.isConnected === true) return Promise.resolve(this.#connection) // brokers end idle connections: that is no error
+    this.#opening ??= this.#reopen().finally(() => {
+      this.#opening = null
+    })
+    return this.#opening
+  }
+
+  async #reopen(): Promise<BrokerConnection> {
     const connection = await this.#open(this.#closing.signal)
     if (this.#closing.signal.aborted)
       connection.close() // closed while it opened; the fetch on it then rejects

@@ -59,6 +59,12 @@ export class LeaderFeed {
     this.#quick = new FetchLink({ waitMs: Math.min(QUICK_WAIT_MS, maxWaitMs), open, changed })
   }
 
+  /** Lanes may come: a partition that has just moved here should not wait until connections are there. */
+  prepare(): void {
+    this.#poll.prepare()
+    this.#quick.prepare()
+  }
+
   get isUnused(): boolean {
     return this.#inboxes.size === 0
   }

@@ -24,6 +24,7 @@ function member(given: { asking?: Promise<undefined>; releasing?: Promise<void>;
   const parts: GroupStopParts = {
     timers: [{ stop: () => void log.push('timer') }],
     announce: told('announce'),
+    takeNoMore: () => void log.push('take no more'),
     committer: { stop: told('committer') },
     partitions: { all: left, releaseAll: told('release', given.releasing) } as unknown as PartitionSet,
     pool: { stop: told('threads') } as unknown as ThreadPool,
@@ -42,9 +43,28 @@ describe('stopping a member', () => {
     const { parts, log } = member()
     await new GroupStop(parts, 1000).run()
     assert.deepEqual(log, [
-      ...['timer', 'asker', 'announce', 'committer', 'release', 'threads'],
+      ...['timer', 'asker', 'announce', 'take no more', 'committer', 'release', 'threads'],
       ...['leave', 'close storage', 'close cluster'],
     ])
+  })
+
+  it('takes records until the group knows that it goes, but not for long where nobody can be told', async () => {
+    const { parts, log } = member()
+    const { promise: told, reject } = deferred<undefined>()
+    const announced: AbortSignal[] = []
+    await new GroupStop(
+      {
+        ...parts,
+        announce: signal => {
+          announced.push(signal)
+          signal.addEventListener('abort', () => reject(new Error('too late')))
+          return told
+        },
+      },
+      60_000,
+    ).run()
+    assert.equal(announced[0]!.aborted, true)
+    assert.deepEqual(log.slice(0, 4), ['timer', 'asker', 'take no more', 'committer'])
   })
 
   it('does not wait for brokers before what has to be stored is stored', async () => {

@@ -83,6 +83,7 @@ describe('an owned partition', () => {
         if (startError !== null) throw startError
         return { offset: one.committedOffset ?? 0, topicId: 'an-id' }
       },
+      placed: () => Promise.resolve(),
       chooseThread: () => asThread(thread),
       replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,

@@ -31,6 +31,7 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   const host: PartitionSetHost = {
     storage,
     resolveStart: async () => ({ offset: 0, topicId: null }),
+    placed: () => Promise.resolve(),
     chooseThread: () => thread,
     replacementOf: () => null,
     cut() {},

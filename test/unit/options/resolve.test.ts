@@ -217,6 +217,7 @@ function storageStub(): GroupStorage {
     open: refuse,
     listBrokers: refuse,
     readOffsets: refuse,
+    readOffsetsOf: refuse,
     join: refuse,
     pinStartOffsets: refuse,
     claim: refuse,

@@ -40,10 +40,24 @@ async function readTopicOffsets(
 ): Promise<StoredOffset[]> {
   const names = (await client.getChildren(paths.topicOffsets(topic))) ?? []
   const partitions = names.map(partitionOf).filter(partition => partition !== null)
-  const nodes = await Promise.all(
-    partitions.sort((a, b) => a - b).map(partition => readNode(client, paths, { topic, partition })),
+  const sorted = partitions.sort((a, b) => a - b)
+  return readOffsetsOf(
+    client,
+    paths,
+    sorted.map(partition => ({ topic, partition })),
   )
-  return nodes.flatMap(({ offset, partition }) => (offset === null ? [] : [{ topic, partition, offset }]))
+}
+
+/** Offsets stored for these partitions, in their order. OFFSET_CORRUPT names the first bad node. */
+export async function readOffsetsOf(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  partitions: readonly TopicPartition[],
+): Promise<StoredOffset[]> {
+  const nodes = await Promise.all(partitions.map(of => readNode(client, paths, of)))
+  return nodes.flatMap(({ topic, partition, offset }) =>
+    offset === null ? [] : [{ topic, partition, offset }],
+  )
 }
 
 /**

@@ -30,7 +30,7 @@ import { GroupNodes } from './group-nodes.ts'
 import { readGroup, readHolder, readOwners, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
 import { isThereWithoutMembers, resetOffsets, type ResetOffset, type ResetPort } from './offset-reset.ts'
-import { pinStartOffsets, readOffsets } from './offsets.ts'
+import { pinStartOffsets, readOffsets, readOffsetsOf } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { brokerIdsPath, GroupPaths, withAncestors } from './paths.ts'
@@ -118,6 +118,11 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   async readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
     return this.#acrossReconnects('read', paths.offsets, client => readOffsets(client, paths, topics))
+  }
+
+  async readOffsetsOf(groupId: string, partitions: readonly TopicPartition[]): Promise<StoredOffset[]> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return this.#acrossReconnects('read', paths.offsets, client => readOffsetsOf(client, paths, partitions))
   }
 
   /** Reads a group as `kwg describe` shows it, without joining; null if there is none. OFFSET_CORRUPT. */

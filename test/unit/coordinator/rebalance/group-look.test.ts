@@ -7,6 +7,8 @@ import type { Decision } from '#src/coordinator/rebalance/decide.js'
 import type { MemberNode, StoredOwner, StoredPlan } from '#src/coordinator/storage/group-storage.js'
 import { rejection } from '../../../support/group-error.ts'
 
+const NEVER = new AbortController().signal
+
 const CLASSIC = Buffer.from('{"version":1,"subscription":{"t":1},"pattern":"static","timestamp":"1"}')
 const LATER = Buffer.from('{"kwg":{"version":9}}')
 /** In MessagePack: a list of one number. */
@@ -219,7 +221,7 @@ describe('a member that announces its leave', () => {
     group.add('a')
     group.add('b')
     await group.settle('a')
-    await group.look('b').announceLeave()
+    await group.look('b').announceLeave(NEVER)
     const { members, topics } = decodePlan(group.plan.bytes, 'plan')
     assert.deepEqual(
       members.map(({ isLeaving }) => isLeaving),
@@ -238,7 +240,7 @@ describe('a member that announces its leave', () => {
       races += 1
       if (races === 1) group.plan = { ...group.plan, version: group.plan.version + 1 }
     }
-    await group.look('b').announceLeave()
+    await group.look('b').announceLeave(NEVER)
     assert.equal(races, 2)
     assert.equal(decodePlan(group.plan.bytes, 'plan').members[1]!.isLeaving, true)
   })
@@ -247,7 +249,7 @@ describe('a member that announces its leave', () => {
     const group = new FakeGroup()
     group.add('a')
     group.add('go', Buffer.alloc(0))
-    await group.look('a').announceLeave()
+    await group.look('a').announceLeave(NEVER)
     assert.equal(group.plan.version, 0)
   })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Decision } from '#src/coordinator/rebalance/decide.js'
 import { Rebalancer } from '#src/coordinator/rebalance/rebalancer.js'
 import { deferred } from '#src/shared/deferred.js'
@@ -40,6 +41,17 @@ describe('the rebalancer', () => {
     assert.deepEqual([seen.looks, seen.wanted], [1, [1]])
   })
 
+  it('gathers changes of members for a moment, but looks at once when there is a plan', async t => {
+    const { rebalancer, seen } = create(t, [])
+    const round = rebalancer.trigger()
+    const looksWhileGathering = seen.looks
+    void rebalancer.trigger('plan')
+    await nextTurn()
+    assert.deepEqual([looksWhileGathering, seen.looks], [0, 1])
+    await round
+    assert.deepEqual([seen.looks, seen.wanted], [1, [1]])
+  })
+
   it('looks again when something changes while it looks', async t => {
     const looked = deferred<Decision>()
     const { rebalancer, seen } = create(t, [() => looked.promise])
@@ -68,6 +80,18 @@ describe('the rebalancer', () => {
     await rebalancer.trigger()
     await first
     assert.deepEqual([seen.written, seen.wanted], [[], [1]])
+  })
+
+  it('does not replace the plans of another member as fast as that one replaces its own', async t => {
+    const { rebalancer, seen } = create(t, Array<() => Promise<Decision>>(100).fill(decided(WRITE)))
+    await rebalancer.trigger()
+    await rebalancer.trigger('plan')
+    const [fromMs, written] = [performance.now(), seen.written.length]
+    await rebalancer.trigger('plan')
+    assert.ok(performance.now() - fromMs > 20)
+    assert.deepEqual([written, seen.written.length], [2, 3])
+    await rebalancer.trigger() // somebody came or went: that is no quarrel
+    assert.equal(seen.written.length, 4)
   })
 
   it('tries again after a failure, and tells what will not pass, once', async t => {

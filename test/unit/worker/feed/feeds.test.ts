@@ -135,6 +135,17 @@ describe('fetching from a leader', () => {
     assert.equal(broker.fetches.length, 1)
   })
 
+  it('has its connections before the first lane comes', async t => {
+    const broker = await startFetchingBroker(t)
+    const thread = new Thread(t)
+    thread.leadAll(broker)
+    await eventually(() => broker.sockets.length === 2, QUICKLY)
+    thread.lane(0)
+    thread.lane(1)
+    await eventually(() => broker.fetches.length > 0, QUICKLY)
+    assert.equal(broker.sockets.length, 2)
+  })
+
   it('asks for the next records while those it got are still to be handled', async t => {
     const broker = await startFetchingBroker(t)
     const thread = new Thread(t)
@@ -414,8 +425,8 @@ describe('a leader that cannot be reached', () => {
       setTimeout(() => fetch.answer(), fetch.maxWaitMs)
     })
     const thread = new Thread(t)
-    thread.leadAll(broker)
     thread.lane(0)
+    thread.leadAll(broker)
     await eventually(() => broker.fetches.length === 1, QUICKLY)
     thread.refusal = new GroupError('BROKER_REFUSED', 'no more connections')
     const late = thread.lane(1)

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { RunGroupOptions } from '#src/index.js'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, uniqueGroup } from '../support/kafka.ts'
+import { Ledger } from '../support/ledger.ts'
+import { MemberProcess } from '../support/member-process.ts'
+import { sharedStack } from '../support/stack.ts'
+import { SteadyLoad } from '../support/steady-load.ts'
+import { openZooKeeper } from '../support/zookeeper.ts'
+
+const PARTITIONS = 12
+const ROUNDS = 3
+const SESSION_MS = 2000
+const TAKE_OVER_MS = 250
+const RESTART_MS = 500
+const VICTIM = 'victim'
+
+interface Rig {
+  readonly ledger: Ledger
+  readonly start: (memberId: string) => MemberProcess
+  /** Resolves at the moment at which ZooKeeper ends the victim's session. */
+  readonly sessionEnded: () => Promise<number>
+}
+
+async function createRig(t: TestContext): Promise<Rig> {
+  const topic = await createTopic(t, { partitions: PARTITIONS })
+  const ledger = new Ledger(t)
+  const options: RunGroupOptions & { groupId: string } = {
+    groupId: uniqueGroup(),
+    topics: [topic],
+    zookeeper: { servers: sharedStack().zookeeper, sessionTimeoutMs: SESSION_MS },
+    threads: 1,
+    offsetReset: 'earliest',
+  }
+  const zookeeper = await openZooKeeper(t)
+  await SteadyLoad.start(t, topic, { partitions: PARTITIONS, recordsPerSecond: 20 })
+  return {
+    ledger,
+    start: memberId => new MemberProcess(t, ledger.handler({ sleepMs: 2 }), { ...options, memberId }),
+    sessionEnded: () => zookeeper.happensTo(`/consumers/${options.groupId}/ids/${VICTIM}`, 'deleted'),
+  }
+}
+
+function claimed({ events }: MemberProcess): number[] {
+  return events.filter(({ event }) => event === 'partition:claimed').map(({ atMs }) => atMs)
+}
+
+function owned(member: MemberProcess): number {
+  return claimed(member).length - member.events.filter(({ event }) => event === 'partition:released').length
+}
+
+describe('a member that is killed', () => {
+  it('has its claims taken over within 250 ms of the end of its session', async t => {
+    const { start, sessionEnded } = await createRig(t)
+    const survivors = [start('survivor-1'), start('survivor-2')]
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const victim = start(VICTIM)
+      await eventually(() => [...survivors, victim].every(member => owned(member) === PARTITIONS / 3))
+      const before = survivors.map(survivor => claimed(survivor).length)
+      const ended = sessionEnded()
+      victim.signal('SIGKILL')
+      const endedMs = await ended
+      const takenOver = (): number[] =>
+        survivors.flatMap((survivor, index) => claimed(survivor).slice(before[index]))
+      await eventually(() => takenOver().length === PARTITIONS / 3)
+      const tookMs = Math.max(...takenOver()) - endedMs
+      t.diagnostic(
+        `round ${round + 1}: ${PARTITIONS / 3} partitions taken over ${tookMs} ms after the end of the session`,
+      )
+      assert.ok(tookMs > 0 && tookMs < TAKE_OVER_MS)
+    }
+  })
+
+  it('and started again under its memberId waits for the end of the dead session, and handles its first record within 500 ms of it', async t => {
+    const { start, sessionEnded, ledger } = await createRig(t)
+    let victim = start(VICTIM)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await eventually(() => claimed(victim).length === PARTITIONS && ledger.count > 0)
+      const ended = sessionEnded()
+      victim.signal('SIGKILL')
+      await victim.exited
+      const killedMs = Date.now()
+      victim = start(VICTIM)
+      const endedMs = await ended
+      const first = await eventually(() => ledger.read().find(({ startMs }) => startMs > killedMs))
+      const tookMs = first.startMs - endedMs
+      t.diagnostic(`round ${round + 1}: first record ${tookMs.toFixed(0)} ms after the end of the session`)
+      assert.ok(tookMs > 0 && tookMs < RESTART_MS)
+    }
+  })
+})

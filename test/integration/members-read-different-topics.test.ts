@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Group } from '#src/index.js'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { Ledger } from '../support/ledger.ts'
+import { runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { openZooKeeper } from '../support/zookeeper.ts'
+
+const PARTITIONS = 6
+
+function running(group: Group, topic: string): number {
+  return group.status().partitions.filter(one => one.topic === topic && one.state === 'running').length
+}
+
+describe('members of one group that read different topics', () => {
+  it('own every partition of what they read, and nothing else; one that reads both gets a share of each', async t => {
+    const [apples, pears] = [
+      await createTopic(t, { partitions: PARTITIONS }),
+      await createTopic(t, { partitions: PARTITIONS }),
+    ]
+    const groupId = uniqueGroup()
+    const ledger = new Ledger(t)
+    const member = (memberId: string, ...topics: string[]): Promise<Group> =>
+      runMember(t, ledger.handler(), {
+        groupId,
+        memberId,
+        topics,
+        zookeeper: sharedStack().zookeeper,
+        threads: 1,
+      })
+    const zookeeper = await openZooKeeper(t)
+    /** Who holds each partition, from the owner nodes. */
+    const owners = async (topic: string): Promise<(string | undefined)[]> => {
+      const path = `/consumers/${groupId}/owners/${topic}`
+      const nodes = await Promise.all(
+        Array.from({ length: PARTITIONS }, (_, partition) => zookeeper.read(`${path}/${partition}`)),
+      )
+      return nodes.map(node => node?.text.slice(0, node.text.lastIndexOf('-')))
+    }
+
+    const readsApples = await member('reads-apples', apples)
+    let released = 0
+    readsApples.on('partition:released', () => (released += 1))
+    const readsPears = await member('reads-pears', pears)
+    await eventually(
+      () => running(readsApples, apples) === PARTITIONS && running(readsPears, pears) === PARTITIONS,
+    )
+    assert.deepEqual(await owners(apples), Array(PARTITIONS).fill('reads-apples'))
+    assert.deepEqual(await owners(pears), Array(PARTITIONS).fill('reads-pears'))
+    assert.equal(released, 0)
+
+    const readsBoth = await member('reads-both', apples, pears)
+    const half = PARTITIONS / 2
+    await eventually(
+      () =>
+        running(readsBoth, apples) === half &&
+        running(readsBoth, pears) === half &&
+        running(readsApples, apples) === half &&
+        running(readsPears, pears) === half,
+    )
+    assert.deepEqual(new Set(await owners(apples)), new Set(['reads-apples', 'reads-both']))
+    assert.deepEqual(new Set(await owners(pears)), new Set(['reads-pears', 'reads-both']))
+
+    await readsPears.stop()
+    await eventually(() => running(readsBoth, pears) === PARTITIONS)
+    const values = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: 'v' }))
+    await Promise.all([produce(apples, values), produce(pears, values)])
+    await eventually(() => ledger.count === 2 * PARTITIONS, { message: () => `${ledger.count} records` })
+    assert.equal(released, half, 'moved once, and to stay')
+  })
+})

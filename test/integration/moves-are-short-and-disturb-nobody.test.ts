@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunGroupOptions } from '#src/index.js'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, uniqueGroup } from '../support/kafka.ts'
+import { countByRecord, firstDisorder, Ledger, type LedgerEntry } from '../support/ledger.ts'
+import { MemberProcess } from '../support/member-process.ts'
+import { percentile } from '../support/percentile.ts'
+import { runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { SteadyLoad } from '../support/steady-load.ts'
+
+const PARTITIONS = 32
+const RECORDS_PER_SECOND = 20
+const MOVES = 100
+/** Handlers take 5 ms, of which they compute 1: 32 partitions of 20 records a second leave the machine some room. */
+const HANDLER = { burnMs: 0.5, sleepMs: 4.5 }
+const GAP_MS = 250
+const STAYER_MS = 20
+/** How long is looked at records from the moment a member comes or goes, and as long with nobody coming or going. */
+const WINDOW_MS = 1500
+
+interface Window {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** A partition that changed hands, and how long no handler of it started. */
+interface Move {
+  readonly partition: number
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** Each change of epoch of each partition. */
+function movesIn(entries: readonly LedgerEntry[]): Move[] {
+  const last = new Map<number, LedgerEntry>()
+  const moves: Move[] = []
+  for (const entry of entries.toSorted((a, b) => a.startMs - b.startMs)) {
+    const { partition, startMs, epoch } = entry
+    const before = last.get(partition)
+    if (before !== undefined && before.epoch !== epoch)
+      moves.push({ partition, fromMs: before.startMs, toMs: startMs })
+    last.set(partition, entry)
+  }
+  return moves
+}
+
+/** Partitions that were on the move at any time of the window. */
+function movedIn({ fromMs, toMs }: Window, moves: readonly Move[]): ReadonlySet<number> {
+  const within = moves.filter(move => move.toMs >= fromMs && move.fromMs < toMs)
+  return new Set(within.map(({ partition }) => partition))
+}
+
+const isIn =
+  ({ fromMs, toMs }: Window) =>
+  (atMs: number): boolean =>
+    atMs >= fromMs && atMs < toMs
+
+/** Records that were produced within the windows, of partitions that did not move in that one. */
+function latencies(
+  entries: readonly LedgerEntry[],
+  windows: readonly Window[],
+  moves: readonly Move[],
+): number[] {
+  return windows.flatMap(window => {
+    const moved = movedIn(window, moves)
+    return entries
+      .filter(({ producedMs, partition }) => isIn(window)(producedMs) && !moved.has(partition))
+      .map(({ startMs, producedMs }) => startMs - producedMs)
+  })
+}
+
+async function window(during: () => Promise<unknown> = () => Promise.resolve()): Promise<Window> {
+  const fromMs = Date.now()
+  await Promise.all([during(), delay(WINDOW_MS)])
+  return { fromMs, toMs: fromMs + WINDOW_MS }
+}
+
+interface Run {
+  readonly stayers: readonly MemberProcess[]
+  readonly ledger: Ledger
+  readonly load: SteadyLoad
+  /** Runs a third member, until it is told to stop. */
+  readonly join: () => Promise<() => Promise<void>>
+}
+
+async function startRun(t: TestContext): Promise<Run> {
+  const topic = await createTopic(t, { partitions: PARTITIONS })
+  const ledger = new Ledger(t)
+  const handler = ledger.handler(HANDLER)
+  const options: RunGroupOptions = {
+    groupId: uniqueGroup(),
+    topics: [topic],
+    zookeeper: sharedStack().zookeeper,
+    threads: 1,
+    offsetReset: 'earliest',
+  }
+  const stayers = [new MemberProcess(t, handler, options), new MemberProcess(t, handler, options)]
+  const owned = (member: MemberProcess): number =>
+    count(member, 'partition:claimed') - count(member, 'partition:released')
+  await eventually(() => stayers.every(member => owned(member) === PARTITIONS / 2))
+  const load = await SteadyLoad.start(t, topic, {
+    partitions: PARTITIONS,
+    recordsPerSecond: RECORDS_PER_SECOND,
+  })
+  const join = async (): Promise<() => Promise<void>> => {
+    const member = await runMember(t, handler, options)
+    return () => member.stop()
+  }
+  return { stayers, ledger, load, join }
+}
+
+function count({ events }: MemberProcess, name: string): number {
+  return events.filter(({ event }) => event === name).length
+}
+
+/** What the stayers told their threads about partitions that they kept, within the windows. */
+function callsAboutStaying(
+  stayers: readonly MemberProcess[],
+  windows: readonly Window[],
+  moves: readonly Move[],
+): string[] {
+  return windows.flatMap(window => {
+    const moved = movedIn(window, moves)
+    return stayers
+      .flatMap(({ events }) => events)
+      .filter(({ event, atMs }) => event === 'lane:call' && isIn(window)(atMs))
+      .map(({ payload }) => payload as unknown as { call: string; partition: number })
+      .filter(({ partition }) => !moved.has(partition))
+      .map(({ call, partition }) => `${call} ${partition}`)
+  })
+}
+
+describe('with three members, 32 partitions, 20 records a second in each and handlers of 5 ms', () => {
+  it('at least 100 moves leave gaps below 250 ms at p99, disturb no partition that stays, and lose or repeat nothing', async t => {
+    const { stayers, ledger, load, join } = await startRun(t)
+    await window() // everything has run once
+    const quiet: Window[] = []
+    const busy: Window[] = []
+    while (movesIn(ledger.read()).length < MOVES) {
+      let leave = (): Promise<void> => Promise.resolve()
+      quiet.push(await window())
+      busy.push(await window(async () => void (leave = await join())))
+      quiet.push(await window())
+      busy.push(await window(() => leave()))
+    }
+    const produced = await load.stop()
+    await eventually(() => ledger.count >= produced, { message: () => `${ledger.count} of ${produced}` })
+    const entries = ledger.read()
+    const moves = movesIn(entries)
+    const gaps = moves.map(({ fromMs, toMs }) => toMs - fromMs)
+    const before = latencies(entries, quiet, moves)
+    const during = latencies(entries, busy, moves)
+    const show = (values: number[]): string =>
+      [0.5, 0.9, 0.99, 1].map(share => percentile(values, share).toFixed(1)).join(', ')
+    t.diagnostic(`gap of ${gaps.length} moves (median, p90, p99, worst): ${show(gaps)} ms`)
+    t.diagnostic(
+      `latency of partitions that stay, nobody coming or going (${before.length}): ${show(before)} ms`,
+    )
+    t.diagnostic(
+      `latency of partitions that stay, somebody coming or going (${during.length}): ${show(during)} ms`,
+    )
+    assert.deepEqual(callsAboutStaying(stayers, busy, moves), [], 'messages about partitions that stay')
+    assert.equal(entries.length, produced)
+    assert.equal(countByRecord(entries).size, produced)
+    assert.equal(firstDisorder(entries), null)
+    assert.ok(percentile(gaps, 0.99) < GAP_MS)
+    for (const share of [0.5, 0.99])
+      assert.ok(percentile(during, share) - percentile(before, share) < STAYER_MS, `at ${share}`)
+  })
+})
