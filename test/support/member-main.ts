@@ -7,6 +7,7 @@ import { silentLogger } from '#src/shared/logger.js'
 interface MemberStart {
   readonly handler: string
   readonly options: RunGroupOptions
+  readonly isDeafToErrors: boolean
 }
 
 const EVENTS: GroupEventName[] = [
@@ -27,10 +28,11 @@ function tell(event: string, payload: unknown): void {
   process.stdout.write(`${plain}\n`)
 }
 
-const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
+const { handler, options, isDeafToErrors } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
 const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
 process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended
-for (const event of EVENTS) group.on(event, payload => tell(event, payload))
+const heard = EVENTS.filter(event => !(isDeafToErrors && event === 'error'))
+for (const event of heard) group.on(event, payload => tell(event, payload))
 await joined
 tell('joined', { memberId: group.memberId })
 await group.finished
