@@ -65,7 +65,9 @@ describe('a member frozen by SIGSTOP for three sessions and continued', () => {
 
     const entries = ledger.read()
     const late = entries.filter(({ startMs, epoch }) => startMs > thawedAtMs && before.has(epoch))
-    t.diagnostic(`started under an old claim after ${thawedAtMs - frozenAtMs} ms: ${late.length}, ${MAY_START} at most`)
+    t.diagnostic(
+      `started under an old claim after ${thawedAtMs - frozenAtMs} ms: ${late.length}, ${MAY_START} at most`,
+    )
     assert.ok(late.length <= MAY_START, `${late.length} handlers started under old claims`)
     assert.ok(late.every(({ startMs }) => startMs < thawedAtMs + 50))
     assert.ok(

@@ -77,9 +77,7 @@ export class ZooKeeperEnsemble {
 
   /** The servers that follow, by id. */
   async followers(): Promise<number[]> {
-    const modes = await Promise.all(
-      this.#servers.map(({ port }) => fourLetterWord(HOST, port, 'srvr')),
-    )
+    const modes = await Promise.all(this.#servers.map(({ port }) => fourLetterWord(HOST, port, 'srvr')))
     return IDS.filter(id => modes[id - 1]!.includes('Mode: follower'))
   }
 

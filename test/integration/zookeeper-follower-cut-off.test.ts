@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { countByRecord, firstDisorder, firstOverlap, Ledger } from '../support/ledger.ts'
+import { MemberProcess } from '../support/member-process.ts'
+import { OffsetsWatch } from '../support/offsets-watch.ts'
+import { sharedStack } from '../support/stack.ts'
+import { TcpGate } from '../support/tcp-gate.ts'
+import { ZooKeeperEnsemble } from '../support/zookeeper-ensemble.ts'
+
+const SESSION_MS = 1800
+const LEASE_MS = (SESSION_MS * 2) / 3
+const TICK_MS = 200
+/** The follower believes in its leader for longer than the session lasts. */
+const SYNC_LIMIT_TICKS = 25
+const TOLERANCE_MS = 5
+const PARTITIONS = 4
+const RECORDS = 3000
+const BURN_MS = 1
+
+describe('a ZooKeeper follower that is cut off from its leader', () => {
+  it('keeps no lease alive by answering pings and reads: its member starts no handler after the lease, and others take over', async t => {
+    const ensemble = await ZooKeeperEnsemble.start(t, {
+      tickTimeMs: TICK_MS,
+      syncLimitTicks: SYNC_LIMIT_TICKS,
+    })
+    const lonely = (await ensemble.followers())[0]!
+    const majority = [1, 2, 3].filter(id => id !== lonely).map(id => ensemble.address(id))
+    const topic = await createTopic(t, { partitions: PARTITIONS })
+    await produceKeyed(topic, RECORDS)
+    const ledger = new Ledger(t)
+    const groupId = uniqueGroup()
+    const wayOut = await TcpGate.open(t, majority[0]!)
+    const member = (servers: string): MemberProcess =>
+      new MemberProcess(t, ledger.handler({ burnMs: BURN_MS }), {
+        groupId,
+        topics: [topic],
+        zookeeper: { servers, sessionTimeoutMs: SESSION_MS },
+        kafka: { brokers: [...sharedStack().brokers] },
+        threads: 1,
+        offsetReset: 'earliest',
+        commit: { intervalMs: 100 },
+      })
+    wayOut.shut() // it is on the follower, and can go elsewhere only later
+    const victim = member(`${ensemble.address(lonely)},${wayOut.address}`)
+    const heir = member(majority.join(','))
+    await eventually(() => victim.claimed.size === PARTITIONS / 2 && heir.claimed.size === PARTITIONS / 2)
+    const offsets = await OffsetsWatch.start(t, groupId, topic, majority[1])
+    const before = victim.claimed
+    await eventually(() => ledger.read().some(({ epoch }) => before.has(epoch)), { message: 'it is at work' })
+
+    const cutAtMs = Date.now()
+    ensemble.cutOff(lonely)
+    const lost = await victim.event('session:lost')
+    assert.ok(await ensemble.isServing(lonely), 'the follower still answers when the lease is over')
+    const leaseMs = lost.atMs - cutAtMs
+    assert.ok(leaseMs <= LEASE_MS + 100, `the lease lasted ${leaseMs} ms into the cut`)
+    await eventually(() => heir.claimed.size === PARTITIONS, { message: 'the heir has all', intervalMs: 5 })
+    const takenAtMs = Date.now()
+    assert.ok(await ensemble.isServing(lonely), 'and when the others have taken over')
+    wayOut.reopen()
+    const restored = await victim.event('session:restored')
+    t.diagnostic(
+      `after the cut: lease over ${leaseMs} ms, taken over ${takenAtMs - cutAtMs} ms, joined again ${restored.atMs - cutAtMs} ms`,
+    )
+    assert.deepEqual(restored.payload, { sameClaims: false })
+    await eventually(() => victim.claimed.size === PARTITIONS / 2, { message: 'it has its share again' })
+    ensemble.join(lonely)
+    await eventually(() => countByRecord(ledger.read()).size === RECORDS, {
+      deadlineMs: 60_000,
+      intervalMs: 200,
+      message: () => `${countByRecord(ledger.read()).size} of ${RECORDS}`,
+    })
+    for (const one of [victim, heir]) {
+      one.signal('SIGTERM')
+      assert.equal(await one.exited, 0, one.errors)
+    }
+
+    const entries = ledger.read()
+    const late = entries.filter(
+      ({ startMs, epoch }) => before.has(epoch) && startMs > cutAtMs + LEASE_MS + TOLERANCE_MS,
+    )
+    assert.deepEqual(
+      late.map(({ startMs }) => startMs - cutAtMs),
+      [],
+      'handlers that started after the lease',
+    )
+    const inherited = entries.filter(({ startMs, epoch }) => startMs > lost.atMs && !before.has(epoch))
+    assert.ok(inherited.length > 0)
+    assert.equal(firstDisorder(entries), null)
+    assert.equal(firstOverlap(entries), null)
+    assert.deepEqual(offsets.backwards, [])
+    assert.deepEqual(heir.errorCodes, [])
+    assert.deepEqual(await offsets.current(), await endOffsets(topic))
+  })
+})
