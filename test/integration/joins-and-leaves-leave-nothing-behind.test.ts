@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
+import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { Claims } from '#src/coordinator/storage/zookeeper/claims.js'
+import { GroupNodes } from '#src/coordinator/storage/zookeeper/group-nodes.js'
+import { Membership } from '#src/coordinator/storage/zookeeper/members.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, produceKeyed, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
@@ -14,9 +17,12 @@ import { openZooKeeper } from '../support/zookeeper.ts'
 failOnLeaks()
 
 /** Each is a member that joins and leaves again: two changes that the resident sees and answers. */
-const WARM_UP = 50
+const WARM_UP = 100
 const ROUNDS = 500
 const MAX_GROWTH_BYTES = 3_000_000
+/** What a member is made of while it is in the group; of the visitors the last visit may still be on its way out. */
+const OF_A_VISIT = [Membership, Claims, GroupNodes]
+const VISITORS = 4
 const SECOND_TOPIC = 'not-read-by-the-resident'
 
 setFlagsFromString('--expose-gc')
@@ -37,7 +43,7 @@ describe('a thousand membership changes', () => {
     const member = { groupId, topics: [topic], zookeeper, threads: 1 }
     const resident = await runMember(t, ledger.handler(), member)
     const visitors = await Promise.all(
-      Array.from({ length: 4 }, () => openProbe(t, { groupId, subscription: { [SECOND_TOPIC]: 1 } })),
+      Array.from({ length: VISITORS }, () => openProbe(t, { groupId, subscription: { [SECOND_TOPIC]: 1 } })),
     )
     const comeAndGo = async (visitor: StorageProbe, times: number): Promise<void> => {
       for (let time = 0; time < times; time += 1) {
@@ -60,6 +66,11 @@ describe('a thousand membership changes', () => {
     )
     assert.ok(growth < MAX_GROWTH_BYTES, `${growth} bytes`)
     assert.ok(handles <= 2, `${handles} handles`) // a timer of a round that is under way
+
+    for (const part of OF_A_VISIT) {
+      const left = queryObjects(part, { format: 'count' })
+      assert.ok(left <= 2 * (VISITORS + 1), `${left} ${part.name}`)
+    }
 
     const view = await openZooKeeper(t)
     await eventually(async () => (await view.list(`/consumers/${groupId}/ids`)).length === 1)
