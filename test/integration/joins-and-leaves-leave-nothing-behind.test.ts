@@ -77,7 +77,9 @@ describe('a thousand membership changes', () => {
     const other = await runMember(t, ledger.handler(), member)
     const running = (group: typeof other): number =>
       group.status().partitions.filter(one => one.state === 'running').length
-    await eventually(() => running(resident) === 2 && running(other) === 2, { message: 'the next join is seen' })
+    await eventually(() => running(resident) === 2 && running(other) === 2, {
+      message: 'the next join is seen',
+    })
     await produceKeyed(topic, 100)
     await eventually(() => ledger.count === 100)
   })

@@ -76,7 +76,10 @@ describe('a member cut off from ZooKeeper', () => {
     await sleep(cutAtMs + 2 * SESSION_MS - Date.now()) // what this test is about
     gate.reopen()
     await eventually(() => owned(group) === PARTITIONS / 2, { message: 'it has its share again' })
-    await eventually(() => countByRecord(ledger.read()).size === records, { deadlineMs: 60_000, intervalMs: 100 })
+    await eventually(() => countByRecord(ledger.read()).size === records, {
+      deadlineMs: 60_000,
+      intervalMs: 100,
+    })
     await Promise.all([group.stop(), heir.stop()])
 
     const entries = ledger.read()
@@ -107,25 +110,33 @@ describe('a member cut off from ZooKeeper', () => {
     await eventually(() => owned(group) === PARTITIONS / 2 && owned(other) === PARTITIONS / 2, {
       message: 'the join is seen',
     })
-    assert.ok(restored.every(sameClaims => sameClaims), 'the session lives on')
+    assert.ok(
+      restored.every(sameClaims => sameClaims),
+      'the session lives on',
+    )
   })
 
-  it('between the news of a join and the look at who is there, looks again', async t => {
-    const rig = await gatedMember(t, 6000)
+  it('in the middle of a rebalance, for a moment or for longer than its session, takes part in it afterwards', async t => {
+    const rig = await gatedMember(t, SESSION_MS)
     const { group, gate, groupId } = rig
     const view = await openZooKeeper(t)
-    // Whether ZooKeeper's word or the look at it is lost differs from try to try: each must end well.
-    for (const lostAfterMs of [0, 10, 25]) {
+    const ids = `/consumers/${groupId}/ids`
+    // The news of a join, the look at who is there, the new plan or the releases are lost: each must end well.
+    for (const [lostAfterMs, lostForMs] of [
+      [0, 50],
+      [10, 50],
+      [25, 50],
+      [30, 1.5 * SESSION_MS],
+    ] as const) {
       const joining = rig.join()
-      const ids = `/consumers/${groupId}/ids`
       await eventually(async () => (await view.list(ids)).length === 2, { intervalMs: 1 })
       await sleep(lostAfterMs)
       gate.holdAnswers()
-      await sleep(50)
+      await sleep(lostForMs)
       gate.reopen() // the answers that were held are lost with their connection
       const other = await joining
       await eventually(() => owned(group) === PARTITIONS / 2 && owned(other) === PARTITIONS / 2, {
-        message: `the join is seen, cut ${lostAfterMs} ms after the news`,
+        message: `the join is seen, cut ${lostAfterMs} ms after the news for ${lostForMs} ms`,
       })
       await other.stop()
       await eventually(() => owned(group) === PARTITIONS)

@@ -29,7 +29,10 @@ describe('a partition that moves, and a member that stops', () => {
     const first = await member()
     await produce(
       topic,
-      Array.from({ length: PARTITIONS * PER_PARTITION }, (_, n) => ({ partition: n % PARTITIONS, value: 'v' })),
+      Array.from({ length: PARTITIONS * PER_PARTITION }, (_, n) => ({
+        partition: n % PARTITIONS,
+        value: 'v',
+      })),
     )
     await eventually(() => chronicle.read('start').length === PARTITIONS, { message: 'all are in hand' })
     const second = await member() // in the middle of a record
@@ -42,7 +45,9 @@ describe('a partition that moves, and a member that stops', () => {
     assert.ok(new Set(starts.map(({ epoch }) => epoch)).size > PARTITIONS, 'partitions have moved')
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       assert.deepEqual(chronicle.started(partition), [...Array(PER_PARTITION).keys()], 'once, in order')
-      const events = chronicle.read().filter(one => one.partition === partition && ['start', 'end'].includes(one.event))
+      const events = chronicle
+        .read()
+        .filter(one => one.partition === partition && ['start', 'end'].includes(one.event))
       const inTurn = events.map(({ event }, index) => (index % 2 === 0 ? event === 'start' : event === 'end'))
       assert.ok(inTurn.every(Boolean), 'one ends before the next one starts')
     }

@@ -16,7 +16,11 @@ describe('a handler that is still at work when its claim is void', () => {
     const topic = await createTopic(t)
     await produceKeyed(topic, RECORDS)
     const chronicle = new Chronicle(t)
-    const rig = await WorkerRig.start(t, { topic, handler: chronicle.handler({ burnMs: BLOCK_MS }), threads: 2 })
+    const rig = await WorkerRig.start(t, {
+      topic,
+      handler: chronicle.handler({ burnMs: BLOCK_MS }),
+      threads: 2,
+    })
     const old = await rig.claim(0)
     await eventually(() => chronicle.read('start').length === 1, { message: 'it is at work' })
 
@@ -32,7 +36,10 @@ describe('a handler that is still at work when its claim is void', () => {
     assert.ok(next.memory.handled <= started().length && next.floor === next.memory.handled)
     await rig.stop()
     const late = chronicle.read('start').filter(({ epoch }) => epoch === Number(old.id.epoch))
-    assert.deepEqual(late.map(({ offset }) => offset), [0])
+    assert.deepEqual(
+      late.map(({ offset }) => offset),
+      [0],
+    )
     assert.equal(old.floor, 1)
   })
 })

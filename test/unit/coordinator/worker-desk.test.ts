@@ -40,7 +40,8 @@ describe('what a lane says', () => {
 
   it('of an earlier claim of the partition, or of one that is not held any more, reaches nobody', () => {
     const { desk: one, heard } = desk()
-    for (const late of [message('lane-failed', EPOCH - 1n), message('lane-failed', EPOCH, 1)]) one.message(THREAD, late)
+    for (const late of [message('lane-failed', EPOCH - 1n), message('lane-failed', EPOCH, 1)])
+      one.message(THREAD, late)
     one.message(THREAD, message('lane-troubled', EPOCH - 1n))
     assert.deepEqual(heard, [])
   })
