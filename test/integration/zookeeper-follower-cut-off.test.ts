@@ -36,7 +36,7 @@ describe('a ZooKeeper follower that is cut off from its leader', () => {
       TcpGate.open(t, majority[0]!),
       TcpGate.open(t, majority[0]!),
     ])
-    const member = (servers: string): MemberProcess =>
+    const member = (servers: string, commitMs = 100): MemberProcess =>
       new MemberProcess(t, ledger.handler({ burnMs: BURN_MS }), {
         groupId,
         topics: [topic],
@@ -44,10 +44,11 @@ describe('a ZooKeeper follower that is cut off from its leader', () => {
         kafka: { brokers: [...sharedStack().brokers] },
         threads: 1,
         offsetReset: 'earliest',
-        commit: { intervalMs: 100 },
+        commit: { intervalMs: commitMs },
       })
     for (const gate of [wayOut, openLater]) gate.shut() // so that both begin on the follower
-    const victim = member(`${ensemble.address(lonely)},${wayOut.address}`)
+    // A commit on its way would hold back the answers to reads, too, and thereby end the lease by itself.
+    const victim = member(`${ensemble.address(lonely)},${wayOut.address}`, 60_000)
     const nomad = member(`${ensemble.address(lonely)},${openLater.address}`)
     const heir = member(majority.join(','))
     const members = [victim, nomad, heir]
