@@ -8,7 +8,7 @@ import { toWire } from '#src/shared/error-wire.js'
 import { GroupError } from '#src/shared/errors.js'
 import type { WorkerMessage } from '#src/shared/protocol.js'
 
-const THREAD = {} as WorkerThread
+const THREAD = null as unknown as WorkerThread
 const EPOCH = 7n
 
 /** The desk of a member that holds partition 0 of `t` by a claim of epoch 7; and all that reaches the coordinator. */
