@@ -142,6 +142,7 @@ export class Session {
       throw storageClosed({ operation: 'keep alive', path: 'the session' }) // nobody would end the timer again
     clearInterval(this.#heartbeatTimer)
     this.#heartbeat = heartbeat
+    this.#unansweredBeats = 0
     this.#lease.resume() // from the newest write so far: what made the member one
     this.#heartbeatTimer = setInterval(() => this.#beat(), this.timeoutMs / HEARTBEATS_PER_TIMEOUT)
   }
