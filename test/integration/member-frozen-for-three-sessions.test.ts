@@ -13,7 +13,7 @@ const FREEZE_MS = 3 * SESSION_MS
 const PARTITIONS = 4
 const RECORDS = 150_000
 const BURN_MS = 0.03
-const THREADS = 1
+const THREADS = 2
 /** Handlers that a thread may start after the thaw: the one it was about to start, and what 100 µs of work are. */
 const MAY_START = THREADS * (1 + Math.ceil(0.1 / BURN_MS))
 
