@@ -15,34 +15,54 @@ export interface ServerContext {
   readonly archive: string | undefined
 }
 
+/** A server's place in an ensemble. */
+export interface EnsemblePlace {
+  /** From 1. */
+  readonly id: number
+  /** `host:quorumPort:electionPort` of each server, as this one is to reach it, or listens itself. */
+  readonly servers: Readonly<Record<number, string>>
+}
+
 const MAX_HEAP_MB = 128
 const MAIN_CLASS = 'org.apache.zookeeper.server.ZooKeeperServerMain'
+const ENSEMBLE_MAIN_CLASS = 'org.apache.zookeeper.server.quorum.QuorumPeerMain'
 
-/** Writes the configuration of a single ZooKeeper server and returns how to start it. */
+/** Writes the configuration of a ZooKeeper server, alone or in an ensemble, and returns how to start it. */
 export async function zookeeperServer(
   context: ServerContext,
   port: number,
   tickTimeMs: number,
   settings: Readonly<Record<string, string>>,
+  place?: EnsemblePlace,
 ): Promise<ServerSpec> {
   const { java, classpath, directory, archive } = context
-  const dataDirectory = join(directory, 'zookeeper')
-  const configFile = join(directory, 'zookeeper.properties')
+  const files = place === undefined ? 'zookeeper' : `zookeeper-${place.id}`
+  const dataDirectory = join(directory, files)
+  const configFile = join(directory, `${files}.properties`)
   await mkdir(dataDirectory, { recursive: true })
-  await writeFile(
-    configFile,
-    propertiesText({ ...configuration(dataDirectory, port, tickTimeMs), ...settings }),
-  )
+  if (place !== undefined) await writeFile(join(dataDirectory, 'myid'), String(place.id))
+  const properties = { ...configuration(dataDirectory, port, tickTimeMs), ...ensemble(place), ...settings }
+  await writeFile(configFile, propertiesText(properties))
   const fast = ['-Dzookeeper.forceSync=no', '-Dzookeeper.preAllocSize=1024']
+  const main = place === undefined ? MAIN_CLASS : ENSEMBLE_MAIN_CLASS
   return {
-    name: 'ZooKeeper',
+    name: place === undefined ? 'ZooKeeper' : `ZooKeeper ${place.id}`,
     port,
     command: java.path,
-    args: [...javaFlags(directory, MAX_HEAP_MB, archive), ...fast, '-cp', classpath, MAIN_CLASS, configFile],
-    logFile: join(directory, 'zookeeper.log'),
+    args: [...javaFlags(directory, MAX_HEAP_MB, archive), ...fast, '-cp', classpath, main, configFile],
+    logFile: join(directory, `${files}.log`),
     beforeStart: async () => {},
-    isReady: async () => (await fourLetterWord(HOST, port, 'srvr')).includes('Mode: standalone'),
+    isReady: async () => SERVING.test(await fourLetterWord(HOST, port, 'srvr')),
   }
+}
+
+/** In the answer to `srvr`; a server that has no quorum answers without it. */
+const SERVING = /Mode: (standalone|leader|follower)/
+
+function ensemble(place: EnsemblePlace | undefined): Record<string, string> {
+  if (place === undefined) return {}
+  const servers = Object.entries(place.servers)
+  return Object.fromEntries(servers.map(([id, address]) => [`server.${id}`, address]))
 }
 
 function configuration(

@@ -50,6 +50,20 @@ describe('two members never hold the same claim', () => {
     assert.equal((await waiting).partition, 0)
   })
 
+  it('an owner node of this very name is not its own unless its session made it', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t)
+    const owner = `/consumers/${probe.groupId}/owners/t/0`
+    await view.write(owner, `${probe.memberId}-0`)
+    const holders: string[] = []
+    const waiting = probe.claim(0, { onRefused: holder => holders.push(holder) })
+    await eventually(() => holders.length > 0, { message: 'refused' })
+    assert.deepEqual(holders, [`${probe.memberId}-0`])
+    const theirs = await view.read(owner)
+    await view.remove(owner)
+    assert.notEqual((await waiting).epoch, BigInt(`0x${theirs!.czxid}`))
+  })
+
   it('a claim that is given up leaves nothing behind, whenever that is', async t => {
     const view = await openZooKeeper(t)
     const first = await joinedProbe(t)

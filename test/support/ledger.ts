@@ -95,3 +95,16 @@ export function firstDisorder(entries: readonly LedgerEntry[]): string | null {
   }
   return null
 }
+
+/** The first record that an older claim of its partition started after a newer one had begun, or null. Epochs grow over claims. */
+export function firstOverlap(entries: readonly LedgerEntry[]): string | null {
+  const newest = new Map<number, LedgerEntry>()
+  for (const entry of [...entries].sort((a, b) => a.startMs - b.startMs)) {
+    const { partition, offset, epoch } = entry
+    const other = newest.get(partition)
+    if (other !== undefined && epoch < other.epoch)
+      return `partition ${partition}: ${offset} of epoch ${epoch} after ${other.offset} of epoch ${other.epoch}`
+    newest.set(partition, entry)
+  }
+  return null
+}

@@ -8,6 +8,7 @@ import { onLaneCall } from './lane-calls.ts'
 interface MemberStart {
   readonly handler: string
   readonly options: RunGroupOptions
+  readonly isDeafToErrors: boolean
 }
 
 const EVENTS: GroupEventName[] = [
@@ -29,10 +30,11 @@ function tell(event: string, payload: unknown): void {
 }
 
 onLaneCall(call => tell('lane:call', call))
-const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
+const { handler, options, isDeafToErrors } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
 const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
 process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended
-for (const event of EVENTS) group.on(event, payload => tell(event, payload))
+const heard = EVENTS.filter(event => !(isDeafToErrors && event === 'error'))
+for (const event of heard) group.on(event, payload => tell(event, payload))
 await joined
 tell('joined', { memberId: group.memberId })
 await group.finished

@@ -5,6 +5,13 @@ import { fileURLToPath } from 'node:url'
 import type { RunGroupOptions } from '#src/index.js'
 import { atEnd, type Owner } from './cleanup.ts'
 
+export interface MemberProcessOptions {
+  /** Flags for Node, which worker threads inherit. */
+  readonly execArgv?: readonly string[]
+  /** Nobody listens for `error` events. @defaultValue false */
+  readonly isDeafToErrors?: boolean
+}
+
 export interface MemberEvent {
   readonly event: string
   readonly atMs: number
@@ -21,9 +28,10 @@ export class MemberProcess {
   readonly #child: ChildProcess
   readonly #waiters = new Set<() => void>()
 
-  constructor(t: Owner, handler: URL, options: RunGroupOptions) {
-    this.#child = spawn(process.execPath, [MAIN], {
-      env: { ...process.env, KWG_MEMBER: JSON.stringify({ handler: handler.href, options }) },
+  constructor(t: Owner, handler: URL, options: RunGroupOptions, how: MemberProcessOptions = {}) {
+    const start = { handler: handler.href, options, isDeafToErrors: how.isDeafToErrors ?? false }
+    this.#child = spawn(process.execPath, [...(how.execArgv ?? []), MAIN], {
+      env: { ...process.env, KWG_MEMBER: JSON.stringify(start) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     createInterface({ input: this.#child.stdout! }).on('line', line => {
@@ -52,6 +60,27 @@ export class MemberProcess {
         throw new Error(`the member ended (${ended}) without the event ${name}: ${this.errors}`)
       }
     }
+  }
+
+  /** Epochs of the claims that it has now, as it told. */
+  get claimed(): Set<bigint> {
+    const claimed = new Set<bigint>()
+    for (const { event, payload } of this.events) {
+      if (event === 'partition:claimed') claimed.add(BigInt(payload['epoch'] as string))
+      if (event === 'partition:released') claimed.delete(BigInt(payload['epoch'] as string))
+    }
+    return claimed
+  }
+
+  /** Epochs of all claims that it ever had. */
+  get everClaimed(): Set<bigint> {
+    const claims = this.events.filter(({ event }) => event === 'partition:claimed')
+    return new Set(claims.map(({ payload }) => BigInt(payload['epoch'] as string)))
+  }
+
+  /** Codes of the error events so far. */
+  get errorCodes(): string[] {
+    return this.events.flatMap(({ event, payload }) => (event === 'error' ? [String(payload['code'])] : []))
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {

@@ -15,6 +15,7 @@ export class TcpGate {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   #isShut = false
+  #answerDelayMs = 0
   #holds = { requests: false, answers: false }
 
   /** In front of `target`, `host:port`, until the test is over. */
@@ -52,6 +53,11 @@ export class TcpGate {
     this.#hold({ requests: false, answers: true })
   }
 
+  /** Answers take that much longer from now on. */
+  delayAnswers(ms: number): void {
+    this.#answerDelayMs = ms
+  }
+
   /** Everything passes again; what was held is lost with its connection. */
   reopen(): void {
     this.#isShut = false
@@ -78,8 +84,14 @@ export class TcpGate {
       socket.on('close', end)
     }
     client.on('data', bytes => server.write(bytes))
-    server.on('data', bytes => client.write(bytes))
+    server.on('data', bytes => this.#answer(client, bytes))
     this.#apply(pair)
+  }
+
+  /** In their order: timers of one length fire in the order in which they were set. */
+  #answer(client: Socket, bytes: Buffer): void {
+    if (this.#answerDelayMs === 0) client.write(bytes)
+    else setTimeout(() => client.destroyed || client.write(bytes), this.#answerDelayMs)
   }
 
   #hold(holds: { readonly requests: boolean; readonly answers: boolean }): void {

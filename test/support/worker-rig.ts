@@ -30,6 +30,8 @@ export interface LaneOptions {
   /** @defaultValue 0 */
   readonly thread?: number
   readonly paused?: boolean
+  /** Of the session that the claim is made in. @defaultValue 0 */
+  readonly generation?: number
 }
 
 /** The defaults of the options, as a thread gets them. */
@@ -123,6 +125,7 @@ export class WorkerRig {
       { topic: this.#topic, partition, epoch: (this.#epoch += 1n), lane: 0 },
       LaneMemory.create(options.floor ?? 0),
       this.thread(options.thread),
+      options.generation ?? 0,
     )
     await lane.startOn(lane.thread, options.paused)
     return lane
@@ -155,12 +158,14 @@ export class WorkerRig {
 export class ClaimedLane {
   readonly id: LaneId
   readonly memory: LaneMemory
+  readonly #generation: number
   #thread: WorkerThread
 
-  constructor(id: LaneId, memory: LaneMemory, thread: WorkerThread) {
+  constructor(id: LaneId, memory: LaneMemory, thread: WorkerThread, generation: number) {
     this.id = id
     this.memory = memory
     this.#thread = thread
+    this.#generation = generation
   }
 
   get thread(): WorkerThread {
@@ -173,7 +178,7 @@ export class ClaimedLane {
 
   async startOn(thread: WorkerThread, paused = false): Promise<void> {
     this.#thread = thread
-    await thread.startLane({ ...this.id, memory: this.memory.buffer, generation: 0, paused })
+    await thread.startLane({ ...this.id, memory: this.memory.buffer, generation: this.#generation, paused })
   }
 
   drain(): Promise<void> {

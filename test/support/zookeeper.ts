@@ -96,6 +96,14 @@ export class ZooKeeperView {
     await this.#run(done => this.#client.create(path, Buffer.from(text), EPHEMERAL, done))
   }
 
+  /** Deletes the node and makes it anew in one step, as an ephemeral one of this session: nobody gets in between. */
+  async replace(path: string, text: string): Promise<void> {
+    const { EPHEMERAL } = zookeeper.CreateMode
+    const acl = (zookeeper.ACL as unknown as { OPEN_ACL_UNSAFE: zookeeper.ACL[] }).OPEN_ACL_UNSAFE
+    const replaced = this.#client.transaction().remove(path).create(path, Buffer.from(text), acl, EPHEMERAL)
+    await this.#run(done => replaced.commit(done))
+  }
+
   /** With everything below; nothing to do when there is no such node. */
   async remove(path: string): Promise<void> {
     for (const child of await this.list(path)) await this.remove(`${path}/${child}`)

@@ -55,6 +55,11 @@ export class ZooKeeperClient {
     this.#connection.connect()
   }
 
+  /** Cuts the connection; another one is made within the session, to the next server. */
+  dropConnection(reason: string): void {
+    this.#connection.drop(reason)
+  }
+
   /** Creates a node; false if there is one. Data null makes a node without data. */
   async create(path: string, data: Buffer | null, mode: 'persistent' | 'ephemeral'): Promise<boolean> {
     assertFits('create', path, data?.length ?? 0)

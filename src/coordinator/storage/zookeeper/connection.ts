@@ -111,6 +111,11 @@ export class SessionConnection {
     this.library.connect()
   }
 
+  /** Cuts the connection; the next server is tried within the session. */
+  drop(reason: string): void {
+    this.#guard.drop(reason)
+  }
+
   /**
    * Sends one call; `send` hands it to the library with the callback for its answer. Rejects at once when there is no
    * connection: the library would keep the call and send it whenever there is one again.

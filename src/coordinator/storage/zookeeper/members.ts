@@ -27,6 +27,7 @@ export class Membership {
   #version: number | null = null
   #waitUntilMs: number | null = null
   #repair: Promise<void> | null = null
+  #unlisten: () => void = () => {}
 
   constructor(paths: GroupPaths, member: MemberDescription, logger: Logger, sessionChanged: Subscribe) {
     this.#path = paths.id(member.memberId)
@@ -41,7 +42,7 @@ export class Membership {
    */
   async register(client: ZooKeeperClient, signal: AbortSignal): Promise<void> {
     this.#version = null
-    const unlisten = client.onNodeEvent(this.#path, () => this.#touched.fire())
+    this.#unlisten = client.onNodeEvent(this.#path, () => this.#touched.fire())
     try {
       for (;;) {
         const holder = await this.#write(client)
@@ -50,7 +51,7 @@ export class Membership {
         if (leftMs > 0) await firstOf([this.#touched.subscribe, this.#sessionChanged, after(leftMs)], signal)
       }
     } catch (error) {
-      unlisten()
+      this.#unlisten()
       throw error
     }
   }
@@ -68,6 +69,7 @@ export class Membership {
   }
 
   async unregister(client: ZooKeeperClient): Promise<void> {
+    this.#unlisten()
     await removeOurs(client, this.#path)
   }
 

@@ -5,7 +5,7 @@ import type { GroupStorageListener, SessionState } from '../group-storage.ts'
 import { disconnected, isConnectionError, sessionExpired, storageClosed } from './answers.ts'
 import { ZooKeeperClient } from './client.ts'
 import type { ConnectionOptions } from './connection.ts'
-import { HEARTBEATS_PER_TIMEOUT } from './lease.ts'
+import { HEARTBEATS_PER_TIMEOUT, type Instant } from './lease.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { SEEN_AS, SESSION_MOVES, type State } from './session-states.ts'
 import { ChangeSignal, firstOf } from './wait.ts'
@@ -13,6 +13,12 @@ import { sessionName } from './znode.ts'
 
 /** How long `close` may take to end the session on the server before it is left to run out. */
 const GOODBYE_MS = 2_000
+
+/**
+ * As many heartbeats in a row without an answer, and another server is tried: one that is cut off from its leader goes
+ * on answering pings. The next server has the last sixth of the lease to renew it, so claims and handlers may stay.
+ */
+const UNANSWERED_BEATS = 2
 
 type Told = Pick<GroupStorageListener, 'leaseRenewed' | 'leaseOver' | 'disconnected' | 'restored' | 'expired'>
 
@@ -42,6 +48,7 @@ export class Session {
   #lastTrouble = ''
   #heartbeat: Heartbeat | null = null
   #heartbeatTimer: NodeJS.Timeout | undefined
+  #unansweredBeats = 0
   #restores = 0
   #closed: Promise<void> | null = null
 
@@ -135,6 +142,7 @@ export class Session {
       throw storageClosed({ operation: 'keep alive', path: 'the session' }) // nobody would end the timer again
     clearInterval(this.#heartbeatTimer)
     this.#heartbeat = heartbeat
+    this.#unansweredBeats = 0
     this.#lease.resume() // from the newest write so far: what made the member one
     this.#heartbeatTimer = setInterval(() => this.#beat(), this.timeoutMs / HEARTBEATS_PER_TIMEOUT)
   }
@@ -181,11 +189,16 @@ export class Session {
       connected: () => this.isCurrent(client) && this.#afterConnected(client),
       disconnected: () => this.isCurrent(client) && this.#afterDisconnected(),
       expired: () => this.isCurrent(client) && this.#expire('ZooKeeper has ended the session'),
-      written: sent => this.isCurrent(client) && this.#lease.written(sent, client.sessionTimeoutMs),
+      written: sent => this.isCurrent(client) && this.#afterWritten(client, sent),
     })
     this.#client = client
     this.#state.moveTo('connecting', 'connect')
     client.connect()
+  }
+
+  #afterWritten({ sessionTimeoutMs }: ZooKeeperClient, sent: Instant): void {
+    this.#unansweredBeats = 0
+    this.#lease.written(sent, sessionTimeoutMs)
   }
 
   #afterConnected(client: ZooKeeperClient): void {
@@ -199,6 +212,7 @@ export class Session {
   #afterDisconnected(): void {
     this.#logger.warn({ trouble: this.lastTrouble }, 'connection to ZooKeeper lost, trying to get it back')
     this.#lease.hold()
+    this.#unansweredBeats = 0
     const wasKnown = this.#state.is('connected')
     this.#state.moveTo('disconnected', this.lastTrouble)
     if (wasKnown) this.#listener.disconnected()
@@ -224,6 +238,11 @@ export class Session {
   #beat(): void {
     const client = this.#client
     if (client === null || this.#heartbeat === null || !this.#state.is('connected')) return
+    if (this.#unansweredBeats >= UNANSWERED_BEATS && this.#options.servers.length > 1) {
+      client.dropConnection('the server answers no writes')
+      return
+    }
+    this.#unansweredBeats += 1
     this.#heartbeat(client).catch((error: unknown) => {
       if (!isConnectionError(error) && this.isCurrent(client)) this.#giveUp(error)
     })

@@ -233,6 +233,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     if (group === null) return
     const client = this.#session.clientFor('leave', group.paths.group)
     this.#session.stopHeartbeat()
+    group.nodes.stop()
     // The original waits for owner nodes to go after an id has gone: they must be gone by then.
     await group.claims.dropAll()
     await group.membership.unregister(client)

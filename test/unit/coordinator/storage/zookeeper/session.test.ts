@@ -41,13 +41,13 @@ const heartbeat = async (client: ZooKeeperClient): Promise<void> => {
 }
 
 /** A session with a scripted server, connected and sending heartbeats. */
-async function sessionOf(t: Owner, script: Script = {}): Promise<Subject> {
+async function sessionOf(t: Owner, script: Script = {}, addresses = 1): Promise<Subject> {
   const fake = await FakeZooKeeper.start(t, TIMEOUT_MS, script)
   const events: string[] = []
   const leases: Lease[] = []
   const { logger, lines } = loggerInMemory()
   const tell = (event: string) => (): void => void events.push(event)
-  const servers = [{ host: '127.0.0.1', port: fake.port }]
+  const servers = new Array(addresses).fill({ host: '127.0.0.1', port: fake.port })
   const session = new Session(
     { servers, sessionTimeoutMs: TIMEOUT_MS, logger },
     {
@@ -97,6 +97,33 @@ describe('the ZooKeeper session', () => {
     assert.equal(session.leaseHolds, false)
     assert.equal(leases.length, 3)
     assert.deepEqual(events, ['leaseOver'], 'the connection itself is well')
+  })
+
+  it('goes to another server in time when one answers everything but writes, and the lease never ends', async t => {
+    let isCutOff = false
+    const script: Script = { onRequest: (_, { type }, nth) => isCutOff && nth === 1 && type === OP.multi }
+    const subject = await sessionOf(t, script, 2)
+    subject.verify = heartbeat
+    const { fake, session, events, leases, wait } = subject
+    await eventually(() => leases.length >= 2)
+    isCutOff = true
+    await wait('restored')
+    const known = leases.length
+    await eventually(() => leases.length > known + 1, { message: 'the other one renews it' })
+    assert.deepEqual(events, ['disconnected', 'restored'])
+    assert.equal(session.leaseHolds, true)
+    assert.equal(fake.connections.length, 2)
+  })
+
+  it('stays where it is when there is no other server', async t => {
+    let isSilent = false
+    const { fake, events, wait } = await sessionOf(t, {
+      onRequest: (_, { type }) => isSilent && type === OP.multi,
+    })
+    isSilent = true
+    await wait('leaseOver')
+    assert.equal(events[0], 'leaseOver', 'before the connection is given up as silent')
+    assert.ok(fake.connections.length <= 2)
   })
 
   it('does not renew the lease beyond what the send time allows, when a frozen process reads its socket', async t => {

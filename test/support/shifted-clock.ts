@@ -1,0 +1,35 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { atEnd, type Owner } from './cleanup.ts'
+
+const PRELOAD = fileURLToPath(new URL('./shifted-clock-preload.js', import.meta.url))
+
+/** The wall clock of processes that were started with its flags, on all of their threads: it can be set while they run, or stand still. */
+export class ShiftedClock {
+  readonly #file: string
+
+  constructor(owner: Owner) {
+    const directory = mkdtempSync(join(tmpdir(), 'kwg-clock-'))
+    this.#file = join(directory, 'shift')
+    this.shiftBy(0)
+    atEnd(owner, () => rmSync(directory, { recursive: true, force: true }))
+  }
+
+  /** For `MemberProcess`. */
+  get execArgv(): string[] {
+    const url = new URL(`file://${PRELOAD}`)
+    url.searchParams.set('file', this.#file)
+    return ['--import', url.href]
+  }
+
+  /** The clock now shows that much more than it should. Threads see it within `SHIFT_SEEN_MS`. */
+  shiftBy(ms: number): void {
+    writeFileSync(`${this.#file}.new`, String(ms))
+    renameSync(`${this.#file}.new`, this.#file) // whoever reads it meanwhile sees the old one or the new one
+  }
+}
+
+/** Within as long every thread sees a shift. */
+export const SHIFT_SEEN_MS = 2
