@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import type { Producer } from 'kafkajs'
 import type { Group } from '#src/index.js'
 import { randomUUID } from 'node:crypto'
 import { eventually } from '../support/eventually.ts'
-import {
-  createTopic,
-  createTopicNamed,
-  openProducer,
-  produce,
-  uniqueGroup,
-  withAdmin,
-} from '../support/kafka.ts'
+import { createTopic, openProducer, produce, uniqueGroup, withAdmin } from '../support/kafka.ts'
 import { Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
@@ -43,15 +37,26 @@ async function member(
   return { groupId, ledger, group, errors }
 }
 
-async function addPartitions(topic: string, count: number): Promise<void> {
-  await withAdmin(sharedStack().brokers, admin =>
-    admin.createPartitions({ topicPartitions: [{ topic, count }] }),
-  )
+/** Answers when the request went out, with the connection already there. */
+function addPartitions(topic: string, count: number): Promise<number> {
+  return withAdmin(sharedStack().brokers, async admin => {
+    const atMs = nowMs()
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] })
+    return atMs
+  })
+}
+
+/** The same for a new topic. */
+function create(topic: string, numPartitions: number): Promise<number> {
+  return withAdmin(sharedStack().brokers, async admin => {
+    const atMs = nowMs()
+    await admin.createTopics({ topics: [{ topic, numPartitions }] })
+    return atMs
+  })
 }
 
 /** Sends one record to each of these partitions as soon as the brokers take it. */
-async function sendToEach(t: TestContext, topic: string, partitions: readonly number[]): Promise<void> {
-  const producer = await openProducer(t)
+async function sendToEach(producer: Producer, topic: string, partitions: readonly number[]): Promise<void> {
   const messages = partitions.map(partition => ({ partition, key: 'added', value: 'v' }))
   await eventually(() => producer.send({ topic, messages }).catch(() => false), { intervalMs: 5 })
 }
@@ -79,9 +84,9 @@ describe('what happens to topics while a member runs', () => {
     const rig = await member(t, [topic])
     const other = await member(t, [topic], rig)
     const added = [1, 2, 3, 4, 5, 6, 7]
-    const changedAtMs = nowMs()
-    await addPartitions(topic, 1 + added.length)
-    await sendToEach(t, topic, added)
+    const producer = await openProducer(t)
+    const changedAtMs = await addPartitions(topic, 1 + added.length)
+    await sendToEach(producer, topic, added)
     const tookMs = await handledAfter(rig, changedAtMs, added)
     t.diagnostic(`from the change to the last of the first records: ${tookMs.toFixed(0)} ms`)
     assert.ok(tookMs < BOUND_MS, `${tookMs} ms`)
@@ -93,9 +98,9 @@ describe('what happens to topics while a member runs', () => {
     const topic = await createTopic(t, { partitions: 1 })
     const later = `later-${randomUUID()}`
     const rig = await member(t, [topic, later])
-    const changedAtMs = nowMs()
-    await createTopicNamed(later, 2)
-    await sendToEach(t, later, [0, 1])
+    const producer = await openProducer(t)
+    const changedAtMs = await create(later, 2)
+    await sendToEach(producer, later, [0, 1])
     const tookMs = await handledAfter(rig, changedAtMs, [0, 1])
     t.diagnostic(`from the change to the last of the first records: ${tookMs.toFixed(0)} ms`)
     assert.ok(tookMs < BOUND_MS, `${tookMs} ms`)
@@ -106,7 +111,7 @@ describe('what happens to topics while a member runs', () => {
     const topic = await createTopic(t, { partitions: 1 })
     const rig = await member(t, [topic], { elsewhere: true })
     await addPartitions(topic, 3)
-    await sendToEach(t, topic, [1, 2])
+    await sendToEach(await openProducer(t), topic, [1, 2])
     await handledAfter(rig, nowMs(), [1, 2])
     await produce(topic, [{ partition: 2, key: 'next', value: 'v' }])
     await eventually(() => rig.ledger.count === 3)
