@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunGroupOptions } from '#src/index.js'
+import { startGroup } from '#src/run-group.js'
+import { silentLogger } from '#src/shared/logger.js'
+import { atEnd } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, uniqueGroup } from '../support/kafka.ts'
 import { countByRecord, firstDisorder, Ledger, type LedgerEntry } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
 import { percentile } from '../support/percentile.ts'
-import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { SteadyLoad } from '../support/steady-load.ts'
 
@@ -82,8 +84,8 @@ interface Run {
   readonly stayers: readonly MemberProcess[]
   readonly ledger: Ledger
   readonly load: SteadyLoad
-  /** Runs a third member, until it is told to stop. */
-  readonly join: () => Promise<() => Promise<void>>
+  /** Starts a third member; resolves when it is about to register: its threads are there, nobody knows of it yet. */
+  readonly prepare: () => Promise<{ readonly joined: Promise<void>; readonly stop: () => Promise<void> }>
 }
 
 async function startRun(t: TestContext): Promise<Run> {
@@ -105,11 +107,13 @@ async function startRun(t: TestContext): Promise<Run> {
     partitions: PARTITIONS,
     recordsPerSecond: RECORDS_PER_SECOND,
   })
-  const join = async (): Promise<() => Promise<void>> => {
-    const member = await runMember(t, handler, options)
-    return () => member.stop()
+  const prepare: Run['prepare'] = async () => {
+    const { group, joined } = startGroup(handler, { logger: silentLogger, ...options })
+    atEnd(t, () => group.stop())
+    await eventually(() => group.state !== 'starting', { intervalMs: 1 })
+    return { joined, stop: () => group.stop() }
   }
-  return { stayers, ledger, load, join }
+  return { stayers, ledger, load, prepare }
 }
 
 function count({ events }: MemberProcess, name: string): number {
@@ -135,16 +139,16 @@ function callsAboutStaying(
 
 describe('with three members, 32 partitions, 20 records a second in each and handlers of 5 ms', () => {
   it('at least 100 moves leave gaps below 250 ms at p99, disturb no partition that stays, and lose or repeat nothing', async t => {
-    const { stayers, ledger, load, join } = await startRun(t)
+    const { stayers, ledger, load, prepare } = await startRun(t)
     await window() // everything has run once
     const quiet: Window[] = []
     const busy: Window[] = []
     while (movesIn(ledger.read()).length < MOVES) {
-      let leave = (): Promise<void> => Promise.resolve()
       quiet.push(await window())
-      busy.push(await window(async () => void (leave = await join())))
+      const { joined, stop } = await prepare()
+      busy.push(await window(() => joined))
       quiet.push(await window())
-      busy.push(await window(() => leave()))
+      busy.push(await window(stop))
     }
     const produced = await load.stop()
     await eventually(() => ledger.count >= produced, { message: () => `${ledger.count} of ${produced}` })
