@@ -8,7 +8,7 @@ import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
 import { burst } from '../support/mixed-group.ts'
 import { eventuallyOwnedBy, readOwners } from '../support/owners.ts'
-import { runMember } from '../support/running-group.ts'
+import { errorsOf, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper, type ZooKeeperView } from '../support/zookeeper.ts'
 
@@ -36,7 +36,7 @@ interface Place {
   readonly produceSome: () => Promise<void>
 }
 
-/** A member, and all error events of it. */
+/** A member, and the error events of it. */
 interface Reporting {
   readonly group: Group
   readonly errors: readonly GroupError[]
@@ -62,9 +62,7 @@ async function newGroup(t: TestContext): Promise<Place> {
 }
 
 function reporting(group: Group): Reporting {
-  const errors: GroupError[] = []
-  group.on('error', error => errors.push(error))
-  return { group, errors }
+  return { group, errors: errorsOf(group) }
 }
 
 function codesOf({ errors }: Reporting): string[] {

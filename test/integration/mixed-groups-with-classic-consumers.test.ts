@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { GroupError } from '#src/index.js'
 import { describeByClassicTool, startClassicConsumer } from '../support/classic-consumer.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, uniqueGroup } from '../support/kafka.ts'
@@ -10,7 +9,7 @@ import { MemberProcess } from '../support/member-process.ts'
 import { allHandled, burst } from '../support/mixed-group.ts'
 import { eventuallyOwned, eventuallyOwnedBy } from '../support/owners.ts'
 import type { PeerProcess } from '../support/peer-process.ts'
-import { runMember } from '../support/running-group.ts'
+import { errorsOf, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
@@ -18,10 +17,11 @@ failOnLeaks()
 
 const PARTITIONS = 8
 const PER_BURST = 5
-const SESSION_MS = 1_500
+/** Of members that are killed. */
+const SESSION_MS = 3_000
 
 describe('beside classic Scala consumers', () => {
-  it('members divide partitions by range, thread by thread, through joins, leaves and kills; nothing is lost', async t => {
+  it('members divide partitions by range through joins, leaves and kills; nothing is lost', async t => {
     const topic = await createTopic(t, { partitions: PARTITIONS })
     const view = await openZooKeeper(t)
     const ledger = new Ledger(t)
@@ -31,7 +31,7 @@ describe('beside classic Scala consumers', () => {
       groupId,
       topics: [topic],
       offsetReset: 'earliest' as const,
-      zookeeper: { servers: sharedStack().zookeeper, sessionTimeoutMs: SESSION_MS },
+      zookeeper: { servers: sharedStack().zookeeper },
     }
     const classic = (id: string): Promise<PeerProcess> =>
       startClassicConsumer(t, { groupId, topic, id, threads: 1, sessionMs: SESSION_MS })
@@ -40,14 +40,17 @@ describe('beside classic Scala consumers', () => {
 
     await burst(topic, PARTITIONS, PER_BURST)
     const scala = await classic('x')
-    const x = `${groupId}_x-0`
-    await eventuallyOwned(view, groupId, topic, new Array<string>(PARTITIONS).fill(x))
+    await owned('gggggggg')
     const first = await runMember(t, handler, { ...common, memberId: 'a', threads: 2 })
-    const errors: GroupError[] = []
-    first.on('error', error => errors.push(error))
-    await eventuallyOwned(view, groupId, topic, ['a-0', 'a-0', 'a-0', 'a-1', 'a-1', 'a-1', x, x])
+    const errors = errorsOf(first)
+    await owned('aaaaaagg')
     await burst(topic, PARTITIONS, PER_BURST)
-    const second = new MemberProcess(t, handler, { ...common, memberId: 'b', threads: 1 })
+    const second = new MemberProcess(t, handler, {
+      ...common,
+      zookeeper: { ...common.zookeeper, sessionTimeoutMs: SESSION_MS },
+      memberId: 'b',
+      threads: 1,
+    })
     await owned('aaaabbgg')
     await burst(topic, PARTITIONS, PER_BURST)
     await allHandled(topic, ledger, [scala])
@@ -72,6 +75,24 @@ describe('beside classic Scala consumers', () => {
     await first.stop()
     assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
     assert.deepEqual(errors, [])
+  })
+
+  it('owner nodes name the thread that range assigned when they were made', async t => {
+    const topic = await createTopic(t, { partitions: PARTITIONS })
+    const view = await openZooKeeper(t)
+    const groupId = uniqueGroup()
+    const announced = { version: 1, subscription: { [topic]: 1 }, pattern: 'static', timestamp: '1' }
+    await view.write(`/consumers/${groupId}/ids/x`, JSON.stringify(announced))
+    await view.write(`/consumers/${groupId}/owners/${topic}/6`, 'x-0')
+    await view.write(`/consumers/${groupId}/owners/${topic}/7`, 'x-0')
+    await runMember(t, new Ledger(t).handler(), {
+      groupId,
+      memberId: 'a',
+      topics: [topic],
+      threads: 2,
+      zookeeper: sharedStack().zookeeper,
+    })
+    await eventuallyOwned(view, groupId, topic, ['a-0', 'a-0', 'a-0', 'a-1', 'a-1', 'a-1', 'x-0', 'x-0'])
   })
 
   it('ConsumerGroupCommand of Kafka 1.1.1 shows owners, offsets and lag of a group of ours', async t => {

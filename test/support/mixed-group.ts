@@ -3,6 +3,9 @@ import { endOffsets, produce } from './kafka.ts'
 import type { Ledger } from './ledger.ts'
 import type { PeerProcess } from './peer-process.ts'
 
+/** Processes may take seconds to start on a busy machine. */
+const DEADLINE_MS = 40_000
+
 /** As many records into each partition. */
 export async function burst(topic: string, partitions: number, each: number): Promise<void> {
   const messages = Array.from({ length: partitions * each }, (_, n) => ({
@@ -24,5 +27,8 @@ export async function allHandled(
     const entries = [...ledger.read(), ...peers.flatMap(peer => peer.records)]
     return new Set(entries.map(({ partition, offset }) => `${partition}/${offset}`)).size
   }
-  await eventually(() => handled() === records, { message: () => `${handled()} of ${records}` })
+  await eventually(() => handled() === records, {
+    deadlineMs: DEADLINE_MS,
+    message: () => `${handled()} of ${records}`,
+  })
 }

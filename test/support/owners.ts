@@ -1,6 +1,9 @@
 import { eventually } from './eventually.ts'
 import type { ZooKeeperView } from './zookeeper.ts'
 
+/** Processes may take seconds to start on a busy machine. */
+const DEADLINE_MS = 40_000
+
 /** What the owner nodes of a topic say, by partition; null where there is none. */
 export async function readOwners(
   view: ZooKeeperView,
@@ -19,7 +22,7 @@ export async function eventuallyOwned(
   groupId: string,
   topic: string,
   expected: readonly string[],
-  deadlineMs = 20_000,
+  deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   let last: readonly (string | null)[] = []
   await eventually(
@@ -35,7 +38,7 @@ export async function eventuallyOwned(
 export async function eventuallyOwnedBy(
   view: ZooKeeperView,
   { groupId, topic, letters }: { groupId: string; topic: string; letters: string },
-  deadlineMs = 20_000,
+  deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   const partitions = (await view.list(`/brokers/topics/${topic}/partitions`)).length
   let last = ''

@@ -1,4 +1,4 @@
-import { runGroup, type Group, type RunGroupOptions } from '#src/index.js'
+import { runGroup, type Group, type GroupError, type RunGroupOptions } from '#src/index.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { atEnd, type Owner } from './cleanup.js'
 import { eventually } from './eventually.js'
@@ -13,6 +13,15 @@ export async function runMember(t: Owner, handler: URL, options: RunGroupOptions
   })
   atEnd(t, () => group.stop())
   return group
+}
+
+/** Grows with the error events of the group, without those that only tell how busy this machine is. */
+export function errorsOf(group: Group): readonly GroupError[] {
+  const errors: GroupError[] = []
+  group.on('error', error => {
+    if (error.code !== 'EVENT_LOOP_BLOCKED') errors.push(error)
+  })
+  return errors
 }
 
 /** Resolves when the group has handled `count` records; rejects early with the first error event. */
