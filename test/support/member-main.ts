@@ -1,8 +1,8 @@
 // A member in a process of its own, to be killed, frozen and thawed. Options come as JSON in KWG_MEMBER; events go to
-// standard output, one JSON object per line.
+// standard output, one JSON object per line. With KWG_MEMBER_LOGS log lines go to standard error.
 import type { GroupEventName, RunGroupOptions } from '#src/index.js'
 import { startGroup } from '#src/run-group.js'
-import { silentLogger } from '#src/shared/logger.js'
+import { createDefaultLogger, silentLogger } from '#src/shared/logger.js'
 
 interface MemberStart {
   readonly handler: string
@@ -28,7 +28,8 @@ function tell(event: string, payload: unknown): void {
 }
 
 const { handler, options } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
-const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
+const logger = process.env['KWG_MEMBER_LOGS'] === undefined ? silentLogger : createDefaultLogger()
+const { group, joined } = startGroup(new URL(handler), { logger, ...options })
 process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended
 for (const event of EVENTS) group.on(event, payload => tell(event, payload))
 await joined

@@ -11,6 +11,12 @@ export interface MemberEvent {
   readonly payload: Record<string, unknown>
 }
 
+export interface MemberProcessOptions {
+  /** Modules that are loaded before the member, in each of its threads. */
+  readonly preload?: readonly URL[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
 const MAIN = fileURLToPath(new URL('./member-main.js', import.meta.url))
 
 /** A member in its own process: what happened to it, and the signals to hurt it with. Killed when the test ends. */
@@ -21,9 +27,11 @@ export class MemberProcess {
   readonly #child: ChildProcess
   readonly #waiters = new Set<() => void>()
 
-  constructor(t: Owner, handler: URL, options: RunGroupOptions) {
-    this.#child = spawn(process.execPath, [MAIN], {
-      env: { ...process.env, KWG_MEMBER: JSON.stringify({ handler: handler.href, options }) },
+  constructor(t: Owner, handler: URL, options: RunGroupOptions, extra: MemberProcessOptions = {}) {
+    const preload = (extra.preload ?? []).map(({ href }) => `--import=${href}`)
+    const start = JSON.stringify({ handler: handler.href, options })
+    this.#child = spawn(process.execPath, [...preload, MAIN], {
+      env: { ...process.env, ...extra.env, KWG_MEMBER: start },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     createInterface({ input: this.#child.stdout! }).on('line', line => {
@@ -52,6 +60,10 @@ export class MemberProcess {
         throw new Error(`the member ended (${ended}) without the event ${name}: ${this.errors}`)
       }
     }
+  }
+
+  get pid(): number {
+    return this.#child.pid!
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
