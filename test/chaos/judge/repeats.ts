@@ -3,9 +3,12 @@ import { claimsByEpoch, groupBy, laneName, processOf } from './sessions.ts'
 import { NOISE_MS, troublesOf, troubleThatEnded } from './trouble.ts'
 
 /**
- * Guarantees 2 and 3. A record may be handled again only if the claim under which it was handled before ended without a
- * release, if that end has a cause among the faults, and if it was not finished so long before the trouble began that a
- * commit must have had it: within one commit interval before it, or later. A join or a leave explains no repeat.
+ * Guarantees 2 and 3. A record may be handled again only if
+ * - the claim under which it was handled before ended without a release, and a fault explains that end: a join, a leave or
+ *   a broker's fault explains none;
+ * - it was not finished so long before that trouble began that a commit must have had it: one commit interval;
+ * - its session has not committed anything one commit interval after it was finished: a round of commits has everything
+ *   that is finished, and only the round that was cut off may have a part of it.
  */
 export function unexplainedRepeats(history: History): Violation[] {
   const claims = claimsByEpoch(history)
@@ -43,8 +46,24 @@ function whyNotExplained(
   const process = processOf(claim, history)
   const beganMs = troubleThatEnded(troublesOf(process, history.faults), claim.to.atMs, history.settings)
   if (beganMs === null) return `the session of ${process.name} ended and no fault explains that`
-  const committedMs = beganMs - history.settings.commitIntervalMs - NOISE_MS
-  if (record.endMs !== null && record.endMs < committedMs)
-    return `it was finished ${beganMs - record.endMs} ms before the trouble began and should have been committed`
+  const { commitIntervalMs } = history.settings
+  const endMs = record.endMs ?? Infinity // in hand when its process ended
+  if (endMs < beganMs - commitIntervalMs - NOISE_MS)
+    return `it was finished ${beganMs - endMs} ms before the trouble began`
+  const committedMs = lastRoundOf(claim, history)
+  if (endMs < committedMs - commitIntervalMs - ROUND_MS)
+    return `it was finished ${committedMs - endMs} ms before a commit of its session`
   return null
+}
+
+/** A round of commits is on its way for so long. */
+const ROUND_MS = 500
+
+/** When the session of the claim last committed anything that it did not release. */
+function lastRoundOf({ sessionId }: StoredClaim, { claims, commits }: History): number {
+  const releases = new Set(claims.map(({ to }) => to?.zxid))
+  return (
+    commits.findLast(commit => commit.sessionId === sessionId && !releases.has(commit.zxid))?.atMs ??
+    -Infinity
+  )
 }
