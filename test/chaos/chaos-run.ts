@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunningStack } from '#src/stack/start-stack.js'
 import { eventually } from '../support/eventually.ts'
@@ -111,6 +111,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     return { history, violations }
   } finally {
     crew.writeLogs(options.directory)
+    keepServerLogs(stack.directory, options.directory)
   }
 }
 
@@ -208,6 +209,12 @@ async function leaveAll(crew: Crew): Promise<void> {
 function readHandled(directory: string): Pick<History, 'handled' | 'ledgers'> {
   const { handled, threads } = readLedgers(directory)
   return { handled, ledgers: threads }
+}
+
+/** The servers' directory goes with them. */
+function keepServerLogs(from: string, to: string): void {
+  for (const name of readdirSync(from).filter(one => one.endsWith('.log')))
+    copyFileSync(join(from, name), join(to, name))
 }
 
 /** Beside the ledgers and the logs of the processes. */
