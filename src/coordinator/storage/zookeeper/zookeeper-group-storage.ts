@@ -253,7 +253,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   #joined(operation: string): JoinedGroup {
     if (this.#group !== null) return this.#group
-    const isOver = this.#session.state === 'expired'
+    const isOver = this.#session.state === 'expired' || this.#joining !== null // what is asked now was begun before the rejoin
     throw isOver
       ? sessionExpired({ operation, path: 'a partition' })
       : new GroupError('NOT_RUNNING', `cannot ${operation}: this member has not joined a group`)
