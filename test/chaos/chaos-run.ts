@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RunningStack } from '#src/stack/start-stack.js'
 import { eventually } from '../support/eventually.ts'
 import type { Owner } from '../support/cleanup.ts'
-import { createTopic, endOffsets, uniqueGroup } from '../support/kafka.ts'
+import { createTopic, uniqueGroup } from '../support/kafka.ts'
 import { privateStack } from '../support/stack.ts'
 import { ZooKeeperView } from '../support/zookeeper.ts'
 import { Conductor } from './conductor.ts'
@@ -14,7 +14,7 @@ import type { History, RunSettings, Violation } from './history.ts'
 import { judge } from './judge/judge.ts'
 import { readLedgers } from './ledger-files.ts'
 import { SteadyProducer } from './producer.ts'
-import { readKeys } from './read-log.ts'
+import { endsOf, readKeys } from './read-log.ts'
 import { FAULT_KINDS, Schedule, type FaultKind } from './schedule.ts'
 import { readZooKeeperLog } from './zookeeper-log.ts'
 
@@ -165,7 +165,7 @@ async function allOwned(group: GroupPlace): Promise<void> {
 /** Everything owned, everything committed to the end of the log; null if it does not come to that in time. */
 async function becomesWhole(group: GroupPlace): Promise<number | null> {
   const fromMs = Date.now()
-  const ends = await endOffsets(group.topic, [...group.stack.brokers])
+  const ends = await endsOf(group.topic, group.stack.brokers)
   const isWhole = async (view: ZooKeeperView): Promise<boolean> => {
     if ((await ownersOf(view, group)) !== PARTITIONS) return false
     const path = `/consumers/${group.groupId}/offsets/${group.topic}`

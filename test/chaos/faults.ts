@@ -137,7 +137,10 @@ async function hurtZooKeeper(
   const witnesses = crew.alive.filter(member => !member.isWithoutSession)
   const before = witnesses.map(member => member.process.events.length)
   if (step.kind === 'zookeeper-stop') {
-    const connections = witnesses.reduce((sum, { zookeeperGate }) => sum + zookeeperGate.connections, 0)
+    const open = (): number =>
+      crew.alive.reduce((sum, { zookeeperGate }) => sum + zookeeperGate.connections, 0)
+    await within(SEEN_WITHIN_MS, () => open() > 0) // it may have come back only now
+    const connections = open()
     await server.stop()
     await sleep(step.lastsMs)
     await server.start()

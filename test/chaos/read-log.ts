@@ -4,9 +4,17 @@ import { endOffsets, uniqueGroup } from '../support/kafka.ts'
 
 const READ_DEADLINE_MS = 60_000
 
+/** The next offset to be written, by partition; asked again while leaders change. */
+export function endsOf(topic: string, brokers: readonly string[]): Promise<number[]> {
+  return eventually(() => endOffsets(topic, [...brokers]).catch(() => null), {
+    deadlineMs: READ_DEADLINE_MS,
+    message: 'the brokers tell where the log ends',
+  })
+}
+
 /** The keys of every record in the log, by partition and offset. The log has to start at 0 and to be complete. */
 export async function readKeys(topic: string, brokers: readonly string[]): Promise<string[][]> {
-  const ends = await endOffsets(topic, [...brokers])
+  const ends = await endsOf(topic, brokers)
   const keys: string[][] = ends.map(() => [])
   const kafka = new Kafka({ clientId: 'chaos-reader', brokers: [...brokers], logLevel: logLevel.NOTHING })
   const consumer = kafka.consumer({ groupId: uniqueGroup() })
