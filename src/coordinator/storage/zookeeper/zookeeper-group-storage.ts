@@ -235,6 +235,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   /** Watches are set anew by the library, but what happened while nobody listened may have been missed. */
   #afterRestored(): void {
     this.#listener?.restored()
+    if (this.#group === null) return // who has not joined has seen nothing that could have changed
     this.#listener?.membersChanged()
     this.#listener?.planChanged()
   }

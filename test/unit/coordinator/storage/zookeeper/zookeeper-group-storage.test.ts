@@ -63,7 +63,7 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     expired: tell('expired'),
     claimLost: tell('claimLost'),
     foreignWrite: tell('foreignWrite'),
-    membersChanged: () => {},
+    membersChanged: tell('membersChanged'),
     planChanged: () => {},
   })
   return { fake, storage, lines, events }
@@ -177,6 +177,20 @@ describe('a join', () => {
     await assert.rejects(storage.join('g', member, patience.signal), /enough/)
     await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'NOT_RUNNING')
     assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+})
+
+describe('a connection that comes back', () => {
+  it('may have missed changes of the group, for whoever has joined it', async t => {
+    const { fake, storage, events } = await openStorage(t, {
+      onRequest: (connection, request) => answerFrom(connection, request, SESSION_ID),
+    })
+    fake.last.socket.destroy()
+    await eventually(() => events.includes('restored'))
+    assert.deepEqual(events.splice(0), ['disconnected', 'restored'])
+    await storage.join('g', member, forever)
+    fake.last.socket.destroy()
+    await eventually(() => events.includes('membersChanged'))
   })
 })
 
