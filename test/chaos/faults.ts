@@ -90,8 +90,8 @@ async function freeze(step: Step, victim: CrewMember, healed: () => void): Promi
   victim.process.signal('SIGSTOP')
   const stopped = await within(SEEN_WITHIN_MS, () => isStopped(victim.process.pid))
   await sleep(step.lastsMs)
+  healed() // before: its threads go on at once, and what they do then is judged by this time
   victim.process.signal('SIGCONT')
-  healed()
   if (!stopped || step.kind === 'freeze-short') return stopped ? 'every thread was stopped' : null
   if (wasWithout) return 'every thread was stopped; it had no session before'
   const lost = await within(SEEN_WITHIN_MS, () => hasLostSession(victim, eventsBefore))
