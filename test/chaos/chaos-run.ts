@@ -138,13 +138,13 @@ async function startMembers(crew: Crew): Promise<void> {
 }
 
 async function hurtFor(
-  { seed, lastsMs, kinds, pauseMs }: ChaosOptions,
+  { seed, lastsMs, kinds = FAULT_KINDS, pauseMs }: ChaosOptions,
   { crew, stack, topic }: GroupPlace & { readonly crew: Crew },
   onProgress: (text: string) => void,
 ): Promise<Conductor> {
   const schedule = new Schedule({
     seed,
-    kinds: kinds ?? FAULT_KINDS,
+    kinds,
     sessionMs: SESSION_MS,
     brokers: BROKERS,
     minMembers: MEMBERS.min,
@@ -153,7 +153,7 @@ async function hurtFor(
     maxPauseMs: pauseMs.to,
   })
   const field = { stack, crew, topic, stopTimeoutMs: STOP_TIMEOUT_MS }
-  const conductor = new Conductor({ schedule, field, lastsMs, onProgress })
+  const conductor = new Conductor({ schedule, field, kinds, lastsMs, onProgress })
   await conductor.run()
   return conductor
 }

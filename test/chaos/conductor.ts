@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '#src/shared/errors.js'
 import { actOf, type FaultField } from './faults.ts'
 import type { Fault } from './history.ts'
-import type { Schedule, Step } from './schedule.ts'
+import type { FaultKind, Schedule, Step } from './schedule.ts'
 
 export interface ConductorOptions {
   readonly schedule: Pick<Schedule, 'next'>
   readonly field: FaultField
+  /** Each of them is carried out at least once, even if that takes longer. */
+  readonly kinds: readonly FaultKind[]
   readonly lastsMs: number
   readonly onProgress: (text: string) => void
 }
@@ -17,37 +19,37 @@ export interface ConductorOptions {
  */
 export class Conductor {
   readonly faults: Fault[] = []
-  readonly steps: Step[] = []
   readonly #options: ConductorOptions
   /** By name of what is being hurt: settles when it is healed. */
   readonly #hurting = new Map<string, Promise<void>>()
+  readonly #begun = new Set<FaultKind>()
   #broken: Error | null = null
 
   constructor(options: ConductorOptions) {
     this.#options = options
   }
 
-  /** Resolves when the time is over and everything is healed. Rejects if a server could not be healed. */
+  /** Resolves when the time is over, each kind was carried out and everything is healed. Rejects if a server could not be healed. */
   async run(): Promise<void> {
     const { schedule, lastsMs } = this.#options
     const endMs = performance.now() + lastsMs
-    let dueMs = performance.now()
-    for (;;) {
+    while (this.#broken === null && (performance.now() < endMs || this.#isAnyMissing)) {
       const step = schedule.next()
-      dueMs = Math.max(dueMs, performance.now() - step.afterMs) + step.afterMs
-      if (dueMs >= endMs) break
-      await sleep(dueMs - performance.now())
+      await sleep(step.afterMs)
       await this.#hurting.get(resourceOf(step))
-      if (this.#broken !== null || performance.now() >= endMs) break
       this.#hurt(step)
     }
     await Promise.all(this.#hurting.values())
     if (this.#broken !== null) throw this.#broken
   }
 
+  get #isAnyMissing(): boolean {
+    return this.#options.kinds.some(kind => !this.#begun.has(kind))
+  }
+
   #hurt(step: Step): void {
     const resource = resourceOf(step)
-    this.steps.push(step)
+    this.#begun.add(step.kind)
     this.#hurting.set(
       resource,
       this.#carryOut(step).catch((error: unknown) => {

@@ -29,7 +29,7 @@ export type CutManner = 'closed' | 'silent'
 export interface Step {
   readonly number: number
   readonly kind: FaultKind
-  /** Time between the beginning of the step before and of this one, if nothing it needs is still being hurt. */
+  /** Time between the beginning of the step before and of this one; more if what it needs is still being hurt. */
   readonly afterMs: number
   /** The id of the member that is hurt, or that joins; null if a server is hurt. */
   readonly memberId: string | null
