@@ -92,6 +92,9 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     producer.start()
     const conductor = await hurtFor(options, { crew, ...group }, onProgress)
     await producer.stop()
+    onProgress(
+      `${producer.acknowledged.length} records acknowledged, ${producer.failedSends} requests failed`,
+    )
     const wholeAfterMs = await becomesWhole(group)
     onProgress(`whole after ${wholeAfterMs} ms`)
     // PLACE FOR "SIGTERM at any moment", 50 tries: the group is whole here, the servers are healthy, nothing is drawn any more.
