@@ -1,7 +1,8 @@
 import type { ChaosResult } from './chaos-run.ts'
 import { repeatsIn } from './judge/repeats.ts'
+import { groupBy } from './judge/sessions.ts'
 
-const SHOWN_VIOLATIONS = 20
+const SHOWN_PER_RULE = 4
 
 /** The figures of a run, a few lines. */
 export function summaryOf({ history }: ChaosResult): string[] {
@@ -26,12 +27,13 @@ export function failureOf(
   { violations }: ChaosResult,
   { command, directory }: { readonly command: string; readonly directory: string },
 ): string {
-  const shown = violations.slice(0, SHOWN_VIOLATIONS).map(({ rule, message }) => `  ${rule}: ${message}`)
-  const left = violations.length - shown.length
+  const shown = [...groupBy(violations, ({ rule }) => rule)].flatMap(([rule, ofRule]) => [
+    `  ${rule}: ${ofRule.length}`,
+    ...ofRule.slice(0, SHOWN_PER_RULE).map(({ message }) => `    ${message}`),
+  ])
   return [
-    `${violations.length} violations:`,
+    `${violations.length} violations, the first of each rule:`,
     ...shown,
-    ...(left > 0 ? [`  and ${left} more`] : []),
     `again: ${command}`,
     `kept: ${directory}`,
   ].join('\n')

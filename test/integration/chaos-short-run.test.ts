@@ -6,6 +6,9 @@ import { describe, it } from 'node:test'
 import { runChaos } from '../chaos/chaos-run.ts'
 import { failureOf, summaryOf } from '../chaos/report.ts'
 import type { FaultKind } from '../chaos/schedule.ts'
+import { failOnLeaks } from '../support/leaks.ts'
+
+failOnLeaks()
 
 const SEED = 4
 /** One round: each kind once. */
@@ -41,7 +44,7 @@ describe('a group under a short run of chaos', () => {
       directory,
     })
     for (const line of summaryOf(result)) t.diagnostic(line)
-    const command = `npm test -- chaos-short-run, or longer: npm run test:chaos -- --seed ${SEED} --minutes 2`
+    const command = `npm test -- chaos-short-run (seed ${SEED})`
     assert.equal(result.violations.length, 0, failureOf(result, { command, directory }))
     rmSync(directory, { recursive: true, force: true })
   })

@@ -108,7 +108,7 @@ const KILL: Fault = { step: 1, kind: 'kill', target: 'a', fromMs: 1_502, toMs: n
 const killed = processOf('a', { told: { what: 'kill', atMs: 1_502 }, exit: { with: 'SIGKILL', atMs: 1_503 } })
 const afterKill = { ...takeOver, faults: [KILL], processes: [killed, processOf('b')] }
 
-/** a is stopped at 1 520 with nothing in hand, loses its session, and goes on at 6 000. */
+/** a is stopped, loses its session, and goes on at 6 000. */
 const FREEZE: Fault = {
   step: 1,
   kind: 'freeze-long',
