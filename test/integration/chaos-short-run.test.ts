@@ -31,7 +31,7 @@ const KINDS: FaultKind[] = [
   'cut-brokers',
   'slow-brokers',
 ]
-const PAUSE_MS = { from: 300, to: 2_000 }
+const PAUSE_MS = { from: 200, to: 1_500 }
 
 describe('a group under a short run of chaos', () => {
   it('loses no record, runs none by two owners, and repeats only what a fault explains', async t => {
