@@ -16,6 +16,7 @@ import { readLedgers } from './ledger-files.ts'
 import { SteadyProducer } from './producer.ts'
 import { endsOf, readKeys } from './read-log.ts'
 import { FAULT_KINDS, Schedule, type FaultKind } from './schedule.ts'
+import { StallWatch } from './stall-watch.ts'
 import { readZooKeeperLog } from './zookeeper-log.ts'
 
 export interface ChaosOptions {
@@ -86,6 +87,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     recordsPerSecond: RECORDS_PER_SECOND,
   })
   const group = { stack, topic, groupId }
+  const { stalls } = new StallWatch(owner)
   try {
     await startMembers(crew)
     await allOwned(group)
@@ -106,6 +108,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
       ...readHandled(ledgerDirectory),
       ...groupNodes(readZooKeeperLog(join(stack.directory, 'zookeeper')), groupId, topic),
       faults: conductor.faults,
+      stalls,
       processes: crew.all.map(member => member.history()),
       wholeAfterMs,
     }
@@ -224,6 +227,7 @@ function keepServerLogs(from: string, to: string): void {
 function keep(directory: string, history: History, violations: readonly Violation[]): void {
   const write = (name: string, value: unknown): void => writeFileSync(join(directory, name), toJson(value))
   write('faults.json', history.faults)
+  write('stalls.json', history.stalls)
   write('claims.json', history.claims)
   write('commits.json', history.commits)
   write('processes.json', history.processes)

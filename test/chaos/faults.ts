@@ -22,7 +22,7 @@ export interface Act {
 }
 
 const SEEN_WITHIN_MS = 3_000
-const JOIN_WITHIN_MS = 30_000
+const JOIN_WITHIN_MS = 60_000 // on a busy machine a first session may end before it is used, more than once
 const EXIT_SLACK_MS = 2_000
 const IN_SYNC_WITHIN_MS = 60_000
 

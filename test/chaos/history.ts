@@ -70,6 +70,12 @@ export interface Fault {
   readonly evidence: string | null
 }
 
+/** A time in which the machine let the conductor wait, and with it the gates that everybody's connections go through. */
+export interface Stall {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
 export interface SessionEvent {
   readonly what: 'lost' | 'restored'
   readonly atMs: number
@@ -105,6 +111,7 @@ export interface History {
   readonly commits: readonly StoredCommit[]
   readonly claims: readonly StoredClaim[]
   readonly faults: readonly Fault[]
+  readonly stalls: readonly Stall[]
   readonly processes: readonly ProcessHistory[]
   /** How long after the last fault was over the group owned everything and had no lag; null if it never came to that. */
   readonly wholeAfterMs: number | null

@@ -6,7 +6,7 @@ const SHOWN_PER_RULE = 4
 
 /** The figures of a run, a few lines. */
 export function summaryOf({ history }: ChaosResult): string[] {
-  const { log, handled, claims, commits, faults, processes, wholeAfterMs } = history
+  const { log, handled, claims, commits, faults, stalls, processes, wholeAfterMs } = history
   const kinds = [...new Set(faults.map(({ kind }) => kind))].sort()
   const counts = kinds.map(kind => `${kind} ${faults.filter(fault => fault.kind === kind).length}`)
   const sessionEnds = new Set(claims.filter(({ to }) => to?.how === 'session-end').map(one => one.sessionId))
@@ -18,6 +18,7 @@ export function summaryOf({ history }: ChaosResult): string[] {
     `records: ${log.reduce((sum, keys) => sum + keys.length, 0)} in the log, ${handled.length} handler calls, ${repeatsIn(history).length} repeats`,
     `claims: ${claims.length}, sessions with claims that ended without a release: ${sessionEnds.size}, commits: ${commits.length}`,
     `processes: ${processes.length}; error events: ${[...codes].map(([code, count]) => `${code} ${count}`).join(', ') || 'none'}`,
+    `the machine stood still ${stalls.length} times, ${stalls.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0)} ms in all`,
     `whole ${wholeAfterMs === null ? 'never' : `${wholeAfterMs} ms`} after the last fault`,
   ]
 }

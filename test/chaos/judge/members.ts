@@ -35,7 +35,7 @@ function lostSessions(history: History): Violation[] {
   )
   return [...ended.values()].flatMap(claim => {
     const process = processOf(claim, history)
-    const beganMs = troubleThatEnded(troublesOf(process, history.faults), claim.to!.atMs, history.settings)
+    const beganMs = troubleThatEnded(troublesOf(process, history), claim.to!.atMs, history.settings)
     if (beganMs !== null) return []
     const message = `${process.name} lost its session ${claim.sessionId} at ${claim.to!.atMs}, and no fault explains that`
     return [{ rule: 'sessions', message }]

@@ -44,7 +44,7 @@ function whyNotExplained(
   if (claim?.to == null) return 'its claim had not ended'
   if (claim.to.how !== 'session-end') return `its claim was ${claim.to.how}`
   const process = processOf(claim, history)
-  const beganMs = troubleThatEnded(troublesOf(process, history.faults), claim.to.atMs, history.settings)
+  const beganMs = troubleThatEnded(troublesOf(process, history), claim.to.atMs, history.settings)
   if (beganMs === null) return `the session of ${process.name} ended and no fault explains that`
   const { commitIntervalMs } = history.settings
   const endMs = record.endMs ?? Infinity // in hand when its process ended

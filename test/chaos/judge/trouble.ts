@@ -26,13 +26,19 @@ const HURTS_EVERY_PROCESS: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** What two shared cores may add to anything that takes no time by itself. */
 export const NOISE_MS = 1_000
 
-/** Everything that hurt the process's tie to ZooKeeper, in order of time. A join, a leave or a broker's fault is nothing of it. */
-export function troublesOf(process: ProcessHistory, faults: readonly Fault[]): Trouble[] {
-  return faults
-    .filter(
-      ({ kind, target }) =>
-        HURTS_EVERY_PROCESS.has(kind) || (HURTS_ITS_PROCESS.has(kind) && target === process.name),
-    )
+/**
+ * Everything that hurt the process's tie to ZooKeeper, in order of time. A join, a leave or a broker's fault is nothing of
+ * it; a time in which the whole machine stood still is.
+ */
+export function troublesOf(
+  process: ProcessHistory,
+  { faults, stalls }: Pick<History, 'faults' | 'stalls'>,
+): Trouble[] {
+  const hurting: readonly Pick<Fault, 'fromMs' | 'toMs'>[] = faults.filter(
+    ({ kind, target }) =>
+      HURTS_EVERY_PROCESS.has(kind) || (HURTS_ITS_PROCESS.has(kind) && target === process.name),
+  )
+  return [...hurting, ...stalls]
     .map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs ?? Infinity }))
     .sort((a, b) => a.fromMs - b.fromMs)
 }

@@ -69,6 +69,7 @@ function historyOf(changes: Partial<History> & Pick<History, 'handled' | 'claims
     acknowledged: [{ partition: 0, key: '0-3' }],
     ledgers: ledgersOf(changes.handled),
     faults: [],
+    stalls: [],
     processes: [processOf('a'), processOf('b')],
     wholeAfterMs: 100,
     ...changes,
@@ -284,6 +285,10 @@ describe('the judge of chaos runs', () => {
     const early = { ...cut, fromMs: 400, toMs: 410 }
     assertFinds({ ...takeOver, faults: [early] }, /^repeated: 0\/1 .* no fault explains that/)
     assert.deepEqual(violationsOf({ ...takeOver, faults: [early, cut] }), [])
+  })
+
+  it('explains an end by a machine that stood still', () => {
+    assert.deepEqual(violationsOf({ ...takeOver, stalls: [{ fromMs: 1_450, toMs: 1_900 }] }), [])
   })
 
   it('finds members that end by themselves, badly, late or not at all, and failed ones', () => {
