@@ -32,7 +32,7 @@ describe('commits every millisecond whose answers come late', () => {
     let commits = 0
     group.on('offsets:committed', () => (commits += 1))
     const offsets = await OffsetsWatch.start(t, groupId, topic)
-    gate.delayAnswers(ANSWERS_TAKE_MS)
+    gate.slow(ANSWERS_TAKE_MS / 2) // there and back
     await eventually(() => ledger.count > RECORDS / 2)
     const byHand = group.commit() // beside those of the interval
     await eventually(() => ledger.count === RECORDS)

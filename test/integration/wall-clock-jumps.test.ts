@@ -37,7 +37,7 @@ async function busyMember(t: TestContext, sessionTimeoutMs: number): Promise<Rig
     commit: { intervalMs: 100 },
   }
   const handler = ledger.handler({ burnMs: BURN_MS })
-  const member = new MemberProcess(t, handler, options, { execArgv: clock.execArgv })
+  const member = new MemberProcess(t, handler, options, { preload: clock.preload })
   await member.event('joined')
   await eventually(() => ledger.count > 100)
   return { clock, member, ledger }

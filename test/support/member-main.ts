@@ -1,8 +1,8 @@
 // A member in a process of its own, to be killed, frozen and thawed. Options come as JSON in KWG_MEMBER; events go to
-// standard output, one JSON object per line.
+// standard output, one JSON object per line. With KWG_MEMBER_LOGS log lines go to standard error.
 import type { GroupEventName, RunGroupOptions } from '#src/index.js'
 import { startGroup } from '#src/run-group.js'
-import { silentLogger } from '#src/shared/logger.js'
+import { createDefaultLogger, silentLogger } from '#src/shared/logger.js'
 import { onLaneCall } from './lane-calls.ts'
 
 interface MemberStart {
@@ -31,11 +31,20 @@ function tell(event: string, payload: unknown): void {
 
 onLaneCall(call => tell('lane:call', call))
 const { handler, options, isDeafToErrors } = JSON.parse(process.env['KWG_MEMBER'] ?? '{}') as MemberStart
-const { group, joined } = startGroup(new URL(handler), { logger: silentLogger, ...options })
-process.once('SIGTERM', () => void group.stop()) // handlers may be at work before the start has ended
+const logger = process.env['KWG_MEMBER_LOGS'] === undefined ? silentLogger : createDefaultLogger()
+const { group, joined } = startGroup(new URL(handler), { logger, ...options })
+let isStopping = false
+process.once('SIGTERM', () => {
+  isStopping = true
+  void group.stop() // handlers may be at work before the start has ended
+})
 const heard = EVENTS.filter(event => !(isDeafToErrors && event === 'error'))
 for (const event of heard) group.on(event, payload => tell(event, payload))
-await joined
-tell('joined', { memberId: group.memberId })
+await joined.then(
+  () => tell('joined', { memberId: group.memberId }),
+  (error: unknown) => {
+    if (!isStopping) throw error // a start that was told to stop is no failure
+  },
+)
 await group.finished
 tell('finished', {})

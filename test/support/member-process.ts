@@ -5,17 +5,18 @@ import { fileURLToPath } from 'node:url'
 import type { RunGroupOptions } from '#src/index.js'
 import { atEnd, type Owner } from './cleanup.ts'
 
-export interface MemberProcessOptions {
-  /** Flags for Node, which worker threads inherit. */
-  readonly execArgv?: readonly string[]
-  /** Nobody listens for `error` events. @defaultValue false */
-  readonly isDeafToErrors?: boolean
-}
-
 export interface MemberEvent {
   readonly event: string
   readonly atMs: number
   readonly payload: Record<string, unknown>
+}
+
+export interface MemberProcessOptions {
+  /** Modules that are loaded before the member, in each of its threads. */
+  readonly preload?: readonly URL[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Nobody listens for `error` events. @defaultValue false */
+  readonly isDeafToErrors?: boolean
 }
 
 const MAIN = fileURLToPath(new URL('./member-main.js', import.meta.url))
@@ -30,8 +31,9 @@ export class MemberProcess {
 
   constructor(t: Owner, handler: URL, options: RunGroupOptions, how: MemberProcessOptions = {}) {
     const start = { handler: handler.href, options, isDeafToErrors: how.isDeafToErrors ?? false }
-    this.#child = spawn(process.execPath, [...(how.execArgv ?? []), MAIN], {
-      env: { ...process.env, KWG_MEMBER: JSON.stringify(start) },
+    const preload = (how.preload ?? []).map(({ href }) => `--import=${href}`)
+    this.#child = spawn(process.execPath, [...preload, MAIN], {
+      env: { ...process.env, ...how.env, KWG_MEMBER: JSON.stringify(start) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     createInterface({ input: this.#child.stdout! }).on('line', line => {
@@ -81,6 +83,10 @@ export class MemberProcess {
   /** Codes of the error events so far. */
   get errorCodes(): string[] {
     return this.events.flatMap(({ event, payload }) => (event === 'error' ? [String(payload['code'])] : []))
+  }
+
+  get pid(): number {
+    return this.#child.pid!
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {

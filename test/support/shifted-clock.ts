@@ -18,10 +18,10 @@ export class ShiftedClock {
   }
 
   /** For `MemberProcess`. */
-  get execArgv(): string[] {
+  get preload(): URL[] {
     const url = new URL(`file://${PRELOAD}`)
     url.searchParams.set('file', this.#file)
-    return ['--import', url.href]
+    return [url]
   }
 
   /** The clock now shows that much more than it should. Threads see it within `SHIFT_SEEN_MS`. */

@@ -1,22 +1,26 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { atEnd, type Owner } from './cleanup.ts'
 
 interface Pair {
   readonly client: Socket
   readonly server: Socket
+  /** What arrived last in each direction waits for what arrived before it. */
+  readonly lines: { requests: Promise<void>; answers: Promise<void> }
 }
 
 /**
- * A door in front of a real server: connections through it can be cut, silenced or robbed of their answers while the
- * server itself goes on.
+ * A door in front of a real server: connections through it can be cut, silenced, slowed down or robbed of their answers
+ * while the server itself goes on.
  */
 export class TcpGate {
   readonly #target: { readonly host: string; readonly port: number }
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   #isShut = false
-  #answerDelayMs = 0
   #holds = { requests: false, answers: false }
+  #delayMs = 0
+  #delayed = 0
 
   /** In front of `target`, `host:port`, until the test is over. */
   static async open(owner: Owner, target: string): Promise<TcpGate> {
@@ -37,6 +41,16 @@ export class TcpGate {
     return `127.0.0.1:${(this.#server.address() as { port: number }).port}`
   }
 
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#pairs.size
+  }
+
+  /** Pieces of data that were kept back by `slow`. */
+  get delayed(): number {
+    return this.#delayed
+  }
+
   /** Cuts every connection and lets none in. */
   shut(): void {
     this.#isShut = true
@@ -53,9 +67,9 @@ export class TcpGate {
     this.#hold({ requests: false, answers: true })
   }
 
-  /** Answers take that much longer from now on. */
-  delayAnswers(ms: number): void {
-    this.#answerDelayMs = ms
+  /** Everything arrives that much later, in order; 0 for at once. */
+  slow(delayMs: number): void {
+    this.#delayMs = delayMs
   }
 
   /** Everything passes again; what was held is lost with its connection. */
@@ -71,7 +85,7 @@ export class TcpGate {
       return
     }
     const server = connect(this.#target)
-    const pair = { client, server }
+    const pair: Pair = { client, server, lines: { requests: Promise.resolve(), answers: Promise.resolve() } }
     this.#pairs.add(pair)
     const end = (): void => {
       client.destroy()
@@ -83,15 +97,17 @@ export class TcpGate {
       socket.on('error', end)
       socket.on('close', end)
     }
-    client.on('data', bytes => server.write(bytes))
-    server.on('data', bytes => this.#answer(client, bytes))
+    client.on('data', bytes => this.#pass(pair, 'requests', () => server.write(bytes)))
+    server.on('data', bytes => this.#pass(pair, 'answers', () => client.write(bytes)))
     this.#apply(pair)
   }
 
-  /** In their order: timers of one length fire in the order in which they were set. */
-  #answer(client: Socket, bytes: Buffer): void {
-    if (this.#answerDelayMs === 0) client.write(bytes)
-    else setTimeout(() => client.destroyed || client.write(bytes), this.#answerDelayMs)
+  #pass({ lines }: Pair, line: keyof Pair['lines'], write: () => void): void {
+    const before = lines[line]
+    const delayMs = this.#delayMs
+    if (delayMs > 0) this.#delayed += 1
+    const waited = delayMs > 0 ? sleep(delayMs) : Promise.resolve()
+    lines[line] = Promise.all([before, waited]).then(write) // into a socket that was destroyed meanwhile: dropped there
   }
 
   #hold(holds: { readonly requests: boolean; readonly answers: boolean }): void {

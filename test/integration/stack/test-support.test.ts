@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { readZooKeeperLog } from '../../chaos/zookeeper-log.ts'
 import { createTopic, endOffsets, produce, produceKeyed, uniqueGroup } from '../../support/kafka.ts'
 import { sharedStack } from '../../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../../support/zookeeper.ts'
@@ -47,6 +49,28 @@ describe('helpers of the integration tests', () => {
     await view.remove(root)
     assert.equal(await view.read(root), undefined)
     assert.deepEqual(await view.list(root), [])
+  })
+
+  it('read from the log of ZooKeeper what was changed, in order', async t => {
+    const view = await openZooKeeper(t)
+    const path = `/test-${uniqueGroup()}`
+    await view.write(path, 'one')
+    await view.write(path, 'two')
+    const { czxid } = (await view.read(path))!
+    await view.remove(path)
+    const changes = readZooKeeperLog(join(sharedStack().directory, 'zookeeper'))
+    const seen = changes.flatMap(change => ('path' in change && change.path === path ? [change] : []))
+    assert.deepEqual(
+      seen.map(change => [change.type, 'data' in change ? change.data : undefined]),
+      [
+        ['create', ''],
+        ['set', 'one'],
+        ['set', 'two'],
+        ['delete', undefined],
+      ],
+    )
+    assert.equal(seen[0]!.zxid, BigInt(`0x${czxid}`))
+    assert.ok(seen.every(({ atMs }) => Math.abs(atMs - Date.now()) < 60_000))
   })
 
   it('read committed offsets by partition, -1 where nothing is stored', async t => {

@@ -287,6 +287,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   /** Watches are set anew by the library, but what happened while nobody listened may have been missed. */
   #afterRestored(): void {
     this.#listener?.restored()
+    if (this.#group === null) return // who has not joined has seen nothing that could have changed
     this.#listener?.membersChanged()
     this.#listener?.planChanged()
     this.#listener?.topicsChanged()
@@ -307,7 +308,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
 
   #joined(operation: string): JoinedGroup {
     if (this.#group !== null) return this.#group
-    const isOver = this.#session.state === 'expired'
+    const isOver = this.#session.state === 'expired' || this.#joining !== null // what is asked now was begun before the rejoin
     throw isOver
       ? sessionExpired({ operation, path: 'a partition' })
       : new GroupError('NOT_RUNNING', `cannot ${operation}: this member has not joined a group`)

@@ -63,7 +63,7 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     expired: tell('expired'),
     claimLost: tell('claimLost'),
     foreignWrite: tell('foreignWrite'),
-    membersChanged: () => {},
+    membersChanged: tell('membersChanged'),
     planChanged: () => {},
     topicsChanged: () => {},
   })
@@ -118,6 +118,34 @@ describe('a join', () => {
     assert.equal((await storage.claim({ topic: 't', partition: 0 }, attempt())).partition, 0)
   })
 
+  it('lets whatever still asks for the last membership know that its session is over, which passes', async t => {
+    const held: (() => void)[] = []
+    let holder = SESSION_ID
+    const { fake, storage, events } = await openStorage(t, {
+      onConnect: (connection, nth) => {
+        if (nth > 1) connection.send(nth === 2 ? handshake(0, 0n) : handshake(TIMEOUT_MS, 99n))
+        return nth > 1
+      },
+      onRequest: (connection, request) => {
+        const answer = (): boolean => answerFrom(connection, request, holder)
+        const registers = request.type === OP.create && pathOf(request) === ID_PATH
+        if (holder === SESSION_ID || (!registers && held.length === 0)) return answer()
+        held.push(answer) // what follows it, too: answers come in order
+        return true
+      },
+    })
+    await storage.join('g', member, forever)
+    fake.last.socket.destroy()
+    await eventually(() => events.includes('expired'))
+    await rejection(storage.readMembers(), 'SESSION_EXPIRED')
+    holder = 99n
+    const joining = storage.join('g', member, forever)
+    await eventually(() => held.length === 2, { message: 'it registers again and reads its node' })
+    await rejection(storage.readMembers(), 'SESSION_EXPIRED')
+    for (const answer of held.splice(0)) answer()
+    await joining
+  })
+
   it('that is overtaken by close makes nobody a member: nothing keeps the process alive', async t => {
     const held: (() => void)[] = []
     const { storage, events } = await openStorage(t, {
@@ -150,6 +178,20 @@ describe('a join', () => {
     await assert.rejects(storage.join('g', member, patience.signal), /enough/)
     await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'NOT_RUNNING')
     assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+})
+
+describe('a connection that comes back', () => {
+  it('may have missed changes of the group, for whoever has joined it', async t => {
+    const { fake, storage, events } = await openStorage(t, {
+      onRequest: (connection, request) => answerFrom(connection, request, SESSION_ID),
+    })
+    fake.last.socket.destroy()
+    await eventually(() => events.includes('restored'))
+    assert.deepEqual(events.splice(0), ['disconnected', 'restored'])
+    await storage.join('g', member, forever)
+    fake.last.socket.destroy()
+    await eventually(() => events.includes('membersChanged'))
   })
 })
 
