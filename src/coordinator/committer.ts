@@ -1,4 +1,4 @@
-import { asGroupError, GroupError } from '../shared/errors.ts'
+import { asGroupError, GroupError, type ErrorCode } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
 export interface CommittablePartition extends TopicPartition {
@@ -55,7 +55,7 @@ export class Committer {
 
   async #tick(): Promise<void> {
     if (!this.#host.mayCommit()) return
-    for (const failure of await this.#commitChanged()) this.#host.commitFailed(failure)
+    for (const failure of toldOnce(await this.#commitChanged())) this.#host.commitFailed(failure)
   }
 
   async #commitChanged(): Promise<GroupError[]> {
@@ -74,6 +74,20 @@ export class Committer {
     if (committed.length > 0) this.#host.committed(committed)
     return failures
   }
+}
+
+/** What befell the whole session befell each partition: once is enough. */
+const OF_THE_SESSION: ReadonlySet<ErrorCode> = new Set([
+  'ZOOKEEPER_DISCONNECTED',
+  'SESSION_EXPIRED',
+  'LEASE_OVER',
+])
+
+function toldOnce(failures: readonly GroupError[]): GroupError[] {
+  return failures.filter(
+    ({ code }, index) =>
+      !OF_THE_SESSION.has(code) || failures.findIndex(failure => failure.code === code) === index,
+  )
 }
 
 function commitError({ topic, partition }: TopicPartition, error: unknown): GroupError {

@@ -126,9 +126,8 @@ export class Coordinator {
       () => storage.sessionTimeoutMs / 6,
       (delayMs, limitMs) => this.#report(loopBlocked(delayMs, limitMs)),
     )
-    const { groupId, memberId, topics } = options
-    this.#groupPath = `${options.zookeeper?.chroot ?? ''}/consumers/${groupId}`
-    this.#look = new GroupLook({ groupId, groupPath: this.#groupPath, memberId, topics, storage, cluster })
+    this.#groupPath = `${options.zookeeper?.chroot ?? ''}/consumers/${options.groupId}`
+    this.#look = new GroupLook({ ...options, groupPath: this.#groupPath, storage, cluster })
     this.#targets = new Targets({
       partitions: this.#partitions,
       place: coming => {
@@ -142,7 +141,7 @@ export class Coordinator {
     this.#rebalancer = new Rebalancer({
       decide: () => this.#look.decide(),
       write: (plan, version) => storage.writePlan(plan, version),
-      retarget: wanted => this.#targets.retarget(wanted),
+      retarget: (wanted, assignBy) => this.#targets.retarget(wanted, assignBy),
       report: error => this.#report(error),
       logger: options.logger,
     })

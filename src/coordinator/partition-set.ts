@@ -2,6 +2,7 @@ import { deferred } from '../shared/deferred.ts'
 import type { Logger } from '../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import type { WantedPartition } from './assignment/assignment.ts'
+import { drainPatience, type DrainPatience } from './drain-patience.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
 import type { Claim } from './storage/group-storage.ts'
 
@@ -14,10 +15,12 @@ export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
   acquireFailed(partition: OwnedPartition, error: unknown): void
 }
 
-/** A handler that is at work on a partition that another member waits for is told to give up after as long. */
-const DRAIN_GRACE_MS = 10_000
-/** A handler that was told to give up and goes on is cut, as long after the drain began. Members of the original end themselves after 30 s. */
-const CUT_AFTER_MS = 12_000
+/** How a partition is given up. */
+export interface Release {
+  readonly reason: string
+  readonly patience: DrainPatience
+  readonly nextOffset?: Offset | undefined
+}
 
 /** The partitions this member should own: claims them, gives them up, and finds them by name. */
 export class PartitionSet {
@@ -70,12 +73,11 @@ export class PartitionSet {
     return asked.length
   }
 
-  /** Gives one up: drained, committed, released. A handler at work on it is told to give up after a while, and cut if it does not. */
-  async release(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
-    const abort = setTimeout(() => void partition.abortSignal(reason), DRAIN_GRACE_MS)
-    await this.#unlessStuck(partition, this.#releaseOne(partition, reason, nextOffset)).finally(() =>
-      clearTimeout(abort),
-    )
+  /** Gives one up: drained, committed (what is finished, or `nextOffset`), released. */
+  async release(partition: OwnedPartition, { reason, patience, nextOffset }: Release): Promise<void> {
+    const abort = setTimeout(() => void partition.abortSignal(reason), patience.abortAfterMs)
+    const released = this.#releaseOne(partition, reason, nextOffset)
+    await this.#unlessStuck(partition, released, patience).finally(() => clearTimeout(abort))
   }
 
   /** Gives all up together, for good; whoever stops the member ends its handlers. Every one is tried; rejects with the first failure. */
@@ -93,6 +95,7 @@ export class PartitionSet {
         this.#unlessStuck(
           partition,
           partition.abandon(reason).finally(() => this.#forget(partition)),
+          drainPatience('balanced'),
         ),
       ),
     )
@@ -102,8 +105,12 @@ export class PartitionSet {
     await partition.release(reason, nextOffset).finally(() => this.#forget(partition))
   }
 
-  async #unlessStuck(partition: OwnedPartition, ending: Promise<void>): Promise<void> {
-    const cut = setTimeout(() => this.#host.cut(partition), CUT_AFTER_MS)
+  async #unlessStuck(
+    partition: OwnedPartition,
+    ending: Promise<void>,
+    { cutAfterMs }: DrainPatience,
+  ): Promise<void> {
+    const cut = setTimeout(() => this.#host.cut(partition), cutAfterMs)
     await ending.finally(() => clearTimeout(cut))
   }
 

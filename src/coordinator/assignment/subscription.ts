@@ -20,8 +20,8 @@ export type Subscription =
 /** Classic consumers leave these out of patterns, unless `exclude.internal.topics` is off; their id nodes do not tell. */
 const INTERNAL_TOPICS = new Set(['__consumer_offsets', '__transaction_state'])
 
-/** A pattern that somebody else made up may take practically for ever, and this thread keeps the session. */
-const MATCHING_MAY_TAKE_MS = 100
+/** A pattern that somebody else made up may take practically for ever, and this thread keeps the session. Wall time, also of a busy machine. */
+const MATCHING_MAY_TAKE_MS = 500
 
 /** Without repetition the work is bounded by the length of the pattern. */
 const REPEATS = /[*+?{]/

@@ -1,10 +1,14 @@
 import { GroupError } from '../../shared/errors.ts'
+import type { Logger } from '../../shared/logger.ts'
 import type { Assignment } from '../assignment/assignment.ts'
+import type { AssignmentKind } from '../assignment/negotiate.ts'
 import { parseIdNode } from '../assignment/id-node.ts'
 import type { SeenTopic } from '../assignment/next-plan.ts'
+import { decodePlan } from '../assignment/plan-format.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
-import type { GroupStorage, MembersView } from '../storage/group-storage.ts'
+import type { GroupStorage, MembersView, StoredPlan } from '../storage/group-storage.ts'
 import { decide, type Decision, type Outcome, type SeenGroup } from './decide.ts'
+import { TopicLook } from './topic-look.ts'
 
 export interface GroupLookParts {
   readonly groupId: string
@@ -14,25 +18,32 @@ export interface GroupLookParts {
   readonly topics: readonly string[]
   readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan' | 'readOwners'>
   readonly cluster: Pick<KafkaCluster, 'describeTopics'>
+  readonly logger: Logger
+}
+
+export type GroupDecision = Decision & {
+  readonly assignBy: AssignmentKind
+  /** Brokers did not tell of the topics just now: to be decided again when they may. */
+  readonly isProvisional: boolean
 }
 
 /** The plan may be newer than the members that were seen, by one change at a time. */
 const LOOKS = 5
-/** A topic that is not there now is seen by a later look. */
-const NO_PATIENCE_MS = 0
 
 /** Reads what a member needs to know to decide, and decides. */
 export class GroupLook {
   readonly #parts: GroupLookParts
+  readonly #topics: TopicLook
   /** Version of the plan that was there while the group divided by a rule of other programs. */
   #outdatedPlan: number | null = null
 
   constructor(parts: GroupLookParts) {
     this.#parts = parts
+    this.#topics = new TopicLook(parts)
   }
 
-  /** Rejects with ZOOKEEPER_DISCONNECTED, SESSION_EXPIRED, BROKER_DISCONNECTED … */
-  async decide(isLeaving = false): Promise<Decision> {
+  /** Rejects with ZOOKEEPER_DISCONNECTED, SESSION_EXPIRED …; with BROKER_DISCONNECTED … only if no broker has ever answered. */
+  async decide(isLeaving = false): Promise<GroupDecision> {
     for (let look = 1; look <= LOOKS; look += 1) {
       const decision = await this.#decideOnce(isLeaving)
       if (decision !== 'stale') return decision
@@ -52,22 +63,24 @@ export class GroupLook {
     }
   }
 
-  async #decideOnce(isLeaving: boolean): Promise<Decision | 'stale'> {
+  async #decideOnce(isLeaving: boolean): Promise<GroupDecision | 'stale'> {
     const { storage, groupId, memberId, topics } = this.#parts
     const { groupPath = `/consumers/${groupId}` } = this.#parts
     // In this order, so that the plan is not older than the list of members; neither waits for the other's answer.
     const [members, plan] = await Promise.all([storage.readMembers(), storage.readPlan()])
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()
-    const seen = await this.#seenTopics(members) // after the plan: what it says of topics must not be newer
-    const paths = { idsPath: `${groupPath}/ids`, planPath: `${groupPath}/plan` }
     const isPlanOutdated = plan.version === this.#outdatedPlan
+    // After the plan: what it says of topics must not be newer.
+    const seen = await this.#topics.see(this.#topicNames(members), isPlanOutdated ? [] : plannedTopics(plan))
+    const paths = { idsPath: `${groupPath}/ids`, planPath: `${groupPath}/plan` }
     const outcome = await this.#decideBy({
-      ...{ memberId, ...paths, members, plan, topics: seen, isLeaving, isPlanOutdated, held: null },
+      ...{ memberId, ...paths, members, plan, topics: seen.topics, isLeaving, isPlanOutdated, held: null },
     })
     if (outcome === 'stale') return outcome
-    const { assignBy, ...decision } = outcome
+    const { assignBy } = outcome
     this.#outdatedPlan = assignBy !== 'balanced' || isPlanOutdated ? plan.version : null
-    return { ...decision, wanted: decision.wanted.filter(({ topic }) => topics.includes(topic)) }
+    const wanted = outcome.wanted.filter(({ topic }) => topics.includes(topic))
+    return { ...outcome, wanted, isProvisional: !seen.isCurrent }
   }
 
   async #decideBy(seen: SeenGroup): Promise<Exclude<Outcome, 'owners not read'>> {
@@ -88,13 +101,10 @@ export class GroupLook {
     return held
   }
 
-  async #seenTopics({ members }: MembersView): Promise<SeenTopic[]> {
+  #topicNames({ members }: MembersView): readonly string[] {
     const names = new Set(this.#parts.topics)
     for (const { data } of members) for (const topic of namedTopics(data)) names.add(topic)
-    const described = await this.#parts.cluster.describeTopics([...names], NO_PATIENCE_MS)
-    return described
-      .filter(({ exists }) => exists)
-      .map(({ topic, topicId, partitions }) => ({ topic, topicId, partitions: partitions.length }))
+    return [...names]
   }
 
   #notThere(): GroupError {
@@ -102,6 +112,16 @@ export class GroupLook {
       'ZOOKEEPER_DISCONNECTED',
       `the members of group ${this.#parts.groupId} were not seen as they are now; looking again`,
     )
+  }
+}
+
+/** A plan that cannot be read says nothing of topics; whoever decides reports it. */
+function plannedTopics({ bytes }: StoredPlan): readonly SeenTopic[] {
+  try {
+    const { topics } = decodePlan(bytes, 'the plan')
+    return topics.map(({ topic, topicId, owners }) => ({ topic, topicId, partitions: owners.length }))
+  } catch {
+    return [] // an empty one, too
   }
 }
 

@@ -4,7 +4,8 @@ import { asGroupError, type GroupError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
-import type { Decision } from './decide.ts'
+import type { AssignmentKind } from '../assignment/negotiate.ts'
+import type { GroupDecision } from './group-look.ts'
 
 /**
  * | state     | what is true inside it                                                                  |
@@ -29,11 +30,11 @@ const MOVES: MoveTable<RebalancerState> = {
 
 export interface RebalancerHost {
   /** Reads everything anew and decides; see decide.ts. */
-  decide(): Promise<Decision>
+  decide(): Promise<GroupDecision>
   /** Stores the plan if nobody has stored one since the decision; false otherwise. */
   write(plan: Buffer, version: number): Promise<boolean>
   /** What this member is to own from now on. */
-  retarget(wanted: readonly WantedPartition[]): void
+  retarget(wanted: readonly WantedPartition[], assignBy: AssignmentKind): void
   report(error: GroupError): void
   readonly logger: Logger
 }
@@ -58,6 +59,8 @@ export class Rebalancer {
   readonly #quarrel = new Backoff(QUARREL)
   /** How often in a row a plan was to be replaced although nobody had come or gone. */
   #quarrels = 0
+  readonly #provisional = new Backoff(AGAIN)
+  #provisionalTimer: NodeJS.Timeout | undefined
   #cut = new AbortController()
   #running: Promise<void> | null = null
 
@@ -83,6 +86,7 @@ export class Rebalancer {
   async stop(): Promise<void> {
     if (!this.#state.is('stopped')) this.#state.moveTo('stopped', 'asked to')
     this.#cut.abort()
+    clearTimeout(this.#provisionalTimer)
     await this.#running
   }
 
@@ -112,25 +116,35 @@ export class Rebalancer {
       if (this.#isStopped) return // while it was being read
       this.#tell(decision.troubles)
       this.#again.reset()
-      if (decision.type === 'act') this.#act(decision.wanted)
+      if (decision.type === 'act') this.#act(decision)
       else await this.#write(decision)
+      this.#lookAgainIf(decision.isProvisional)
     } catch (thrown) {
       if (!this.#isStopped) await this.#rest(asGroupError(thrown, 'rebalancing'))
     }
   }
 
-  #act(wanted: readonly WantedPartition[]): void {
-    this.#host.retarget(wanted)
+  #act({ wanted, assignBy }: GroupDecision): void {
+    this.#host.retarget(wanted, assignBy)
     this.#state.moveTo('idle', 'decided')
   }
 
-  async #write({ plan, version, waitMs, wanted }: Extract<Decision, { type: 'write' }>): Promise<void> {
+  /** What was decided without the brokers stands until they answer. */
+  #lookAgainIf(isProvisional: boolean): void {
+    clearTimeout(this.#provisionalTimer)
+    if (!isProvisional) this.#provisional.reset()
+    else if (!this.#isStopped)
+      this.#provisionalTimer = setTimeout(() => void this.trigger(), this.#provisional.nextDelayMs())
+  }
+
+  async #write(decision: Extract<GroupDecision, { type: 'write' }>): Promise<void> {
+    const { plan, version, waitMs } = decision
     this.#state.moveTo('waiting', 'a new plan is due')
     await this.#pause(waitMs + this.#quarrelMs())
     if (this.#isStopped) return
     this.#state.moveTo('looking', 'nobody else wrote it')
     if (this.#isDue) return // something changed while it waited: perhaps somebody else wrote it
-    if (await this.#host.write(plan, version)) this.#act(wanted)
+    if (await this.#host.write(plan, version)) this.#act(decision)
     else this.#isDue = true // somebody else was faster: read theirs
   }
 

@@ -2,6 +2,8 @@ import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
+import type { AssignmentKind } from '../assignment/negotiate.ts'
+import { drainPatience } from '../drain-patience.ts'
 import type { OwnedPartition } from '../owned-partition.ts'
 import type { PartitionSet } from '../partition-set.ts'
 
@@ -22,6 +24,7 @@ export interface TargetsHost {
 export class Targets {
   readonly #host: TargetsHost
   #wanted: readonly WantedPartition[] = []
+  #patience = drainPatience('balanced')
   #claiming: Promise<void> = Promise.resolve()
 
   constructor(host: TargetsHost) {
@@ -37,8 +40,9 @@ export class Targets {
     this.#wanted = []
   }
 
-  retarget(wanted: readonly WantedPartition[]): void {
+  retarget(wanted: readonly WantedPartition[], assignBy: AssignmentKind): void {
     this.#wanted = wanted
+    this.#patience = drainPatience(assignBy)
     for (const one of this.#host.partitions.all) {
       if (!this.isWanted(one) && !one.isUnwanted) void this.#giveUp(one)
     }
@@ -57,9 +61,9 @@ export class Targets {
   }
 
   /** Gives a partition up, perhaps at another position, and claims it again: within one epoch a floor never moves back. */
-  async restart(one: OwnedPartition, reason: string, offset?: Offset): Promise<void> {
+  async restart(one: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
     try {
-      await this.#host.partitions.release(one, reason, offset)
+      await this.#host.partitions.release(one, { reason, patience: this.#patience, nextOffset })
     } catch (error) {
       this.#tellFailedRelease(one, error)
     }
@@ -77,7 +81,8 @@ export class Targets {
 
   async #giveUp(one: OwnedPartition): Promise<void> {
     try {
-      await this.#host.partitions.release(one, 'another member is to own it')
+      const reason = 'another member is to own it'
+      await this.#host.partitions.release(one, { reason, patience: this.#patience })
     } catch (error) {
       this.#tellFailedRelease(one, error)
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Committer, type CommittablePartition, type CommitterHost } from '#src/coordinator/committer.js'
-import { GroupError, isGroupError } from '#src/shared/errors.js'
+import { GroupError, isGroupError, type ErrorCode } from '#src/shared/errors.js'
 
 function partition(number: number, commit: () => Promise<number | null>): CommittablePartition {
   return { topic: 't', partition: number, commit }
@@ -67,6 +67,32 @@ describe('committer', () => {
     await committer.stop()
     assert.match(parts.failures[0]?.message ?? '', /commit of t\/0 failed: hiccup/)
     assert.deepEqual(parts.committedOffsets[0], [2])
+  })
+
+  it('tells once a round what befell the whole session, and of each partition what befell it alone', async () => {
+    let rounds = 0
+    let again: () => void = () => {}
+    const calledAgain = new Promise<void>(resolve => (again = resolve))
+    const failing = (number: number, code: ErrorCode): CommittablePartition =>
+      partition(number, async () => {
+        if (number === 0 && ++rounds === 2) again()
+        if (rounds > 1) return null
+        throw new GroupError(code, `no commit of ${number}`)
+      })
+    const parts = host([
+      failing(0, 'ZOOKEEPER_DISCONNECTED'),
+      failing(1, 'ZOOKEEPER_DISCONNECTED'),
+      failing(2, 'CLAIM_LOST'),
+      failing(3, 'CLAIM_LOST'),
+    ])
+    const committer = new Committer(1, parts)
+    committer.start()
+    await calledAgain
+    await committer.stop()
+    assert.deepEqual(
+      parts.failures.map(({ code }) => code),
+      ['ZOOKEEPER_DISCONNECTED', 'CLAIM_LOST', 'CLAIM_LOST'],
+    )
   })
 
   it('waits for a round in flight when it stops', async () => {

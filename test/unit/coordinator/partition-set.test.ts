@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { drainPatience } from '#src/coordinator/drain-patience.js'
 import { PartitionSet, type PartitionSetHost } from '#src/coordinator/partition-set.js'
 import type { Claim, GroupStorage } from '#src/coordinator/storage/group-storage.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
@@ -11,7 +12,10 @@ const T0 = { topic: 't', partition: 0 }
 const T1 = { topic: 't', partition: 1 }
 
 /** A set over a storage that grants everything and a thread that starts lanes when the test lets it. */
-function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: PartitionSet; log: string[] } {
+function create(
+  laneStarted: Promise<unknown> = Promise.resolve(),
+  laneDrained: Promise<unknown> = Promise.resolve(),
+): { set: PartitionSet; log: string[] } {
   const log: string[] = []
   const named = (what: string, { topic, partition }: TopicPartition): void =>
     void log.push(`${what} ${topic}/${partition}`)
@@ -24,7 +28,8 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
   } as unknown as GroupStorage
   const thread = {
     startLane: () => laneStarted,
-    drainLane: async () => {},
+    drainLane: () => laneDrained,
+    abortLane: async (lane: TopicPartition) => named('abort', lane),
     setPaused: async () => {},
     creditHandled() {},
   } as unknown as WorkerThread
@@ -34,7 +39,7 @@ function create(laneStarted: Promise<unknown> = Promise.resolve()): { set: Parti
     placed: () => Promise.resolve(),
     chooseThread: () => thread,
     replacementOf: () => null,
-    cut() {},
+    cut: one => named('cut', one),
     isPaused: () => false,
     generation: () => 0,
     giveUpReleasing: new AbortController().signal,
@@ -74,5 +79,34 @@ describe('the set of owned partitions', () => {
     await released
     assert.deepEqual(log, ['claim t/0', 'release t/0'])
     assert.equal(set.all.length, 0)
+  })
+
+  describe('one of which is given up while its handler goes on', () => {
+    const TURNS = 20
+
+    for (const [assignBy, abortAfterMs, cutAfterMs] of [
+      ['balanced', 10_000, 12_000],
+      ['modulo', 10_000, 12_000],
+      ['range', 3_000, 4_000],
+    ] as const)
+      it(`tells it to give up, then cuts it, in time for the others who divide by ${assignBy}`, async t => {
+        const drained = deferred<undefined>()
+        const { set, log } = create(Promise.resolve(), drained.promise)
+        await set.acquire([T0])
+        t.mock.timers.enable({ apis: ['setTimeout'] })
+        const one = set.get(T0)!
+        const released = set.release(one, { reason: 'test', patience: drainPatience(assignBy) })
+        for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve()
+        t.mock.timers.tick(abortAfterMs - 1)
+        assert.deepEqual(log, ['claim t/0'])
+        t.mock.timers.tick(1)
+        assert.deepEqual(log, ['claim t/0', 'abort t/0'])
+        t.mock.timers.tick(cutAfterMs - abortAfterMs)
+        assert.deepEqual(log, ['claim t/0', 'abort t/0', 'cut t/0'])
+        drained.resolve(undefined)
+        await released
+        t.mock.timers.tick(60_000)
+        assert.deepEqual(log, ['claim t/0', 'abort t/0', 'cut t/0', 'release t/0'])
+      })
   })
 })

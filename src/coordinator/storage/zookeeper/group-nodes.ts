@@ -21,7 +21,7 @@ export class GroupNodes {
     this.#client = client
     this.#paths = paths
     this.#unlisten = [
-      client.onNodeEvent(paths.ids, event => event === 'children' && listener.membersChanged()),
+      client.onNodeEvent(paths.ids, () => listener.membersChanged()),
       client.onNodeEvent(paths.plan, () => listener.planChanged()),
     ]
   }

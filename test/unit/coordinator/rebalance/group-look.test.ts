@@ -5,6 +5,8 @@ import { decodePlan } from '#src/coordinator/assignment/plan-format.js'
 import { GroupLook } from '#src/coordinator/rebalance/group-look.js'
 import type { Decision } from '#src/coordinator/rebalance/decide.js'
 import type { MemberNode, StoredOwner, StoredPlan } from '#src/coordinator/storage/group-storage.js'
+import { GroupError } from '#src/shared/errors.js'
+import { silentLogger } from '#src/shared/logger.js'
 import { rejection } from '../../../support/group-error.ts'
 
 const NEVER = new AbortController().signal
@@ -23,6 +25,7 @@ class FakeGroup {
   owners: StoredOwner[] = []
   sizes = new Map([['t', PARTITIONS]])
   readonly asked: string[] = []
+  areBrokersAway = false
   /** Runs before a plan is stored. */
   beforeWrite = (): void => {}
 
@@ -57,8 +60,10 @@ class FakeGroup {
         },
         writePlan: async (bytes, version) => this.write(bytes, version),
       },
+      logger: silentLogger,
       cluster: {
         describeTopics: async names => {
+          if (this.areBrokersAway) throw new GroupError('BROKERS_UNREACHABLE', 'no broker answers')
           this.asked.push(`topics ${names.join()}`)
           return names.map(topic => describeTopic(topic, this.sizes.get(topic)))
         },
@@ -212,6 +217,46 @@ describe('a look at the group', () => {
     const decision = await group.settle('a')
     assert.deepEqual(numbers(decision), [0, 1, 2, 3])
     assert.equal(decodePlan(group.plan.bytes, 'plan').members.length, 1)
+  })
+})
+
+describe('a member without brokers', () => {
+  it('follows the plan, says when it leaves, and looks again', async () => {
+    const group = new FakeGroup()
+    const [a, b] = [group.look('a'), group.look('b')]
+    group.add('a')
+    await group.settle('a', a)
+    group.add('b')
+    await b.decide()
+    group.areBrokersAway = true
+    const decision = await group.settle('a', a)
+    assert.deepEqual(
+      [decision.wanted.length, (await b.decide()).wanted.length],
+      [PARTITIONS / 2, PARTITIONS / 2],
+    )
+    await b.announceLeave(NEVER)
+    const alone = await a.decide()
+    assert.deepEqual([alone.type, alone.wanted.length, alone.isProvisional], ['act', PARTITIONS, true])
+    group.areBrokersAway = false
+    assert.equal((await a.decide()).isProvisional, false)
+  })
+
+  it('goes by the topics that brokers told of where other programs take part', async () => {
+    const group = new FakeGroup()
+    const a = group.look('a')
+    group.add('a')
+    await group.settle('a', a)
+    group.plan = { bytes: Buffer.alloc(0), version: 9 }
+    group.areBrokersAway = true
+    group.add('go', Buffer.alloc(0))
+    assert.equal((await a.decide()).wanted.length, PARTITIONS / 2)
+  })
+
+  it('cannot begin', async () => {
+    const group = new FakeGroup()
+    group.areBrokersAway = true
+    group.add('a')
+    await rejection(group.look('a').decide(), 'BROKERS_UNREACHABLE')
   })
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Decision } from '#src/coordinator/rebalance/decide.js'
+import type { GroupDecision } from '#src/coordinator/rebalance/group-look.js'
 import { Rebalancer } from '#src/coordinator/rebalance/rebalancer.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
@@ -11,11 +11,17 @@ import { eventually } from '../../../support/eventually.ts'
 
 const QUICKLY = { intervalMs: 1 }
 const T0 = { topic: 't', partition: 0 }
-const ACT: Decision = { type: 'act', troubles: [], wanted: [T0] }
-const WRITE: Decision = { ...ACT, type: 'write', plan: Buffer.from('p'), version: 3, waitMs: 0 }
+const ACT: GroupDecision = {
+  type: 'act',
+  assignBy: 'balanced',
+  troubles: [],
+  wanted: [T0],
+  isProvisional: false,
+}
+const WRITE: GroupDecision = { ...ACT, type: 'write', plan: Buffer.from('p'), version: 3, waitMs: 0 }
 
 /** A rebalancer whose decisions are the test's. */
-function create(t: TestContext, decisions: (() => Promise<Decision>)[]) {
+function create(t: TestContext, decisions: (() => Promise<GroupDecision>)[]) {
   const seen = { looks: 0, written: [] as string[], wanted: [] as number[], told: [] as string[] }
   const answers = { write: true }
   const rebalancer = new Rebalancer({
@@ -32,7 +38,7 @@ function create(t: TestContext, decisions: (() => Promise<Decision>)[]) {
   return { rebalancer, seen, answers }
 }
 
-const decided = (decision: Decision) => () => Promise.resolve(decision)
+const decided = (decision: GroupDecision) => () => Promise.resolve(decision)
 
 describe('the rebalancer', () => {
   it('acts on what was decided, once for all triggers that come together', async t => {
@@ -52,8 +58,18 @@ describe('the rebalancer', () => {
     assert.deepEqual([seen.looks, seen.wanted], [1, [1]])
   })
 
+  it('looks again by itself after what was decided without the brokers, until they have answered', async t => {
+    const provisional = decided({ ...ACT, isProvisional: true })
+    const { rebalancer, seen } = create(t, [provisional, provisional])
+    await rebalancer.trigger()
+    assert.deepEqual(seen.wanted, [1])
+    await eventually(() => seen.looks === 3, QUICKLY)
+    await rebalancer.stop()
+    assert.deepEqual([seen.looks, seen.wanted], [3, [1, 1, 1]])
+  })
+
   it('looks again when something changes while it looks', async t => {
-    const looked = deferred<Decision>()
+    const looked = deferred<GroupDecision>()
     const { rebalancer, seen } = create(t, [() => looked.promise])
     const first = rebalancer.trigger()
     await eventually(() => seen.looks === 1, QUICKLY)
@@ -83,7 +99,7 @@ describe('the rebalancer', () => {
   })
 
   it('does not replace the plans of another member as fast as that one replaces its own', async t => {
-    const { rebalancer, seen } = create(t, Array<() => Promise<Decision>>(100).fill(decided(WRITE)))
+    const { rebalancer, seen } = create(t, Array<() => Promise<GroupDecision>>(100).fill(decided(WRITE)))
     await rebalancer.trigger()
     await rebalancer.trigger('plan')
     const [fromMs, written] = [performance.now(), seen.written.length]
@@ -116,7 +132,7 @@ describe('the rebalancer', () => {
   })
 
   it('does nothing more once it is stopped, also with what it was just reading', async t => {
-    const looked = deferred<Decision>()
+    const looked = deferred<GroupDecision>()
     const { rebalancer, seen } = create(t, [() => looked.promise])
     const round = rebalancer.trigger()
     await eventually(() => seen.looks === 1, QUICKLY)

@@ -73,7 +73,7 @@ describe('the transaction of a reset', () => {
       'set offsets/t/10 @7',
       'remove progress/t/10 @-1',
     ])
-    const [, , , ids] = port.sent[0]!
+    const ids = port.sent[0]!.find(({ type, path }) => type === 'create' && path === paths.ids)
     assert.deepEqual(ids, { type: 'create', path: paths.ids, data: Buffer.from('x'), ephemeral: false })
   })
 
