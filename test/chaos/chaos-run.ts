@@ -99,7 +99,6 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     )
     const wholeAfterMs = await becomesWhole(group)
     onProgress(`whole after ${wholeAfterMs} ms`)
-    // PLACE FOR "SIGTERM at any moment", 50 tries: the group is whole here, the servers are healthy, nothing is drawn any more.
     await leaveAll(crew)
     const history: History = {
       settings: settingsOf(options),

@@ -1,10 +1,13 @@
-// npm run test:chaos -- --seed N --minutes M: a group under faults that are drawn from the seed, and the judgement. Exit
-// code 1 if anything was violated. The same seed draws the same faults; how they meet the members is the machine's doing.
+// npm run test:chaos -- --seed N --minutes M [--stops K]: a group under faults that are drawn from the seed, and the judgement;
+// then K members (50) that get SIGTERM while others come, go or die. Exit code 1 if anything was violated. The same seed
+// draws the same faults; how they meet the members is the machine's doing.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Owner } from '../support/cleanup.ts'
+import { privateStack, stackEnvironment } from '../support/stack.ts'
+import { stopAtAnyMoment } from '../support/stop-at-any-moment.ts'
 import { runChaos } from './chaos-run.ts'
 import { failureOf, summaryOf } from './report.ts'
 
@@ -12,17 +15,24 @@ const PAUSE_MS = { from: 300, to: 3_000 }
 const MAX_SEED = 2 ** 32
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, minutes: { type: 'string', default: '2' } },
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '2' },
+    stops: { type: 'string', default: '50' },
+  },
 })
 const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : Number(values.seed)
 const minutes = Number(values.minutes)
-if (!Number.isInteger(seed) || seed < 0 || seed >= MAX_SEED || !(minutes > 0)) {
-  console.error(`usage: npm run test:chaos -- --seed <0 to ${MAX_SEED - 1}> --minutes <more than 0>`)
+const stops = Number(values.stops)
+const isSeed = Number.isInteger(seed) && seed >= 0 && seed < MAX_SEED
+if (!isSeed || !(minutes > 0) || !Number.isInteger(stops) || stops < 0) {
+  const flags = `--seed <0 to ${MAX_SEED - 1}> --minutes <more than 0> --stops <0 or more>`
+  console.error(`usage: npm run test:chaos -- ${flags}`)
   process.exit(2)
 }
 
 const hooks: (() => Promise<void>)[] = []
-const owner: Owner = { after: hook => hooks.push(hook) }
+const newOwner = (): Owner => ({ after: hook => hooks.push(hook) })
 const startMs = Date.now()
 
 function tell(text: string): void {
@@ -34,7 +44,7 @@ async function run(): Promise<void> {
   const command = `npm run test:chaos -- --seed ${seed} --minutes ${minutes}`
   tell(command)
   const options = { seed, lastsMs: minutes * 60_000, pauseMs: PAUSE_MS, directory, onProgress: tell }
-  const result = await runChaos(owner, options).catch((error: unknown) => {
+  const result = await runChaos(newOwner(), options).catch((error: unknown) => {
     console.error(`the run broke; again: ${command}; kept: ${directory}`)
     throw error
   })
@@ -48,6 +58,13 @@ async function run(): Promise<void> {
   console.log('no violation')
 }
 
+/** Members that are stopped at any moment, over servers of their own that nobody hurts. */
+async function stopMembers(): Promise<void> {
+  const owner = newOwner()
+  Object.assign(process.env, stackEnvironment(await privateStack(owner)))
+  await stopAtAnyMoment(owner, stops, tell)
+}
+
 async function cleanUp(): Promise<void> {
   for (const hook of hooks.splice(0)) await hook()
 }
@@ -56,6 +73,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
 try {
   await run()
+  await cleanUp() // the servers of the run make room for the next ones
+  if (stops > 0) await stopMembers()
 } catch (error) {
   process.exitCode = 1
   console.error(error)

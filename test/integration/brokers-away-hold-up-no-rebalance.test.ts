@@ -33,7 +33,7 @@ describe('while the brokers hang', () => {
     const left = second.stop()
     await eventually(() => owned(first) === PARTITIONS, { deadlineMs: SOON_MS })
     await left
-    stack.brokerProcess(0).thaw()
+    await stack.brokerProcess(0).thaw()
     const messages = Array.from({ length: RECORDS }, (_, n) => ({ partition: n % PARTITIONS, value: 'v' }))
     await produce(topic, messages, { brokers })
     await eventually(() => countByRecord(ledger.read()).size === RECORDS)
