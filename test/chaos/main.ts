@@ -62,7 +62,10 @@ async function run(): Promise<void> {
 async function stopMembers(): Promise<void> {
   const owner = newOwner()
   Object.assign(process.env, stackEnvironment(await privateStack(owner)))
-  await stopAtAnyMoment(owner, stops, tell)
+  const unowned = await stopAtAnyMoment(owner, stops, tell)
+  if (unowned.length === 0) return
+  process.exitCode = 1
+  console.error(unowned.join('\n'))
 }
 
 async function cleanUp(): Promise<void> {

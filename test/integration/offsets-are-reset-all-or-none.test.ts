@@ -136,9 +136,9 @@ describe('kwg offsets reset', () => {
     await reset(group, 'earliest')
     assert.deepEqual(await reset(group, '2999-01-01T00:00:00+01:00'), inWords(1, 6)) // no record is that late
     assert.deepEqual(await reset(group, 'latest'), inWords(6, 6))
+    assert.deepEqual(await zookeeper.list(`/consumers/${groupId}/progress/${topic}`), [])
     for (const partition of PARTITIONS) await produce(topic, [{ partition, value: 'new' }])
     assert.deepEqual(await startsOf(t, group, 2), [6, 6])
-    assert.deepEqual(await zookeeper.list(`/consumers/${groupId}/progress/${topic}`), [])
   })
 
   it('is refused while a member lives, which it names, and changes nothing; then it keeps every offset node', async t => {
