@@ -1,6 +1,6 @@
 import { GroupError } from '../shared/errors.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
-import type { OwnedPartition } from './owned-partition.ts'
+import type { OwnedPartition } from './partitions/owned-partition.ts'
 import type { Holder } from './storage/group-storage.ts'
 import { preview } from './storage/zookeeper/formats.ts'
 

@@ -2,8 +2,8 @@ import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
-import type { OwnedPartition } from '../owned-partition.ts'
-import type { PartitionSet } from '../partition-set.ts'
+import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { PartitionSet } from '../partitions/partition-set.ts'
 
 export interface TargetsHost {
   readonly partitions: PartitionSet

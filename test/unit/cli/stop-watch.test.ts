@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StopWatch } from '#src/cli/stop-watch.js'
 import { progressNotStored } from '#src/coordinator/coordinator-errors.js'
-import type { OwnedPartition } from '#src/coordinator/owned-partition.js'
+import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
 import type { Group } from '#src/index.js'
 import { GroupError } from '#src/shared/errors.js'
 
