@@ -2,6 +2,8 @@ import tseslint from 'typescript-eslint'
 import importX from 'eslint-plugin-import-x'
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
 
+const inCoordinator = folder => `./src/coordinator/${folder}`
+
 /** Which folder may not import which: coordinator and worker meet only in shared. */
 const zones = [
   {
@@ -13,6 +15,16 @@ const zones = [
     target: './src/worker',
     from: './src/coordinator',
     message: 'coordinator and worker meet only in shared',
+  },
+  {
+    target: ['storage', 'assignment', 'progress', 'kafka', 'threads'].map(inCoordinator),
+    from: ['partitions', 'lanes', 'topics', 'rebalance', 'visits'].map(inCoordinator),
+    message: 'what partitions are built on knows none of them',
+  },
+  {
+    target: ['partitions', 'visits'].map(inCoordinator),
+    from: ['lanes', 'topics', 'rebalance'].map(inCoordinator),
+    message: 'partitions know nothing of what decides about them, and a visit does without any of it',
   },
   {
     target: './src/shared',

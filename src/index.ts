@@ -22,10 +22,10 @@ export {
   type DescribeGroupOptions,
   type DescribedPartition,
   type GroupDescription,
-} from './coordinator/describe-group.ts'
-export type { DescribedMember, MemberKind } from './coordinator/described-members.ts'
+} from './coordinator/visits/describe-group.ts'
+export type { DescribedMember, MemberKind } from './coordinator/visits/described-members.ts'
 export type { AssignmentKind } from './coordinator/assignment/negotiate.ts'
-export { resetOffsets, type ResetOffsetsOptions } from './coordinator/reset-offsets.ts'
+export { resetOffsets, type ResetOffsetsOptions } from './coordinator/visits/reset-offsets.ts'
 export type { ResetOffset } from './coordinator/storage/zookeeper/offset-reset.ts'
 export type { IsoTime, ResetTarget } from './options/reset-target.ts'
 export {
@@ -41,7 +41,7 @@ export {
 export type { GroupEventListener, GroupEventMap, GroupEventName } from './events.ts'
 export type { GroupStatus, PartitionStatus, WorkerStatus } from './status.ts'
 export type { GroupState } from './coordinator/group-state.ts'
-export type { Progress } from './coordinator/progress.ts'
+export type { Progress } from './coordinator/progress/progress.ts'
 export type {
   Claim,
   ClaimAttempt,

@@ -4,8 +4,8 @@ import {
   type DescribeGroupOptions,
   type DescribedPartition,
   type GroupDescription,
-} from '../coordinator/describe-group.ts'
-import type { DescribedMember } from '../coordinator/described-members.ts'
+} from '../coordinator/visits/describe-group.ts'
+import type { DescribedMember } from '../coordinator/visits/described-members.ts'
 import { readGroupConfig } from './config-file.ts'
 import { mergeFlags, withFlagNames, type GroupFlags } from './flags.ts'
 import { formatTable, printJson, printLine } from './output.ts'

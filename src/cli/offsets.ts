@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { resetOffsets, type ResetOffsetsOptions } from '../coordinator/reset-offsets.ts'
+import { resetOffsets, type ResetOffsetsOptions } from '../coordinator/visits/reset-offsets.ts'
 import type { ResetOffset } from '../coordinator/storage/zookeeper/offset-reset.ts'
 import { readGroupConfig } from './config-file.ts'
 import { mergeFlags, resetOptionsOf, withFlagNames, type GroupFlags, type ResetFlags } from './flags.ts'

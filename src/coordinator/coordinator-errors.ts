@@ -1,6 +1,5 @@
 import { GroupError } from '../shared/errors.ts'
-import { partitionName, type TopicPartition } from '../shared/types.ts'
-import type { OwnedPartition } from './owned-partition.ts'
+import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import type { Holder } from './storage/group-storage.ts'
 import { preview } from './storage/zookeeper/formats.ts'
 
@@ -18,7 +17,10 @@ export function claimRefused({ topic, partition }: TopicPartition, holder: Holde
 }
 
 /** With what the storage refused to store. */
-export function progressNotStored(partition: OwnedPartition, cause: GroupError): GroupError {
+export function progressNotStored(
+  partition: TopicPartition & { readonly committed: Offset | null },
+  cause: GroupError,
+): GroupError {
   const { topic, partition: number, committed } = partition
   return new GroupError(
     cause.code,

@@ -9,8 +9,8 @@ import type { StateMachine } from '../shared/state-machine.ts'
 import { partitionName, type TopicPartition } from '../shared/types.ts'
 import type { WantedPartition } from './assignment/assignment.ts'
 import type { GroupState } from './group-state.ts'
-import type { OwnedPartition } from './owned-partition.ts'
-import type { PartitionSet } from './partition-set.ts'
+import type { OwnedPartition } from './partitions/owned-partition.ts'
+import type { PartitionSet } from './partitions/partition-set.ts'
 import type { Claim, GroupStorage, GroupStorageListener, MemberDescription } from './storage/group-storage.ts'
 
 const REJOIN_BACKOFF = { initialMs: 100, maxMs: 3000 }

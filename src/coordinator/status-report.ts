@@ -1,7 +1,7 @@
 import { monotonicMs } from '../shared/clock.ts'
 import type { LaneReading } from '../shared/memory/lane-memory.ts'
 import type { PartitionStatus, WorkerStatus } from '../status.ts'
-import type { OwnedPartition } from './owned-partition.ts'
+import type { OwnedPartition } from './partitions/owned-partition.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
 interface SeenInHand {

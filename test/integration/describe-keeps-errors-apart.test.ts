@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { describeGroup } from '#src/coordinator/describe-group.js'
+import { describeGroup } from '#src/coordinator/visits/describe-group.js'
 import { startFakeBroker, type FakeRequest } from '../support/fake-broker.ts'
 import { API, listOffsetsAnswer, metadataAnswer, topicsAsked } from '../support/kafka-answers.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'

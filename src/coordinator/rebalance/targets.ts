@@ -3,9 +3,9 @@ import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
 import type { AssignmentKind } from '../assignment/negotiate.ts'
-import { drainPatience } from '../drain-patience.ts'
-import type { OwnedPartition } from '../owned-partition.ts'
-import type { PartitionSet } from '../partition-set.ts'
+import { drainPatience } from '../partitions/drain-patience.ts'
+import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { PartitionSet } from '../partitions/partition-set.ts'
 
 export interface TargetsHost {
   readonly partitions: PartitionSet

@@ -2,7 +2,7 @@ import type { GroupError } from '../../shared/errors.ts'
 import type { Lease } from '../../shared/memory/group-memory.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
 import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
-import type { Progress } from '../progress.ts'
+import type { Progress } from '../progress/progress.ts'
 
 /** What a member tells the group about itself. */
 export interface MemberDescription {

@@ -2,16 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StopWatch } from '#src/cli/stop-watch.js'
 import { progressNotStored } from '#src/coordinator/coordinator-errors.js'
-import type { OwnedPartition } from '#src/coordinator/owned-partition.js'
 import type { Group } from '#src/index.js'
 import { GroupError } from '#src/shared/errors.js'
 
 const TIMEOUT = new GroupError('STOP_TIMEOUT', 'handlers were cut')
 const AWAY = new GroupError('ZOOKEEPER_DISCONNECTED', 'no answer')
-const NOT_STORED = progressNotStored(
-  { topic: 't', partition: 3, committed: 40 } as unknown as OwnedPartition,
-  AWAY,
-)
+const NOT_STORED = progressNotStored({ topic: 't', partition: 3, committed: 40 }, AWAY)
 
 /** A group that tells these errors in these states. */
 function watched(...told: [state: Group['state'], error: GroupError][]): StopWatch {

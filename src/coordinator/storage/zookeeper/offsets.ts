@@ -1,6 +1,6 @@
 import type { TopicPartition } from '../../../shared/types.ts'
-import { encodeProgress } from '../../progress-format.ts'
-import { progressAt } from '../../progress.ts'
+import { encodeProgress } from '../../progress/progress-format.ts'
+import { progressAt } from '../../progress/progress.ts'
 import type { StartOffset, StoredOffset } from '../group-storage.ts'
 import { refused } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'

@@ -1,7 +1,7 @@
 import { StateMachine } from '../../../shared/state-machine.ts'
 import type { GroupError } from '../../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../../shared/types.ts'
-import type { Progress } from '../../progress.ts'
+import type { Progress } from '../../progress/progress.ts'
 import type { Claim } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
 

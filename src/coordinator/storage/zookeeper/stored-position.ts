@@ -1,6 +1,6 @@
 import { isGroupError, type GroupError } from '../../../shared/errors.ts'
-import { decodeProgress } from '../../progress-format.ts'
-import type { Progress } from '../../progress.ts'
+import { decodeProgress } from '../../progress/progress-format.ts'
+import type { Progress } from '../../progress/progress.ts'
 import { decodeOffset } from './formats.ts'
 import type { ClaimNodes, StoredPosition } from './owned-claim.ts'
 import type { Znode } from './znode.ts'

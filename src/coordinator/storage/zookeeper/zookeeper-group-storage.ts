@@ -3,7 +3,7 @@ import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type BrokerAddress, type Offset, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { ResolvedZooKeeperOptions } from '../../../options/types.ts'
-import type { Progress } from '../../progress.ts'
+import type { Progress } from '../../progress/progress.ts'
 import type {
   Claim,
   ClaimAttempt,

@@ -1,0 +1,115 @@
+import type { ResolvedOptions } from '../../options/types.ts'
+import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
+import { GroupError, isGroupError } from '../../shared/errors.ts'
+import type { LaneId, WorkerMessage } from '../../shared/protocol.ts'
+import { partitionName, type Offset } from '../../shared/types.ts'
+import { topicRecreated } from '../coordinator-errors.ts'
+import type { KafkaCluster } from '../kafka/cluster.ts'
+import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { PartitionSet } from '../partitions/partition-set.ts'
+import type { WorkerThread, WorkerThreadListener } from '../threads/worker-thread.ts'
+
+export interface WorkerDeskParts {
+  readonly options: ResolvedOptions
+  readonly cluster: KafkaCluster
+  readonly partitions: PartitionSet
+  leadersStale(reason: string): void
+  report(error: GroupError): void
+  /** Gives the partition up and claims it again: to go on at `offset`, or where its claim then finds that it starts. */
+  restart(partition: OwnedPartition, reason: string, offset?: Offset): void
+}
+
+/** The broker that is asked may hear of a new topic after the one that leads its partitions. */
+const LOOKS_FOR_NEW_TOPIC = 3
+
+/** Where the threads' messages and questions arrive. What concerns a claim that is over finds nothing and is dropped. */
+export class WorkerDesk implements WorkerThreadListener {
+  readonly #parts: WorkerDeskParts
+
+  constructor(parts: WorkerDeskParts) {
+    this.#parts = parts
+  }
+
+  message(thread: WorkerThread, message: WorkerMessage): void {
+    switch (message.type) {
+      case 'log':
+        this.#parts.options.logger[message.level](
+          { threadId: thread.threadId, ...message.fields },
+          message.message,
+        )
+        return
+      case 'leaders-stale':
+        this.#parts.leadersStale(message.reason)
+        return
+      case 'lane-failed':
+        this.#find(message.lane)?.fail(wireToGroupError(message.error))
+        return
+      case 'lane-troubled':
+        if (this.#find(message.lane) !== undefined) this.#parts.report(wireToGroupError(message.error))
+        return
+    }
+  }
+
+  /**
+   * The reset policy, told as an error event and never silent. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from
+   * here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
+   */
+  async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
+    const { options, cluster } = this.#parts
+    await this.#restartIfRecreated(lane)
+    const policy = options.offsetReset
+    if (policy === 'none')
+      throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
+    const isReadCommitted = options.fetch.isolation === 'read_committed'
+    const [target] = await cluster.listOffsets([lane], policy, isReadCommitted)
+    const next = target!.offset
+    const error = outOfRangeError(lane, position, `going on at ${next} (offsetReset '${policy}')`)
+    this.#parts.report(error)
+    if (next >= position) return next
+    const partition = this.#find(lane)
+    if (partition !== undefined) this.#parts.restart(partition, `restarting at offset ${next}`, next)
+    throw error
+  }
+
+  oauthToken(): Promise<{ value: string }> {
+    const { sasl } = this.#parts.options.kafka.connection
+    if (sasl?.mechanism !== 'oauthbearer')
+      throw new GroupError('INTERNAL', 'a thread asked for a token, but sasl is not oauthbearer')
+    return sasl.oauthBearerProvider()
+  }
+
+  /** The log of a topic that was made again is shorter; at `latest` all that it holds would be skipped. */
+  async #restartIfRecreated(lane: LaneId): Promise<void> {
+    const partition = this.#find(lane)
+    const topicId = partition?.topicId ?? null
+    if (partition === undefined || topicId === null) return
+    for (let look = 1; look <= LOOKS_FOR_NEW_TOPIC; look += 1) {
+      await this.#parts.cluster.refresh()
+      const present: string = this.#parts.cluster.topicIdOf(lane.topic) ?? topicId
+      if (present === topicId) continue
+      // While the brokers were asked somebody else may have restarted it: then nothing is found.
+      if (this.#find(lane) === partition) this.#parts.restart(partition, 'its topic was made again')
+      throw topicRecreated(lane, topicId, present)
+    }
+  }
+
+  #find(lane: LaneId): OwnedPartition | undefined {
+    const partition = this.#parts.partitions.get(lane)
+    return partition?.claim?.epoch === lane.epoch ? partition : undefined
+  }
+}
+
+function wireToGroupError(wire: unknown): GroupError {
+  const error = fromWire(wire as ErrorWire)
+  return isGroupError(error) ? error : new GroupError('INTERNAL', error.message, { cause: error })
+}
+
+function outOfRangeError(lane: LaneId, position: Offset, whatNext: string): GroupError {
+  return new GroupError(
+    'OFFSET_OUT_OF_RANGE',
+    `offset ${position} of ${partitionName(lane)} is outside of the log; ${whatNext}`,
+    {
+      details: { topic: lane.topic, partition: lane.partition, offset: position },
+    },
+  )
+}

@@ -1,0 +1,18 @@
+import type { AssignmentKind } from '../assignment/negotiate.ts'
+
+/** How long a handler may go on with a record of a partition that is to be given up, from when the drain began. */
+export interface DrainPatience {
+  /** Then its signal aborts. */
+  readonly abortAfterMs: number
+  /** Then its thread is ended, if it goes on all the same. */
+  readonly cutAfterMs: number
+}
+
+/** Members of the original, who divide by `modulo`, end themselves when they have waited for a partition for 30 s. */
+const LONG: DrainPatience = { abortAfterMs: 10_000, cutAfterMs: 12_000 }
+/** Classic consumers, who divide by `range`, ask four times, two seconds apart; then they own nothing any more. */
+const SHORT: DrainPatience = { abortAfterMs: 3_000, cutAfterMs: 4_000 }
+
+export function drainPatience(assignBy: AssignmentKind): DrainPatience {
+  return assignBy === 'range' ? SHORT : LONG
+}

@@ -1,0 +1,367 @@
+import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
+import { LaneMemory } from '../../shared/memory/lane-memory.ts'
+import type { LaneId } from '../../shared/protocol.ts'
+import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
+import type { WantedPartition } from '../assignment/assignment.ts'
+import { progressAt } from '../progress/progress.ts'
+import { releaseClaim } from './release-claim.ts'
+import type { ClaimStart } from './start-offsets.ts'
+import type { Claim, GroupStorage } from '../storage/group-storage.ts'
+import type { WorkerThread } from '../threads/worker-thread.ts'
+
+/**
+ * | state    | what is true inside it                                                        |
+ * | -------- | ----------------------------------------------------------------------------- |
+ * | waiting  | this member should own the partition and asks for the claim                   |
+ * | starting | the claim is held; its start is being resolved and its lane started           |
+ * | running  | a thread works it off                                                         |
+ * | moving   | drained on one thread, not yet started on the other                           |
+ * | failed   | the claim is held, but an error stopped the lane; the offset stays            |
+ * | draining | the lane is being ended, to be released or because the claim is void          |
+ * | released | final: given up, with its progress committed                                  |
+ * | lost     | final: the claim became void; progress since the last commit is not committed |
+ */
+export type OwnedPartitionState =
+  'waiting' | 'starting' | 'running' | 'moving' | 'failed' | 'draining' | 'released' | 'lost'
+
+export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
+  waiting: ['starting', 'released'],
+  starting: ['running', 'failed', 'draining'],
+  running: ['moving', 'failed', 'draining'],
+  moving: ['running', 'failed', 'draining'],
+  failed: ['draining'],
+  draining: ['released', 'lost'],
+  released: [],
+  lost: [],
+}
+
+/** What an owned partition needs of the rest of the coordinator. */
+export interface OwnedPartitionHost {
+  readonly storage: GroupStorage
+  /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
+  resolveStart(claim: Claim): Promise<ClaimStart>
+  /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
+  placed(): Promise<void>
+  /** The thread that is to run its lane at first. */
+  chooseThread(partition: TopicPartition): WorkerThread
+  /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
+  replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
+  isPaused(partition: TopicPartition): boolean
+  /** Counts the sessions whose claims became void. */
+  generation(): number
+  /** Aborts when a release may no longer be tried: the time for stopping is nearly over. */
+  readonly giveUpReleasing: AbortSignal
+  claimed(partition: OwnedPartition): void
+  refused(partition: OwnedPartition, holder: string): void
+  released(partition: OwnedPartition, reason: string): void
+  /** Its last progress could not be stored; whoever owns it next handles that again. */
+  notStored(partition: OwnedPartition, error: GroupError): void
+  failed(partition: OwnedPartition, error: GroupError): void
+}
+
+/**
+ * One partition that this member owns or waits for. Claim, move and end run one after the other, in the order they
+ * were asked for; commits run beside them, one at a time, so that an older offset never lands after a newer one.
+ */
+export class OwnedPartition implements WantedPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly ownerThread: number | undefined
+  readonly #host: OwnedPartitionHost
+  readonly #state: StateMachine<OwnedPartitionState>
+  readonly #giveUp = new AbortController()
+  #operations: Promise<void> = Promise.resolve()
+  #commits: Promise<unknown> = Promise.resolve()
+  /** Set when the claim is made; stays for the status of a released partition. */
+  #claim: Claim | null = null
+  /** Set when the start is known. */
+  #memory: LaneMemory | null = null
+  #topicId: string | null = null
+  #generation = 0
+  /** The thread whose lane may run; null before the start and once drained. */
+  #thread: WorkerThread | null = null
+  /** Records of this claim that other threads had finished when the present one was given the lane. */
+  #handledElsewhere = 0
+  #committed: Offset | null = null
+  #failure: GroupError | null = null
+
+  constructor(partition: WantedPartition, host: OwnedPartitionHost) {
+    this.topic = partition.topic
+    this.partition = partition.partition
+    this.ownerThread = partition.ownerThread
+    this.#host = host
+    this.#state = new StateMachine(`partition ${partitionName(partition)}`, OWNED_PARTITION_MOVES, 'waiting')
+  }
+
+  get state(): OwnedPartitionState {
+    return this.#state.state
+  }
+
+  get claim(): Claim | null {
+    return this.#claim
+  }
+
+  get memory(): LaneMemory | null {
+    return this.#memory
+  }
+
+  /** The incarnation of the topic that is read; null before the start is known, and where brokers have no topic ids. */
+  get topicId(): string | null {
+    return this.#topicId
+  }
+
+  get thread(): WorkerThread | null {
+    return this.#thread
+  }
+
+  /** Records that the present thread has finished of this claim. */
+  get handledOnThread(): number {
+    return ((this.#memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
+  }
+
+  get committed(): Offset | null {
+    return this.#committed
+  }
+
+  get failure(): GroupError | null {
+    return this.#failure
+  }
+
+  get isEnded(): boolean {
+    return this.#state.isFinal
+  }
+
+  /** It was released or abandoned, even if that has not ended yet. */
+  get isUnwanted(): boolean {
+    return this.#giveUp.signal.aborted
+  }
+
+  get laneId(): LaneId | null {
+    return this.#claim === null
+      ? null
+      : { topic: this.topic, partition: this.partition, epoch: this.#claim.epoch, lane: 0 }
+  }
+
+  /** Claims the partition and starts its lane. Resolves when it runs, failed or was given up; rejects if the claim cannot be asked for. */
+  acquire(): Promise<void> {
+    return this.#enqueue(async () => {
+      const claim = await this.#host.storage.claim(this, {
+        signal: this.#giveUp.signal,
+        onRefused: holder => this.#host.refused(this, holder),
+      })
+      this.#claim = claim
+      this.#generation = this.#host.generation()
+      this.#committed = claim.committedOffset
+      this.#state.moveTo('starting', 'claimed')
+      if (!this.isUnwanted) await this.#startLane() // else it was given up while it was claimed: the next operation ends it
+    })
+  }
+
+  /** Hands the lane to another thread: drain, then go on there from the same shared memory. */
+  moveTo(thread: WorkerThread): Promise<void> {
+    return this.#enqueue(async () => {
+      if (!this.#state.is('running') || this.#thread === thread) return // it ended or failed while the move waited for its turn
+      this.#state.moveTo('moving', `to thread ${thread.threadId}`)
+      await this.#drainLane()
+      // While it drained it may have failed, or been given up: then the next operation ends it.
+      if (this.#state.is('moving') && !this.isUnwanted) await this.#runLane(thread)
+    })
+  }
+
+  /**
+   * Its thread is about to be ended: drains there, says so, and goes on where `replacement` tells. Also where the thread
+   * ends before that: what was in hand is then handled again.
+   */
+  moveOff(thread: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void): Promise<void> {
+    return this.#enqueue(async () => {
+      const isThere = this.#state.is('running') && this.#thread === thread
+      if (isThere) {
+        this.#state.moveTo('moving', `off thread ${thread.threadId}`)
+        await this.#drainLane()
+      }
+      drained()
+      if (isThere) await this.#goOnOn(replacement)
+    })
+  }
+
+  /** Drains, commits (what is finished, or `nextOffset`) and gives the claim up; a claim still waited for is no longer asked for. */
+  release(reason: string, nextOffset?: Offset): Promise<void> {
+    this.#giveUp.abort(new GroupError('NOT_RUNNING', `${partitionName(this)} is no longer wanted: ${reason}`))
+    return this.#enqueue(async () => {
+      if (this.#state.isFinal) return
+      if (this.#claim === null) {
+        this.#state.moveTo('released', reason)
+        return
+      }
+      this.#state.moveTo('draining', reason)
+      await this.#drainLane()
+      await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
+      await this.#giveBack(this.#claim, reason, this.#offsetToStore(nextOffset))
+    })
+  }
+
+  /** Ends the lane of a claim that is void: nothing is committed or released. */
+  abandon(reason: string): Promise<void> {
+    this.#giveUp.abort(new GroupError('CLAIM_LOST', `${partitionName(this)}: ${reason}`))
+    void this.abortSignal(reason)
+    return this.#enqueue(async () => {
+      if (this.#state.isFinal) return
+      this.#state.moveTo(this.#claim === null ? 'released' : 'draining', reason)
+      await this.#drainLane()
+      if (this.#claim !== null) this.#end('lost', reason)
+    })
+  }
+
+  /** Tells the handler in hand to give up. */
+  async abortSignal(reason: string): Promise<void> {
+    const id = this.laneId
+    if (this.#thread === null || id === null) return
+    await ignoreDeath(this.#thread.abortLane(id, reason))
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    const id = this.laneId
+    if (this.#thread === null || id === null) return
+    await ignoreDeath(this.#thread.setPaused(id, paused))
+  }
+
+  /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
+  fail(error: GroupError): void {
+    if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
+    this.#failure = error
+    this.#state.moveTo('failed', error.code)
+    this.#host.failed(this, error)
+  }
+
+  /** Commits what is finished, if it is more than what was committed. Resolves with the offset, or null if nothing changed. */
+  commit(): Promise<Offset | null> {
+    const commit = this.#commits.catch(() => {}).then(() => this.#commitNow()) // reported to its own caller; this one tries again
+    this.#commits = commit
+    return commit
+  }
+
+  async #commitNow(): Promise<Offset | null> {
+    const claim = this.#claim
+    const offset = this.#memory?.floor
+    if (claim === null || offset === undefined || offset === this.#committed) return null
+    if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
+    await this.#host.storage.commit(claim, offset, progressAt(offset, this.#topicId))
+    this.#committed = offset
+    return offset
+  }
+
+  async #startLane(): Promise<void> {
+    try {
+      const [start] = await Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
+      if (!this.isUnwanted) this.#tellClaimed(start)
+      // Given up meanwhile, or by whoever was told: the next operation ends it.
+      if (this.isUnwanted) return
+      await this.#runLane(this.#host.chooseThread(this))
+    } catch (error) {
+      await this.#startFailed(partitionError(error, this))
+    }
+  }
+
+  #tellClaimed({ offset, topicId }: ClaimStart): void {
+    this.#committed = offset
+    this.#topicId = topicId
+    this.#memory = LaneMemory.create(offset)
+    this.#host.claimed(this)
+  }
+
+  /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
+  async #startFailed(error: GroupError): Promise<void> {
+    if (!error.retryable) {
+      this.fail(error)
+      return
+    }
+    this.#state.moveTo('draining', error.code)
+    await this.#giveBack(this.#claim!, error.code, null)
+    throw error
+  }
+
+  async #goOnOn(replacement: Promise<WorkerThread>): Promise<void> {
+    try {
+      const thread = await replacement
+      // While it was waited for it may have failed, or been given up: then the next operation ends it.
+      if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
+    } catch (error) {
+      this.fail(partitionError(error, this))
+    }
+  }
+
+  async #runLane(thread: WorkerThread): Promise<void> {
+    this.#thread = thread
+    const paused = this.#host.isPaused(this)
+    try {
+      await thread.startLane({
+        ...this.laneId!,
+        memory: this.#memory!.buffer,
+        generation: this.#generation,
+        paused,
+      })
+    } catch (error) {
+      const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
+      if (replacement === null) this.fail(partitionError(error, this))
+      else await this.#goOnOn(replacement)
+      return
+    }
+    // The lane may have failed, or the pause may have changed, while it started.
+    if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
+    if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
+  }
+
+  async #drainLane(): Promise<void> {
+    const thread = this.#thread
+    const id = this.laneId
+    if (thread === null || id === null) return
+    await ignoreDeath(thread.drainLane(id))
+    thread.creditHandled(this.handledOnThread)
+    this.#handledElsewhere = this.#memory?.handled ?? 0
+    this.#thread = null
+  }
+
+  /** Never beyond what is finished, whatever is asked for: what lies between would be lost. */
+  #offsetToStore(nextOffset = Infinity): Offset | null {
+    return this.#memory === null ? null : Math.min(nextOffset, this.#memory.floor)
+  }
+
+  async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {
+    try {
+      const progress = offset === null ? undefined : progressAt(offset, this.#topicId)
+      await releaseClaim(this.#host.storage, { claim, offset, progress }, this.#host.giveUpReleasing)
+    } catch (error) {
+      this.#end('lost', messageOf(error))
+      if (offset !== null && offset !== claim.committedOffset && offset !== this.#committed)
+        this.#host.notStored(this, partitionError(error, this))
+      throw error
+    }
+    this.#committed = offset
+    this.#end('released', reason)
+  }
+
+  #end(state: 'released' | 'lost', reason: string): void {
+    this.#state.moveTo(state, reason)
+    this.#host.released(this, reason)
+  }
+
+  #enqueue(operation: () => Promise<void>): Promise<void> {
+    const result = this.#operations.then(operation)
+    this.#operations = result.catch(() => {}) // reported to whoever asked for the operation; the next one starts from the state it left
+    return result
+  }
+}
+
+/** A thread that died has no lane any more: what was asked of it is done. */
+async function ignoreDeath(call: Promise<void>): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!isGroupError(error, 'WORKER_DIED')) throw error
+  }
+}
+
+function partitionError(error: unknown, { topic, partition }: TopicPartition): GroupError {
+  return asGroupError(error, partitionName({ topic, partition }), { topic, partition })
+}

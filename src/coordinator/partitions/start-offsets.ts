@@ -1,0 +1,154 @@
+import { GroupError } from '../../shared/errors.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
+import type { OffsetReset } from '../../options/types.ts'
+import { topicRecreated } from '../coordinator-errors.ts'
+import { progressAt } from '../progress/progress.ts'
+import type { Claim, GroupStorage, StoredOffset } from '../storage/group-storage.ts'
+import type { KafkaCluster, TopicDescription } from '../kafka/cluster.ts'
+
+export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
+
+/**
+ * Where a partition starts that this member is about to own.
+ * What is stored counts. A partition beyond those the group knew of its topic, or that was not there when the member
+ * started, is new: it starts at earliest, because at latest its first records would be lost. All else
+ * is the birth of the group for that topic: the reset policy.
+ */
+export function startRule(
+  partition: TopicPartition,
+  stored: readonly TopicPartition[],
+  cameLater: boolean,
+  reset: OffsetReset,
+): StartRule {
+  const known = stored.filter(one => one.topic === partition.topic).map(one => one.partition)
+  if (known.includes(partition.partition)) return 'stored'
+  const isBeyondKnown = known.length > 0 && partition.partition > Math.max(...known)
+  return cameLater || isBeyondKnown ? 'earliest' : reset
+}
+
+export interface StartOffsetsOptions {
+  readonly groupId: string
+  readonly offsetReset: OffsetReset
+  readonly readCommitted: boolean
+}
+
+/** Where a claim starts, and in which incarnation of its topic. */
+export interface ClaimStart {
+  readonly offset: Offset
+  /** Null where the brokers have no topic ids. */
+  readonly topicId: string | null
+}
+
+export interface StartOffsetsParts {
+  readonly storage: Pick<GroupStorage, 'readOffsets' | 'pinStartOffsets' | 'commit'>
+  readonly cluster: Pick<KafkaCluster, 'listOffsets' | 'listOffsetsInTime' | 'topicIdOf' | 'refresh'>
+  report(error: GroupError): void
+}
+
+/** Resolves start positions against the brokers and stores them before anybody can skip records. */
+export class StartOffsets {
+  readonly #options: StartOffsetsOptions
+  readonly #parts: StartOffsetsParts
+  /** How many partitions of each topic there were when this member started; no entry for a topic that came later. */
+  readonly #atStart = new Map<string, number>()
+
+  constructor(options: StartOffsetsOptions, parts: StartOffsetsParts) {
+    this.#options = options
+    this.#parts = parts
+  }
+
+  /** These are there at the start; everything that comes later starts at its first record. */
+  startWith(existing: readonly TopicDescription[]): void {
+    for (const { topic, partitions } of existing) this.#atStart.set(topic, partitions.length)
+  }
+
+  topicAppearedLater(topic: string): void {
+    this.#atStart.delete(topic)
+  }
+
+  /**
+   * At the birth of a group, of topics in it or of partitions in those: pins the start of every partition that has none.
+   * All partitions of a topic at once: the first to be pinned alone would make the others look like old ones. With
+   * `patienceMs`, partitions whose leader does not answer in time are left to their claims.
+   */
+  async pinMissing(partitions: readonly TopicPartition[], patienceMs?: number): Promise<void> {
+    const stored = await this.#readStored(partitions)
+    const resolve = (rule: 'earliest' | 'latest'): Promise<StoredOffset[]> =>
+      this.#resolve(
+        partitions.filter(partition => this.#rule(partition, stored) === rule),
+        rule,
+        patienceMs,
+      )
+    const pins = [...(await resolve('earliest')), ...(await resolve('latest'))]
+    if (pins.length === 0) return
+    const { storage, cluster } = this.#parts
+    await storage.pinStartOffsets(pins.map(pin => ({ ...pin, topicId: cluster.topicIdOf(pin.topic) })))
+  }
+
+  /**
+   * Where a claim starts; the position is stored, with the incarnation of the topic, unless it is stored already. What
+   * is stored of an earlier incarnation counts for nothing. OFFSET_MISSING if nothing counts and the policy is 'none'.
+   */
+  async resolveStart(claim: Claim): Promise<ClaimStart> {
+    if (claim.progressFault !== null) this.#parts.report(claim.progressFault)
+    const storedId = claim.progress?.topicId ?? null
+    const topicId = await this.#presentId(claim.topic, storedId)
+    const isRecreated = storedId !== null && topicId !== storedId
+    const start = { offset: await this.#startOf(claim, isRecreated), topicId }
+    const isStored = start.offset === claim.committedOffset && topicId === storedId
+    // Told first: if the answer to the commit is lost, the next claim finds nothing to tell.
+    if (isRecreated) this.#parts.report(topicRecreated(claim, storedId, topicId))
+    if (!isStored) await this.#parts.storage.commit(claim, start.offset, progressAt(start.offset, topicId))
+    return start
+  }
+
+  async #startOf(claim: Claim, isRecreated: boolean): Promise<Offset> {
+    if (claim.committedOffset !== null && !isRecreated) return claim.committedOffset
+    const rule = isRecreated ? 'earliest' : this.#rule(claim, await this.#readStored([claim]))
+    if (rule === 'none' || rule === 'stored') throw missingOffset(claim)
+    const [start] = await this.#resolve([claim], rule)
+    return start!.offset
+  }
+
+  /**
+   * The incarnation that is read now. Asked for anew where it is not the stored one: whoever stored that may have heard
+   * of the latest before us. A topic that is not there now is taken for the stored one.
+   */
+  async #presentId(topic: string, storedId: string | null): Promise<string | null> {
+    const { cluster } = this.#parts
+    if (storedId !== null && cluster.topicIdOf(topic) !== storedId) await cluster.refresh()
+    return cluster.topicIdOf(topic) ?? storedId
+  }
+
+  #rule(partition: TopicPartition, stored: readonly TopicPartition[]): StartRule {
+    const cameLater = partition.partition >= (this.#atStart.get(partition.topic) ?? 0)
+    return startRule(partition, stored, cameLater, this.#options.offsetReset)
+  }
+
+  #readStored(partitions: readonly TopicPartition[]): Promise<StoredOffset[]> {
+    return this.#parts.storage.readOffsets(this.#options.groupId, [
+      ...new Set(partitions.map(one => one.topic)),
+    ])
+  }
+
+  async #resolve(
+    partitions: readonly TopicPartition[],
+    rule: 'earliest' | 'latest',
+    patienceMs?: number,
+  ): Promise<StoredOffset[]> {
+    if (partitions.length === 0) return []
+    const { cluster } = this.#parts
+    const { readCommitted } = this.#options
+    if (patienceMs === undefined) return cluster.listOffsets(partitions, rule, readCommitted)
+    return cluster.listOffsetsInTime(partitions, rule, readCommitted, patienceMs)
+  }
+}
+
+function missingOffset(partition: TopicPartition): GroupError {
+  const { topic, partition: number } = partition
+  return new GroupError(
+    'OFFSET_MISSING',
+    `no offset is stored for ${partitionName(partition)} and offsetReset is 'none': store one, or choose 'earliest' or 'latest'`,
+    { details: { topic, partition: number } },
+  )
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import { WorkerDesk, type WorkerDeskParts } from '#src/coordinator/lanes/worker-desk.js'
+import type { OffsetReset } from '#src/options/types.js'
+import { rejection } from '../../../support/group-error.ts'
+import type { PartitionSet } from '#src/coordinator/partitions/partition-set.js'
+import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
+import { toWire } from '#src/shared/error-wire.js'
+import { GroupError } from '#src/shared/errors.js'
+import type { WorkerMessage } from '#src/shared/protocol.js'
+
+const LANE = { topic: 't', partition: 0, epoch: 7n, lane: 0 }
+const EARLIEST = 30
+const LATEST = 90
+/** As a broker may that hears of a new topic after the one that leads its partitions. */
+const LATE = 3
+
+describe('a position outside of the log', () => {
+  let log: string[]
+  let partition: Pick<OwnedPartition, 'topicId' | 'claim'>
+  /** Topic ids as the brokers name them, one after the other; the last one stands. */
+  let ids: (string | null)[]
+
+  beforeEach(() => {
+    log = []
+    partition = { topicId: 'old', claim: { epoch: 7n } as OwnedPartition['claim'] }
+    ids = ['old']
+  })
+
+  function resolve(position: number, offsetReset: OffsetReset): Promise<number> {
+    const desk = new WorkerDesk({
+      options: { offsetReset, fetch: { isolation: 'read_committed' } },
+      cluster: {
+        topicIdOf: () => ids[0]!,
+        refresh: async () => {
+          log.push('refresh')
+          if (ids.length > 1) ids.shift()
+        },
+        listOffsets: async (_: unknown, at: string) => [{ offset: at === 'earliest' ? EARLIEST : LATEST }],
+      },
+      partitions: { get: () => partition },
+      report: ({ code }: { code: string }) => void log.push(code),
+      restart: (_: unknown, reason: string, offset?: number) =>
+        void log.push(`restart at ${offset ?? 'its start'}: ${reason}`),
+    } as unknown as WorkerDeskParts)
+    return desk.resolveOutOfRange(LANE, position)
+  }
+
+  it('goes where the policy says, with an event', async () => {
+    assert.equal(await resolve(10, 'earliest'), EARLIEST)
+    assert.equal(await resolve(10, 'latest'), LATEST)
+    assert.deepEqual(
+      log.filter(entry => entry !== 'refresh'),
+      ['OFFSET_OUT_OF_RANGE', 'OFFSET_OUT_OF_RANGE'],
+    )
+  })
+
+  it('restarts the partition where the policy says to go back', async () => {
+    await rejection(resolve(50, 'earliest'), 'OFFSET_OUT_OF_RANGE')
+    assert.equal(log.at(-1), `restart at ${EARLIEST}: restarting at offset ${EARLIEST}`)
+  })
+
+  it('restarts the partition of a topic that was made again, whatever the policy says', async () => {
+    for (const policy of ['latest', 'earliest', 'none'] as const) {
+      log = []
+      ids = [...Array<string>(LATE).fill('old'), 'new']
+      const error = await rejection(resolve(50, policy), 'TOPIC_RECREATED')
+      assert.equal(error.retryable, true, 'the lane rests until it is drained')
+      assert.deepEqual(log, [
+        ...Array<string>(LATE).fill('refresh'),
+        'restart at its start: its topic was made again',
+      ])
+    }
+  })
+
+  it('asks nobody about topics without ids', async () => {
+    partition = { ...partition, topicId: null }
+    assert.equal(await resolve(10, 'latest'), LATEST)
+    assert.deepEqual(log, ['OFFSET_OUT_OF_RANGE'])
+  })
+
+  it('follows the policy for a topic that is not there at the moment', async () => {
+    ids = [null]
+    assert.equal(await resolve(10, 'latest'), LATEST)
+  })
+})
+
+const THREAD = null as unknown as WorkerThread
+const EPOCH = 7n
+
+/** The desk of a member that holds partition 0 of `t` by a claim of epoch 7; and all that reaches the coordinator. */
+function desk(): { desk: WorkerDesk; heard: string[] } {
+  const heard: string[] = []
+  const partition = {
+    claim: { epoch: EPOCH },
+    fail: (error: GroupError) => heard.push(`failed ${error.code}`),
+  } as unknown as OwnedPartition
+  const partitions = {
+    get: ({ partition: number }: { partition: number }) => (number === 0 ? partition : undefined),
+  } as unknown as PartitionSet
+  const report = (error: GroupError): void => void heard.push(`reported ${error.code}`)
+  return { desk: new WorkerDesk({ partitions, report } as unknown as WorkerDeskParts), heard }
+}
+
+function message(type: 'lane-failed' | 'lane-troubled', epoch: bigint, partition = 0): WorkerMessage {
+  const error = toWire(new GroupError('HANDLER_FAILED', 'no'))
+  return { type, lane: { topic: 't', partition, epoch, lane: 0 }, error }
+}
+
+describe('what a lane says', () => {
+  it('reaches the claim that it runs under', () => {
+    const { desk: one, heard } = desk()
+    one.message(THREAD, message('lane-troubled', EPOCH))
+    one.message(THREAD, message('lane-failed', EPOCH))
+    assert.deepEqual(heard, ['reported HANDLER_FAILED', 'failed HANDLER_FAILED'])
+  })
+
+  it('of an earlier claim of the partition, or of one that is not held any more, reaches nobody', () => {
+    const { desk: one, heard } = desk()
+    for (const late of [message('lane-failed', EPOCH - 1n), message('lane-failed', EPOCH, 1)])
+      one.message(THREAD, late)
+    one.message(THREAD, message('lane-troubled', EPOCH - 1n))
+    assert.deepEqual(heard, [])
+  })
+})

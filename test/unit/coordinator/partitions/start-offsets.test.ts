@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import type { TopicDescription } from '#src/coordinator/kafka/cluster.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
+import { StartOffsets, type StartOffsetsParts } from '#src/coordinator/partitions/start-offsets.js'
+import type { Claim, StoredOffset } from '#src/coordinator/storage/group-storage.js'
+import { GroupError } from '#src/shared/errors.js'
+import type { OffsetReset } from '#src/options/types.js'
+import type { TopicPartition } from '#src/shared/types.js'
+
+const EARLIEST = 3
+const LATEST = 70
+
+const CLAIM: Claim = {
+  topic: 't',
+  partition: 0,
+  epoch: 1n,
+  committedOffset: 50,
+  progress: progressAt(50, 'old'),
+  progressFault: null,
+}
+
+describe('the start of a claim', () => {
+  let log: string[]
+  let reports: GroupError[]
+  let stored: StoredOffset[]
+  /** Topic ids as the brokers name them, one after the other; the last one stands. */
+  let ids: (string | null)[]
+
+  beforeEach(() => {
+    log = []
+    reports = []
+    stored = []
+    ids = ['old']
+  })
+
+  function create(offsetReset: OffsetReset = 'latest', partitionsAtStart = 4): StartOffsets {
+    const list = async (
+      partitions: readonly TopicPartition[],
+      at: unknown,
+    ): Promise<(TopicPartition & { offset: number })[]> =>
+      partitions.map(one => ({ ...one, offset: at === 'earliest' ? EARLIEST : LATEST }))
+    const parts: StartOffsetsParts = {
+      storage: {
+        readOffsets: async () => stored,
+        pinStartOffsets: async pins => {
+          for (const { partition, offset, topicId } of pins) log.push(`pin ${partition} ${offset} ${topicId}`)
+        },
+        commit: async (_, offset, progress) => void log.push(`commit ${offset} ${progress?.topicId}`),
+      },
+      cluster: {
+        listOffsets: list,
+        listOffsetsInTime: list,
+        topicIdOf: () => ids[0]!,
+        refresh: async () => {
+          log.push('refresh')
+          if (ids.length > 1) ids.shift()
+        },
+      },
+      report: error => reports.push(error),
+    }
+    const starts = new StartOffsets({ groupId: 'g', offsetReset, readCommitted: true }, parts)
+    starts.startWith([{ topic: 't', partitions: Array(partitionsAtStart) } as unknown as TopicDescription])
+    return starts
+  }
+
+  it('is what is stored, and nothing is written', async () => {
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual([log, reports], [[], []])
+  })
+
+  it('is the first record of a topic that was made again, whatever the policy says', async () => {
+    ids = ['new']
+    for (const policy of ['latest', 'none'] as const)
+      assert.deepEqual(await create(policy).resolveStart(CLAIM), { offset: EARLIEST, topicId: 'new' })
+    assert.deepEqual(log.slice(0, 2), ['refresh', `commit ${EARLIEST} new`])
+    const [error] = reports
+    assert.deepEqual(error!.details, { topic: 't', partition: 0, oldTopicId: 'old', newTopicId: 'new' })
+    assert.equal(error!.code, 'TOPIC_RECREATED')
+    assert.equal(error!.retryable, true)
+  })
+
+  it('asks the brokers again before it takes a topic for another one: others may know it earlier', async () => {
+    ids = ['older', 'old']
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual([log, reports], [['refresh'], []])
+  })
+
+  it('keeps the stored incarnation in mind of a topic that is not there at the moment', async () => {
+    ids = [null]
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual(reports, [])
+  })
+
+  it('is the offset alone where no progress counts, and from then on it has some', async () => {
+    const start = await create().resolveStart({ ...CLAIM, progress: null })
+    assert.deepEqual(start, { offset: 50, topicId: 'old' })
+    assert.deepEqual(log, ['commit 50 old'])
+  })
+
+  it('reports progress that cannot be read', async () => {
+    const progressFault = new GroupError('PROGRESS_CORRUPT', '/consumers/g/progress/t/0')
+    const start = await create().resolveStart({ ...CLAIM, progress: null, progressFault })
+    assert.equal(start.offset, 50)
+    assert.deepEqual(reports, [progressFault])
+  })
+
+  it('follows the policy where nothing is stored', async () => {
+    const claim = { ...CLAIM, committedOffset: null, progress: null }
+    assert.equal((await create().resolveStart(claim)).offset, LATEST)
+    await assert.rejects(create('none').resolveStart(claim), { code: 'OFFSET_MISSING' })
+    assert.deepEqual(log, [`commit ${LATEST} old`])
+  })
+
+  it('is the first record of each partition that came later, whichever of them is claimed first', async () => {
+    const starts = create('latest', 1)
+    for (const partition of [3, 2, 1]) {
+      const claim = { ...CLAIM, partition, committedOffset: null, progress: null }
+      assert.equal((await starts.resolveStart(claim)).offset, EARLIEST)
+      stored.push({ topic: 't', partition, offset: EARLIEST })
+    }
+  })
+
+  it('pins what is missing with the incarnation it belongs to', async () => {
+    stored = [{ topic: 't', partition: 0, offset: 5 }]
+    const starts = create('latest', 2)
+    await starts.pinMissing([0, 1, 2].map(partition => ({ topic: 't', partition })))
+    assert.deepEqual(log, [`pin 1 ${EARLIEST} old`, `pin 2 ${EARLIEST} old`])
+    log.length = 0
+    starts.topicAppearedLater('t')
+    stored = []
+    await starts.pinMissing([{ topic: 't', partition: 0 }], 100)
+    assert.deepEqual(log, [`pin 0 ${EARLIEST} old`])
+  })
+})
