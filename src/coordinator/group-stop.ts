@@ -49,7 +49,7 @@ export class GroupStop {
 
   /** Never rejects. */
   async run(): Promise<void> {
-    const { timers, askers, committer, partitions, pool, cluster } = this.#parts
+    const { timers, askers, committer, partitions, pool, storage, cluster } = this.#parts
     const deadline = new StopDeadline(this.#timeoutMs, {
       abortHandlers: () => this.#abortHandlers(),
       terminateThreads: () => this.#terminateThreads(),
@@ -64,6 +64,8 @@ export class GroupStop {
       step('committing', committer.stop()),
       step('releasing', partitions.releaseAll('the member stops')),
     ])
+    // Before the threads end, which `teardown` may draw out: where there is no plan others wait for the member to be gone.
+    if (!this.#mayRun) await step('leaving', storage.leave())
     await step('stopping threads', pool.stop(deadline.force, deadline.giveUp))
     await this.#leave(step)
     cluster.close()
@@ -72,15 +74,18 @@ export class GroupStop {
   }
 
   async #leave(step: (name: string, work: Promise<unknown>) => Promise<void>): Promise<void> {
-    const { partitions, storage } = this.#parts
-    const mayRun = partitions.all.some(({ thread }) => thread !== null && !thread.hasExited)
-    if (mayRun) {
+    const { storage } = this.#parts
+    if (this.#mayRun) {
       // A handler that could not be ended may still be at work: nobody else may begin before the session is over.
       await step('leaving the claims behind', storage.abandon())
       return
     }
     await step('leaving', storage.leave())
     await step('closing the storage', storage.close())
+  }
+
+  get #mayRun(): boolean {
+    return this.#parts.partitions.all.some(({ thread }) => thread !== null && !thread.hasExited)
   }
 
   #abortHandlers(): void {

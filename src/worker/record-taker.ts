@@ -74,14 +74,14 @@ export class RecordTaker {
   /** Takes records until `untilMs`, at least one if there is any. */
   take(untilMs: number): TakeResult {
     const { memory } = this.#parts
-    memory.setInHand(true)
+    memory.setInHand('slice')
     try {
       return this.#run(untilMs)
     } catch (thrown) {
       this.#reportThrown(thrown)
       return 'failed'
     } finally {
-      memory.setInHand(this.#awaitingSinceMs !== null)
+      memory.setInHand(this.#awaitingSinceMs === null ? 'nothing' : 'awaited')
     }
   }
 
@@ -178,7 +178,7 @@ export class RecordTaker {
   }
 
   #settle(): void {
-    this.#parts.memory.setInHand(false)
+    this.#parts.memory.setInHand('nothing')
     this.#parts.listener.settled()
   }
 

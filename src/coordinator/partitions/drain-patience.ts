@@ -13,6 +13,9 @@ const LONG: DrainPatience = { abortAfterMs: 10_000, cutAfterMs: 12_000 }
 /** Classic consumers, who divide by `range`, ask four times, two seconds apart; then they own nothing any more. */
 const SHORT: DrainPatience = { abortAfterMs: 3_000, cutAfterMs: 4_000 }
 
+/** Of a claim that is void its handler is told at once; whoever owns the partition by now does not wait for it. */
+export const VOID: DrainPatience = { abortAfterMs: 0, cutAfterMs: 12_000 }
+
 export function drainPatience(assignBy: AssignmentKind): DrainPatience {
   return assignBy === 'range' ? SHORT : LONG
 }

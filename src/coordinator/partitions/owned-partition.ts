@@ -1,3 +1,4 @@
+import { deferred } from '../../shared/deferred.ts'
 import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import { LaneMemory } from '../../shared/memory/lane-memory.ts'
 import type { LaneId } from '../../shared/protocol.ts'
@@ -128,6 +129,11 @@ export class OwnedPartition implements WantedPartition {
     return this.#failure
   }
 
+  /** The thread is inside a slice of its lane, perhaps in its handler. */
+  get hasSliceInHand(): boolean {
+    return this.#memory?.hasSliceInHand ?? false
+  }
+
   get isEnded(): boolean {
     return this.#state.isFinal
   }
@@ -253,7 +259,8 @@ export class OwnedPartition implements WantedPartition {
 
   async #startLane(): Promise<void> {
     try {
-      const [start] = await Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
+      const found = Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
+      const [start] = await this.#unlessGivenUp(found)
       if (!this.isUnwanted) this.#tellClaimed(start)
       // Given up meanwhile, or by whoever was told: the next operation ends it.
       if (this.isUnwanted) return
@@ -272,6 +279,7 @@ export class OwnedPartition implements WantedPartition {
 
   /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
   async #startFailed(error: GroupError): Promise<void> {
+    if (this.isUnwanted) return // the next operation ends it
     if (!error.retryable) {
       this.fail(error)
       return
@@ -283,11 +291,26 @@ export class OwnedPartition implements WantedPartition {
 
   async #goOnOn(replacement: Promise<WorkerThread>): Promise<void> {
     try {
-      const thread = await replacement
+      const thread = await this.#unlessGivenUp(replacement)
       // While it was waited for it may have failed, or been given up: then the next operation ends it.
       if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
     } catch (error) {
-      this.fail(partitionError(error, this))
+      if (!this.isUnwanted) this.fail(partitionError(error, this))
+    }
+  }
+
+  /** Rejects as soon as the partition is given up: the end must not wait for brokers, or for a thread that still starts. */
+  async #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#giveUp
+    const givenUp = deferred<never>()
+    const onAbort = (): void => givenUp.reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    work.catch(() => {}) // nobody waits for it once the partition is given up
+    try {
+      return await Promise.race([work, givenUp.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -343,7 +366,7 @@ export class OwnedPartition implements WantedPartition {
 
   #end(state: 'released' | 'lost', reason: string): void {
     this.#state.moveTo(state, reason)
-    this.#host.released(this, reason)
+    if (this.#memory !== null) this.#host.released(this, reason) // else nobody was told that it was claimed
   }
 
   #enqueue(operation: () => Promise<void>): Promise<void> {

@@ -2,7 +2,8 @@ import { deferred } from '../../shared/deferred.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
-import { drainPatience, type DrainPatience } from './drain-patience.ts'
+import { VOID, type DrainPatience } from './drain-patience.ts'
+import { DrainWatch } from './drain-watch.ts'
 import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
 import type { Claim } from '../storage/group-storage.ts'
 
@@ -75,9 +76,8 @@ export class PartitionSet {
 
   /** Gives one up: drained, committed (what is finished, or `nextOffset`), released. */
   async release(partition: OwnedPartition, { reason, patience, nextOffset }: Release): Promise<void> {
-    const abort = setTimeout(() => void partition.abortSignal(reason), patience.abortAfterMs)
-    const released = this.#releaseOne(partition, reason, nextOffset)
-    await this.#unlessStuck(partition, released, patience).finally(() => clearTimeout(abort))
+    const watch = this.#watch(partition, reason, patience)
+    await this.#releaseOne(partition, reason, nextOffset).finally(() => watch.stop())
   }
 
   /** Gives all up together, for good; whoever stops the member ends its handlers. Every one is tried; rejects with the first failure. */
@@ -90,28 +90,23 @@ export class PartitionSet {
 
   /** Ends the lanes of void claims; resolves when no handler of theirs runs any more. They are told to give up at once, and cut if they do not. */
   async abandon(partitions: readonly OwnedPartition[], reason: string): Promise<void> {
-    await Promise.all(
-      partitions.map(partition =>
-        this.#unlessStuck(
-          partition,
-          partition.abandon(reason).finally(() => this.#forget(partition)),
-          drainPatience('balanced'),
-        ),
-      ),
-    )
+    await Promise.all(partitions.map(partition => this.#abandonOne(partition, reason)))
+  }
+
+  async #abandonOne(partition: OwnedPartition, reason: string): Promise<void> {
+    const watch = this.#watch(partition, reason, VOID)
+    await partition.abandon(reason).finally(() => {
+      watch.stop()
+      this.#forget(partition)
+    })
+  }
+
+  #watch(partition: OwnedPartition, reason: string, patience: DrainPatience): DrainWatch {
+    return new DrainWatch(partition, reason, patience, () => this.#host.cut(partition))
   }
 
   async #releaseOne(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
     await partition.release(reason, nextOffset).finally(() => this.#forget(partition))
-  }
-
-  async #unlessStuck(
-    partition: OwnedPartition,
-    ending: Promise<void>,
-    { cutAfterMs }: DrainPatience,
-  ): Promise<void> {
-    const cut = setTimeout(() => this.#host.cut(partition), cutAfterMs)
-    await ending.finally(() => clearTimeout(cut))
   }
 
   async #acquireOne(wanted: WantedPartition): Promise<void> {

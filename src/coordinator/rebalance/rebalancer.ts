@@ -50,7 +50,7 @@ export class Rebalancer {
   readonly #host: RebalancerHost
   readonly #state: StateMachine<RebalancerState>
   readonly #again = new Backoff(AGAIN)
-  readonly #told = new Set<string>()
+  #told: ReadonlySet<string> = new Set()
   #isDue = false
   /** A plan stands: nothing is gained by waiting for more. */
   #isUrgent = false
@@ -76,9 +76,7 @@ export class Rebalancer {
     if (what === 'plan') this.#isUrgent = true
     else this.#haveMembersChanged = true
     if (this.#isUrgent || !this.#state.is('gathering')) this.#cut.abort() // whoever waits begins anew
-    this.#running ??= this.#runRounds().finally(() => {
-      this.#running = null
-    })
+    this.#running ??= this.#runRounds()
     return this.#running
   }
 
@@ -91,16 +89,22 @@ export class Rebalancer {
   }
 
   async #runRounds(): Promise<void> {
-    while (this.#isDue && !this.#isStopped) {
-      await this.#gather()
-      if (this.#state.is('stopped')) return // while more changes were waited for
-      this.#state.moveTo('looking', 'something may have changed')
-      this.#isDue = false
-      this.#isUrgent = false
-      if (this.#haveMembersChanged) this.#makePeace()
-      this.#cut = new AbortController()
-      await this.#runRound()
+    try {
+      while (this.#isDue && !this.#isStopped) await this.#gatherAndRun()
+    } finally {
+      this.#running = null // in the very turn of the last look at what is due: a trigger after it begins anew
     }
+  }
+
+  async #gatherAndRun(): Promise<void> {
+    await this.#gather()
+    if (this.#isStopped) return // while more changes were waited for
+    this.#state.moveTo('looking', 'something may have changed')
+    this.#isDue = false
+    this.#isUrgent = false
+    if (this.#haveMembersChanged) this.#makePeace()
+    this.#cut = new AbortController()
+    await this.#runRound()
   }
 
   async #gather(): Promise<void> {
@@ -144,7 +148,9 @@ export class Rebalancer {
     if (this.#isStopped) return
     this.#state.moveTo('looking', 'nobody else wrote it')
     if (this.#isDue) return // something changed while it waited: perhaps somebody else wrote it
-    if (await this.#host.write(plan, version)) this.#act(decision)
+    const isStored = await this.#host.write(plan, version)
+    if (this.#state.is('stopped')) return // while it was being stored
+    if (isStored) this.#act(decision)
     else this.#isDue = true // somebody else was faster: read theirs
   }
 
@@ -173,13 +179,11 @@ export class Rebalancer {
     await delay(ms, undefined, { signal: this.#cut.signal }).catch(() => {}) // cut by a trigger or the stop, which look by themselves
   }
 
-  /** Each once: it stands until the nodes change. */
+  /** Each once for as long as it stands, whoever comes and goes meanwhile. */
   #tell(troubles: readonly GroupError[]): void {
-    for (const trouble of troubles) {
-      if (this.#told.has(trouble.message)) continue
-      this.#told.add(trouble.message)
-      this.#host.report(trouble)
-    }
+    const nameOf = ({ code, details }: GroupError): string => `${code} ${String(details['path'])}`
+    for (const trouble of troubles) if (!this.#told.has(nameOf(trouble))) this.#host.report(trouble)
+    this.#told = new Set(troubles.map(nameOf))
   }
 
   get #isStopped(): boolean {

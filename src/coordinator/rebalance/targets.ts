@@ -25,7 +25,7 @@ export class Targets {
   readonly #host: TargetsHost
   #wanted: readonly WantedPartition[] = []
   #patience = drainPatience('balanced')
-  #claiming: Promise<void> = Promise.resolve()
+  readonly #claiming = new Set<Promise<void>>()
 
   constructor(host: TargetsHost) {
     this.#host = host
@@ -43,21 +43,18 @@ export class Targets {
   retarget(wanted: readonly WantedPartition[], assignBy: AssignmentKind): void {
     this.#wanted = wanted
     this.#patience = drainPatience(assignBy)
+    const names = new Set(wanted.map(partitionName))
     for (const one of this.#host.partitions.all) {
-      if (!this.isWanted(one) && !one.isUnwanted) void this.#giveUp(one)
+      if (!names.has(partitionName(one)) && !one.isUnwanted) void this.#giveUp(one)
     }
     void this.claim()
   }
 
-  isWanted(of: TopicPartition): boolean {
-    const name = partitionName(of)
-    return this.#wanted.some(wanted => partitionName(wanted) === name)
-  }
-
-  /** Resolves when every wanted partition was claimed, or found to be held by another member. Never rejects. */
-  claim(): Promise<void> {
-    this.#claiming = this.#claiming.then(() => this.#claimMissing())
-    return this.#claiming
+  /** Resolves when every wanted partition was claimed, or found to be held by another member. One that takes long holds up no later one. Never rejects. */
+  async claim(): Promise<void> {
+    const claiming = this.#claimMissing().finally(() => this.#claiming.delete(claiming))
+    this.#claiming.add(claiming)
+    await Promise.all(this.#claiming)
   }
 
   /** Gives a partition up, perhaps at another position, and claims it again: within one epoch a floor never moves back. */

@@ -17,6 +17,12 @@ export interface TopicView {
   readonly isCurrent: boolean
 }
 
+interface Answer {
+  readonly existing: readonly SeenTopic[]
+  /** Names of topics that this member may not see. */
+  readonly refused: readonly string[]
+}
+
 /** Brokers that are well need a fraction of it; a member that leaves has no more time than this to tell. */
 const PATIENCE_MS = 200
 /** A topic that is not there now is seen by a later look. */
@@ -36,34 +42,39 @@ export class TopicLook {
     this.#parts = parts
   }
 
-  /** `planned`: the topics of the plan that was read before this is called. Rejects only if brokers have never told anything. */
+  /**
+   * `planned`: the topics of the plan that was read before this is called. What brokers refuse to tell stays as it was
+   * planned: others may see it. Rejects only if brokers have never told anything.
+   */
   async see(names: readonly string[], planned: readonly SeenTopic[]): Promise<TopicView> {
     const known = this.#known
-    if (known === null) return { topics: await this.#ask(names), isCurrent: true }
+    if (known === null) return { topics: withRefused(await this.#ask(names), planned), isCurrent: true }
     const answer = this.#isOverdue ? null : await this.#askInTime(names)
-    if (answer !== null) return { topics: answer, isCurrent: true }
+    if (answer !== null) return { topics: withRefused(answer, planned), isCurrent: true }
     const remembered = known.filter(({ topic }) => planned.every(one => one.topic !== topic))
     const topics = [...planned, ...remembered].filter(({ topic }) => names.includes(topic))
     return { topics, isCurrent: false }
   }
 
-  async #askInTime(names: readonly string[]): Promise<readonly SeenTopic[] | null> {
-    const answer: { topics: readonly SeenTopic[] | null } = { topics: null }
+  async #askInTime(names: readonly string[]): Promise<Answer | null> {
+    const found: { answer: Answer | null } = { answer: null }
     this.#isOverdue = true
     const asked = this.#ask(names)
-      .then(topics => (answer.topics = topics))
+      .then(answer => (found.answer = answer))
       .catch((error: unknown) => this.#goOnWithout(error))
       .finally(() => (this.#isOverdue = false))
     await inTime(() => asked, PATIENCE_MS)
-    return answer.topics
+    return found.answer
   }
 
-  async #ask(names: readonly string[]): Promise<readonly SeenTopic[]> {
+  async #ask(names: readonly string[]): Promise<Answer> {
     const described = await this.#parts.cluster.describeTopics(names, NO_PATIENCE_MS)
-    this.#known = described
+    const existing = described
       .filter(({ exists }) => exists)
       .map(({ topic, topicId, partitions }) => ({ topic, topicId, partitions: partitions.length }))
-    return this.#known
+    this.#known = existing
+    const refused = described.filter(({ refusal }) => refusal !== null).map(({ topic }) => topic)
+    return { existing, refused }
   }
 
   #goOnWithout(error: unknown): void {
@@ -73,4 +84,8 @@ export class TopicLook {
       'brokers do not tell of topics; going by what was known of them',
     )
   }
+}
+
+function withRefused({ existing, refused }: Answer, planned: readonly SeenTopic[]): readonly SeenTopic[] {
+  return [...existing, ...planned.filter(({ topic }) => refused.includes(topic))]
 }

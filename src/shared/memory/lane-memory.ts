@@ -12,7 +12,7 @@ import type { Offset } from '../types.ts'
  * | FLOOR_HIGH_NEXT | int32 | high word of the floor, written first when it changes                  | at a claim |
  * | FLOOR_LOW       | int32 | low 32 bits of the floor                                               | at a claim |
  * | FLOOR_HIGH      | int32 | high word of the floor, written last when it changes                   | at a claim |
- * | IN_HAND         | int32 | 1 while the record at the floor is taken and not finished              | at a claim |
+ * | IN_HAND         | int32 | 1 while a slice of the lane runs, 2 while its async handler is awaited | at a claim |
  * | HANDLED         | int32 | records finished, modulo 2^32: readers take differences                | at a claim |
  * | FAILED          | int32 | attempts that failed, modulo 2^32                                      | at a claim |
  * | BUFFERED_BYTES  | int32 | bytes fetched and not yet handled                                      | at a claim |
@@ -32,6 +32,9 @@ const BUFFERED_BYTES = 6
 const WAITS_FOR = 7
 const HIGH_WATERMARK = 4 // in 64-bit words
 const BYTES = 128
+
+const IN_SLICE = 1
+const AWAITED = 2
 
 const TWO_32 = 2 ** 32
 
@@ -117,8 +120,14 @@ export class LaneMemory {
     Atomics.add(this.#words, FAILED, 1)
   }
 
-  setInHand(inHand: boolean): void {
-    this.#words[IN_HAND] = inHand ? 1 : 0
+  /** Writer: nothing is in hand, the thread is inside a slice of the lane, or an async handler is awaited and the thread is free. */
+  setInHand(inHand: 'nothing' | 'slice' | 'awaited'): void {
+    this.#words[IN_HAND] = inHand === 'nothing' ? 0 : inHand === 'slice' ? IN_SLICE : AWAITED
+  }
+
+  /** Reader: the thread is inside a slice of this lane, perhaps in its handler. */
+  get hasSliceInHand(): boolean {
+    return Atomics.load(this.#words, IN_HAND) === IN_SLICE
   }
 
   setBufferedBytes(bytes: number): void {
@@ -140,7 +149,7 @@ export class LaneMemory {
   read(): LaneReading {
     return {
       floor: this.floor,
-      inHand: Atomics.load(this.#words, IN_HAND) === 1,
+      inHand: Atomics.load(this.#words, IN_HAND) !== 0,
       handled: this.handled,
       failed: Atomics.load(this.#words, FAILED) >>> 0,
       bufferedBytes: Atomics.load(this.#words, BUFFERED_BYTES),

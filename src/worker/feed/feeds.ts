@@ -88,7 +88,7 @@ export class Feeds implements FeedHost {
     this.#noticeAtMs = -Infinity
     for (const inbox of this.#homes.keys()) this.#place(inbox)
     if (isFirst) this.#prepare(view)
-    else this.#dropUnused()
+    else this.#dropUnused(brokersThatLead(view))
     this.#askWhileLeaderless()
   }
 
@@ -148,14 +148,15 @@ export class Feeds implements FeedHost {
   }
 
   /** The thread has just started. Its first lanes may come from another member, and rest from there until they run here. */
-  #prepare({ brokers, leaders }: LeaderView): void {
-    const leading = new Set(Object.values(leaders).flat())
-    for (const broker of brokers) if (leading.has(broker.nodeId)) this.#feedOf(broker).prepare()
+  #prepare(view: LeaderView): void {
+    const leading = brokersThatLead(view)
+    for (const broker of view.brokers) if (leading.has(broker.nodeId)) this.#feedOf(broker).prepare()
   }
 
-  #dropUnused(): void {
+  /** Those that are kept have connections for the lanes to come. */
+  #dropUnused(kept: ReadonlySet<number> = NONE): void {
     for (const [nodeId, { feed }] of this.#feeds) {
-      if (!feed.isUnused) continue
+      if (!feed.isUnused || kept.has(nodeId)) continue
       feed.close()
       this.#feeds.delete(nodeId)
     }
@@ -175,4 +176,10 @@ export class Feeds implements FeedHost {
       this.#askWhileLeaderless()
     }, this.#askAgain.nextDelayMs())
   }
+}
+
+const NONE: ReadonlySet<number> = new Set()
+
+function brokersThatLead({ leaders }: LeaderView): ReadonlySet<number> {
+  return new Set(Object.values(leaders).flat())
 }

@@ -83,6 +83,9 @@ describe('the set of owned partitions', () => {
 
   describe('one of which is given up while its handler goes on', () => {
     const TURNS = 20
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve()
+    }
 
     for (const [assignBy, abortAfterMs, cutAfterMs] of [
       ['balanced', 10_000, 12_000],
@@ -96,10 +99,11 @@ describe('the set of owned partitions', () => {
         t.mock.timers.enable({ apis: ['setTimeout'] })
         const one = set.get(T0)!
         const released = set.release(one, { reason: 'test', patience: drainPatience(assignBy) })
-        for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve()
+        await turns()
         t.mock.timers.tick(abortAfterMs - 1)
         assert.deepEqual(log, ['claim t/0'])
         t.mock.timers.tick(1)
+        await turns()
         assert.deepEqual(log, ['claim t/0', 'abort t/0'])
         t.mock.timers.tick(cutAfterMs - abortAfterMs)
         assert.deepEqual(log, ['claim t/0', 'abort t/0', 'cut t/0'])

@@ -26,6 +26,8 @@ class FakeGroup {
   sizes = new Map([['t', PARTITIONS]])
   readonly asked: string[] = []
   areBrokersAway = false
+  /** A topic that brokers tell nothing of. */
+  refused = ''
   /** Runs before a plan is stored. */
   beforeWrite = (): void => {}
 
@@ -65,7 +67,7 @@ class FakeGroup {
         describeTopics: async names => {
           if (this.areBrokersAway) throw new GroupError('BROKERS_UNREACHABLE', 'no broker answers')
           this.asked.push(`topics ${names.join()}`)
-          return names.map(topic => describeTopic(topic, this.sizes.get(topic)))
+          return names.map(topic => describeTopic(topic, this.sizes.get(topic), topic === this.refused))
         },
       },
     })
@@ -94,13 +96,14 @@ function ours(memberId: string, subscription: Record<string, number> = { t: 1 })
   return encodeIdNode({ memberId, subscription }, 0)
 }
 
-function describeTopic(topic: string, size: number | undefined) {
-  const partitions = Array.from({ length: size ?? 0 }, (_, partition) => ({
+function describeTopic(topic: string, size: number | undefined, isRefused: boolean) {
+  const partitions = Array.from({ length: isRefused ? 0 : (size ?? 0) }, (_, partition) => ({
     partition,
     leader: 0,
     errorCode: 0,
   }))
-  return { topic, topicId: null, exists: size !== undefined, refusal: null, partitions }
+  const refusal = isRefused ? new GroupError('BROKER_REFUSED', `${topic} may not be seen`) : null
+  return { topic, topicId: null, exists: size !== undefined && !isRefused, refusal, partitions }
 }
 
 const numbers = ({ wanted }: Decision): number[] => wanted.map(({ partition }) => partition)
@@ -239,6 +242,19 @@ describe('a member without brokers', () => {
     assert.deepEqual([alone.type, alone.wanted.length, alone.isProvisional], ['act', PARTITIONS, true])
     group.areBrokersAway = false
     assert.equal((await a.decide()).isProvisional, false)
+  })
+
+  it('keeps as planned what brokers refuse to tell it of a topic that others see', async () => {
+    const group = new FakeGroup()
+    group.sizes.set('secret', PARTITIONS)
+    group.add('a', ours('a', { t: 1, secret: 1 }))
+    await group.settle('a', group.look('a', ['t', 'secret']))
+    group.refused = 'secret'
+    group.add('b', ours('b', { t: 1 }))
+    await group.settle('b')
+    const { topics } = decodePlan(group.plan.bytes, 'plan')
+    const owners = topics.find(({ topic }) => topic === 'secret')?.owners
+    assert.deepEqual(owners, new Array(PARTITIONS).fill('a'))
   })
 
   it('goes by the topics that brokers told of where other programs take part', async () => {
