@@ -3,10 +3,13 @@ import { describe, it } from 'node:test'
 import type { Group, GroupError } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, openProducer, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger, firstDisorder, type LedgerEntry, type LedgerHandler } from '../support/ledger.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
+
+failOnLeaks()
 
 const PARTITIONS = 4
 /** Of 50 ms each: more than the cut takes. */
@@ -14,13 +17,6 @@ const RECORDS = 350
 const STUCK = 'stuck'
 /** The grace, the time to settle, and the time for the other lanes, with a start of a thread. */
 const CUT_MS = 20_000
-
-function running(group: Group): number[] {
-  return group
-    .status()
-    .partitions.filter(one => one.state === 'running')
-    .map(one => one.partition)
-}
 
 describe('a handler that goes on for ever', () => {
   it('is cut before its partition is released, and the other partitions of its thread go on without a repeat', async t => {

@@ -4,10 +4,13 @@ import type { Group, RunGroupOptions } from '#src/index.js'
 import type { GroupError } from '#src/shared/errors.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, deleteTopic, createTopicNamed, produce, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
+
+failOnLeaks()
 
 const PARTITIONS = 2
 

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { runGroup, type ErrorCode, type GroupError, type RunGroupOptions } from '#src/index.js'
 import { silentLogger } from '#src/shared/logger.js'
-import { atEnd } from '../support/cleanup.ts'
 import { kwg } from '../support/cli.ts'
 import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
@@ -15,6 +13,7 @@ import { Ledger } from '../support/ledger.ts'
 import { inRepository } from '../support/repository.ts'
 import { handled, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
 
 const QUIET = inRepository('test/fixtures/handlers/quiet.js')
@@ -59,9 +58,7 @@ async function goodOptions(t: TestContext): Promise<Record<string, unknown>> {
 }
 
 function temporaryFile(t: TestContext, name: string, text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kwg-bad-input-'))
-  atEnd(t, () => rmSync(directory, { recursive: true, force: true }))
-  const file = join(directory, name)
+  const file = join(temporaryDirectory(t), name)
   writeFileSync(file, text)
   return file
 }

@@ -3,9 +3,12 @@ import { describe, it } from 'node:test'
 import type { Group } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger, countByRecord } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { privateStack } from '../support/stack.ts'
+
+failOnLeaks()
 
 const PARTITIONS = 6
 const RECORDS = 60

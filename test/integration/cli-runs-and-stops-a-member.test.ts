@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { atEnd } from '../support/cleanup.ts'
@@ -11,6 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
 import { inRepository } from '../support/repository.ts'
 import { sharedStack } from '../support/stack.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 const QUIET = inRepository('test/fixtures/handlers/quiet.js')
@@ -126,7 +126,7 @@ describe('kwg run', () => {
     const { flags } = await newRun(t, 1)
     const blocking = inRepository('test/fixtures/handlers/printing.js')
     const url = `file://${blocking}?block=${encodeURIComponent('value 0')}&blockMs=20000`
-    const file = join(await temporaryDirectory(t), 'group.json')
+    const file = join(temporaryDirectory(t), 'group.json')
     await writeFile(file, JSON.stringify({ stopTimeoutMs: 1000 }))
     const member = new KwgProcess(t, ['run', url, ...flags, '--json', '--config', file])
     await member.shows(/handled value 0/)
@@ -163,7 +163,7 @@ describe('kwg run', () => {
 
   it('takes other options from a configuration file, and flags over it', async t => {
     const { group, topic, flags } = await newRun(t, 5)
-    const file = join(await temporaryDirectory(t), 'group.json')
+    const file = join(temporaryDirectory(t), 'group.json')
     await writeFile(file, JSON.stringify({ groupId: 'other', memberId: 'from-file', commit: { auto: true } }))
     const member = new KwgProcess(t, ['run', QUIET, ...flags, '--json', '--config', file])
     await member.shows(handledAll(5))
@@ -201,7 +201,7 @@ describe('kwg run, when it cannot', () => {
 
   it('names a handler module that does not parse', async t => {
     const { flags } = await newRun(t, 0)
-    const file = join(await temporaryDirectory(t), 'broken.mjs')
+    const file = join(temporaryDirectory(t), 'broken.mjs')
     await writeFile(file, 'export default function handle( {')
     const { code, stderr } = await kwg('run', file, ...flags)
     assert.equal(code, 1)
@@ -210,19 +210,13 @@ describe('kwg run, when it cannot', () => {
 
   it('names ZooKeeper servers that do not answer', async t => {
     const { flags } = await newRun(t, 0)
-    const file = join(await temporaryDirectory(t), 'group.json')
+    const file = join(temporaryDirectory(t), 'group.json')
     await writeFile(file, JSON.stringify({ zookeeper: { servers: 'x:1', connectTimeoutMs: 300 } }))
     const { code, stderr } = await kwg('run', QUIET, ...flags, '--zookeeper', '127.0.0.1:1', '--config', file)
     assert.equal(code, 1)
     assert.match(lastLine(stderr), /^kwg: ZOOKEEPER_UNREACHABLE: .*127\.0\.0\.1:1/)
   })
 })
-
-async function temporaryDirectory(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'kwg-run-'))
-  atEnd(t, () => rm(directory, { recursive: true }))
-  return directory
-}
 
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? ''

@@ -30,7 +30,7 @@ describe('kill -9 of a member', () => {
     const victim = new MemberProcess(t, ledger.handler({ burnMs: 1 }), options)
     await eventually(() => ledger.count >= KILL_AFTER, { deadlineMs: 60_000 })
     victim.signal('SIGKILL')
-    assert.equal(await victim.exited, 'SIGKILL')
+    assert.equal(await victim.exit(), 'SIGKILL')
 
     const before = ledger.read()
     const committed = await readOffsets(groupId, topic)

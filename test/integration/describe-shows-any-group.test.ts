@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { describeGroup } from '#src/index.js'
-import { atEnd } from '../support/cleanup.ts'
 import { jsonLines, kwg } from '../support/cli.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { sharedStack } from '../support/stack.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { joinedProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
 
@@ -154,9 +153,7 @@ describe('kwg describe', () => {
 
   it('gives up on servers that do not answer within the connect timeout', async t => {
     const { group } = await foreignGroup(t)
-    const directory = await mkdtemp(join(tmpdir(), 'kwg-describe-'))
-    atEnd(t, () => rm(directory, { recursive: true }))
-    const file = join(directory, 'group.json')
+    const file = join(temporaryDirectory(t), 'group.json')
     const config = {
       zookeeper: { servers: '127.0.0.1:1', connectTimeoutMs: 300 },
       kafka: { connectionTimeoutMs: 300 },

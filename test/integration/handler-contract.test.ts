@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -17,6 +16,7 @@ import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.
 import { inRepository } from '../support/repository.ts'
 import { handled, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 interface Run {
@@ -39,9 +39,7 @@ function messagesFor(partitions: readonly number[], count: number): Message[] {
 
 /** A file that a fixture writes into; gone with the test. */
 function outputFile(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kwg-contract-'))
-  atEnd(t, () => rmSync(directory, { recursive: true, force: true }))
-  return join(directory, 'output')
+  return join(temporaryDirectory(t), 'output')
 }
 
 function seenHandler(file: string, decode: string): URL {

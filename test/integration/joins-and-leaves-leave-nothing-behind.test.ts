@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts'
 import { createTopic, produceKeyed, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openProbe, type StorageProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
@@ -75,9 +75,7 @@ describe('a thousand membership changes', () => {
     const view = await openZooKeeper(t)
     await eventually(async () => (await view.list(`/consumers/${groupId}/ids`)).length === 1)
     const other = await runMember(t, ledger.handler(), member)
-    const running = (group: typeof other): number =>
-      group.status().partitions.filter(one => one.state === 'running').length
-    await eventually(() => running(resident) === 2 && running(other) === 2, {
+    await eventually(() => running(resident).length === 2 && running(other).length === 2, {
       message: 'the next join is seen',
     })
     await produceKeyed(topic, 100)

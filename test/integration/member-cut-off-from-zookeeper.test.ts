@@ -7,7 +7,7 @@ import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/k
 import { failOnLeaks } from '../support/leaks.ts'
 import { countByRecord, firstDisorder, firstOverlap, Ledger } from '../support/ledger.ts'
 import { OffsetsWatch } from '../support/offsets-watch.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { TcpGate } from '../support/tcp-gate.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
@@ -48,10 +48,6 @@ async function gatedMember(t: TestContext, sessionTimeoutMs: number, burnMs = 0)
   return { group, gate, ledger, groupId, topic, join: () => start(sharedStack().zookeeper) }
 }
 
-function owned(group: Group): number {
-  return group.status().partitions.filter(one => one.state === 'running').length
-}
-
 function epochsOf(group: Group): Set<bigint> {
   return new Set(group.status().partitions.flatMap(({ epoch }) => epoch ?? []))
 }
@@ -64,7 +60,9 @@ describe('a member cut off from ZooKeeper', () => {
     const heir = await rig.join()
     const foreignWrites: string[] = []
     heir.on('error', ({ code, message }) => code === 'FOREIGN_WRITE' && foreignWrites.push(message))
-    await eventually(() => owned(group) === PARTITIONS / 2 && owned(heir) === PARTITIONS / 2)
+    await eventually(
+      () => running(group).length === PARTITIONS / 2 && running(heir).length === PARTITIONS / 2,
+    )
     await produceKeyed(topic, records)
     const offsets = await OffsetsWatch.start(t, groupId, topic)
     const before = epochsOf(group)
@@ -72,10 +70,10 @@ describe('a member cut off from ZooKeeper', () => {
 
     gate.silence()
     const cutAtMs = Date.now()
-    await eventually(() => owned(heir) === PARTITIONS, { message: 'the heir has all' })
+    await eventually(() => running(heir).length === PARTITIONS, { message: 'the heir has all' })
     await sleep(cutAtMs + 2 * SESSION_MS - Date.now()) // what this test is about
     gate.reopen()
-    await eventually(() => owned(group) === PARTITIONS / 2, { message: 'it has its share again' })
+    await eventually(() => running(group).length === PARTITIONS / 2, { message: 'it has its share again' })
     await eventually(() => countByRecord(ledger.read()).size === records, {
       deadlineMs: 60_000,
       intervalMs: 100,
@@ -107,9 +105,12 @@ describe('a member cut off from ZooKeeper', () => {
       await eventually(() => group.status().session.state === 'connected')
     }
     const other = await rig.join()
-    await eventually(() => owned(group) === PARTITIONS / 2 && owned(other) === PARTITIONS / 2, {
-      message: 'the join is seen',
-    })
+    await eventually(
+      () => running(group).length === PARTITIONS / 2 && running(other).length === PARTITIONS / 2,
+      {
+        message: 'the join is seen',
+      },
+    )
     assert.ok(
       restored.every(sameClaims => sameClaims),
       'the session lives on',
@@ -135,11 +136,14 @@ describe('a member cut off from ZooKeeper', () => {
       await sleep(lostForMs)
       gate.reopen() // the answers that were held are lost with their connection
       const other = await joining
-      await eventually(() => owned(group) === PARTITIONS / 2 && owned(other) === PARTITIONS / 2, {
-        message: `the join is seen, cut ${lostAfterMs} ms after the news for ${lostForMs} ms`,
-      })
+      await eventually(
+        () => running(group).length === PARTITIONS / 2 && running(other).length === PARTITIONS / 2,
+        {
+          message: `the join is seen, cut ${lostAfterMs} ms after the news for ${lostForMs} ms`,
+        },
+      )
       await other.stop()
-      await eventually(() => owned(group) === PARTITIONS)
+      await eventually(() => running(group).length === PARTITIONS)
     }
   })
 })

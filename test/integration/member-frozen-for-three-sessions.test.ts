@@ -3,10 +3,13 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { countByRecord, firstDisorder, Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
 import { OffsetsWatch } from '../support/offsets-watch.ts'
 import { sharedStack } from '../support/stack.ts'
+
+failOnLeaks()
 
 const SESSION_MS = 1200
 const FREEZE_MS = 3 * SESSION_MS
@@ -60,7 +63,7 @@ describe('a member frozen by SIGSTOP for three sessions and continued', () => {
     })
     for (const one of [victim, heir]) {
       one.signal('SIGTERM')
-      assert.equal(await one.exited, 0, one.errors)
+      assert.equal(await one.exit(), 0, one.errors)
     }
 
     const entries = ledger.read()

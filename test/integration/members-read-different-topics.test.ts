@@ -3,16 +3,16 @@ import { describe, it } from 'node:test'
 import type { Group } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
-import { runMember } from '../support/running-group.ts'
+import { readOwners } from '../support/owners.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
 
-const PARTITIONS = 6
+failOnLeaks()
 
-function running(group: Group, topic: string): number {
-  return group.status().partitions.filter(one => one.topic === topic && one.state === 'running').length
-}
+const PARTITIONS = 6
 
 describe('members of one group that read different topics', () => {
   it('own every partition of what they read, and nothing else; one that reads both gets a share of each', async t => {
@@ -33,11 +33,8 @@ describe('members of one group that read different topics', () => {
     const zookeeper = await openZooKeeper(t)
     /** Who holds each partition, from the owner nodes. */
     const owners = async (topic: string): Promise<(string | undefined)[]> => {
-      const path = `/consumers/${groupId}/owners/${topic}`
-      const nodes = await Promise.all(
-        Array.from({ length: PARTITIONS }, (_, partition) => zookeeper.read(`${path}/${partition}`)),
-      )
-      return nodes.map(node => node?.text.slice(0, node.text.lastIndexOf('-')))
+      const texts = await readOwners(zookeeper, groupId, topic, PARTITIONS)
+      return texts.map(text => text?.slice(0, text.lastIndexOf('-')))
     }
 
     const readsApples = await member('reads-apples', apples)
@@ -45,7 +42,9 @@ describe('members of one group that read different topics', () => {
     readsApples.on('partition:released', () => (released += 1))
     const readsPears = await member('reads-pears', pears)
     await eventually(
-      () => running(readsApples, apples) === PARTITIONS && running(readsPears, pears) === PARTITIONS,
+      () =>
+        running(readsApples, apples).length === PARTITIONS &&
+        running(readsPears, pears).length === PARTITIONS,
     )
     assert.deepEqual(await owners(apples), Array(PARTITIONS).fill('reads-apples'))
     assert.deepEqual(await owners(pears), Array(PARTITIONS).fill('reads-pears'))
@@ -55,16 +54,16 @@ describe('members of one group that read different topics', () => {
     const half = PARTITIONS / 2
     await eventually(
       () =>
-        running(readsBoth, apples) === half &&
-        running(readsBoth, pears) === half &&
-        running(readsApples, apples) === half &&
-        running(readsPears, pears) === half,
+        running(readsBoth, apples).length === half &&
+        running(readsBoth, pears).length === half &&
+        running(readsApples, apples).length === half &&
+        running(readsPears, pears).length === half,
     )
     assert.deepEqual(new Set(await owners(apples)), new Set(['reads-apples', 'reads-both']))
     assert.deepEqual(new Set(await owners(pears)), new Set(['reads-pears', 'reads-both']))
 
     await readsPears.stop()
-    await eventually(() => running(readsBoth, pears) === PARTITIONS)
+    await eventually(() => running(readsBoth, pears).length === PARTITIONS)
     const values = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: 'v' }))
     await Promise.all([produce(apples, values), produce(pears, values)])
     await eventually(() => ledger.count === 2 * PARTITIONS, { message: () => `${ledger.count} records` })

@@ -3,22 +3,13 @@ import { describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
 import { Ledger, countByRecord, firstDisorder } from '../support/ledger.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 import type { Group } from '#src/index.js'
 
 const PARTITIONS = 12
 const PER_BURST = 10
-
-/** Partitions that a member works off, by number. */
-function running(group: Group): number[] {
-  return group
-    .status()
-    .partitions.filter(one => one.state === 'running')
-    .map(one => one.partition)
-    .sort((a, b) => a - b)
-}
 
 describe('members of a group', () => {
   it('share its partitions; a join and a leave move only what they must, and nothing is lost or repeated', async t => {
@@ -52,7 +43,7 @@ describe('members of a group', () => {
     await burst()
     await eventually(() => [first, second, third].every(group => running(group).length === 4))
     assert.ok(running(first).every(partition => keptByFirst.includes(partition)))
-    const all = [first, second, third].flatMap(running).sort((a, b) => a - b)
+    const all = [first, second, third].flatMap(group => running(group)).sort((a, b) => a - b)
     assert.deepEqual(all, [...Array(PARTITIONS).keys()])
     const before = { first: running(first), third: running(third) }
     await second.stop()

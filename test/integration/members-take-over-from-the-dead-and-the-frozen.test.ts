@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { Ledger, countByRecord, firstDisorder } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import type { Group } from '#src/index.js'
 
@@ -33,18 +33,14 @@ async function startPair(t: TestContext): Promise<Pair> {
   const handler = ledger.handler({ burnMs: 1 })
   const survivor = await runMember(t, handler, options)
   const victim = new MemberProcess(t, handler, options)
-  await eventually(() => owned(survivor) === PARTITIONS / 2, {
-    message: () => `${owned(survivor)} ${victim.errors}`,
+  await eventually(() => running(survivor).length === PARTITIONS / 2, {
+    message: () => `${running(survivor).length} ${victim.errors}`,
   })
   const messages = Array.from({ length: PARTITIONS * PER_PARTITION }, (_, n) => ({
     partition: n % PARTITIONS,
     value: 'v',
   }))
   return { survivor, victim, ledger, produceSome: () => produce(topic, messages) }
-}
-
-function owned(group: Group): number {
-  return group.status().partitions.filter(one => one.state === 'running').length
 }
 
 /** Each record that was produced `rounds` times over was handled, in order within each claim. */
@@ -62,7 +58,7 @@ describe('members take over', () => {
     await produceSome()
     victim.signal('SIGKILL')
     await produceSome()
-    await eventually(() => owned(survivor) === PARTITIONS, { deadlineMs: 4 * SESSION_MS })
+    await eventually(() => running(survivor).length === PARTITIONS, { deadlineMs: 4 * SESSION_MS })
     await allHandled(ledger, 2)
   })
 
@@ -71,11 +67,11 @@ describe('members take over', () => {
     await produceSome()
     victim.signal('SIGSTOP')
     await produceSome()
-    await eventually(() => owned(survivor) === PARTITIONS, { deadlineMs: 4 * SESSION_MS })
+    await eventually(() => running(survivor).length === PARTITIONS, { deadlineMs: 4 * SESSION_MS })
     await eventually(() => countByRecord(ledger.read()).size === 2 * PARTITIONS * PER_PARTITION)
     victim.signal('SIGCONT')
     await victim.event('session:lost')
-    await eventually(() => owned(survivor) === PARTITIONS / 2, { deadlineMs: 4 * SESSION_MS })
+    await eventually(() => running(survivor).length === PARTITIONS / 2, { deadlineMs: 4 * SESSION_MS })
     await produceSome()
     await allHandled(ledger, 3)
   })

@@ -9,7 +9,7 @@ import { MemberProcess } from '../support/member-process.ts'
 import { allHandled, burst } from '../support/mixed-group.ts'
 import { eventuallyOwned, eventuallyOwnedBy } from '../support/owners.ts'
 import type { PeerProcess } from '../support/peer-process.ts'
-import { errorsOf, runMember } from '../support/running-group.ts'
+import { errorsOf, runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
@@ -108,9 +108,7 @@ describe('beside classic Scala consumers', () => {
         commit: { intervalMs: 200 },
       })
     const members = [await member('host-1-AAAA'), await member('host-2-BBBB')]
-    await eventually(() =>
-      members.every(group => group.status().partitions.filter(one => one.state === 'running').length === 4),
-    )
+    await eventually(() => members.every(group => running(group).length === 4))
     await burst(topic, PARTITIONS, PER_BURST)
     await eventually(async () => (await readOffsets(groupId, topic)).every(offset => offset === PER_BURST))
     for (const group of members) group.pause()

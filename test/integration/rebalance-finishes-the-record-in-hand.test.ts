@@ -5,7 +5,7 @@ import { Chronicle } from '../support/chronicle.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, openProducer, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
-import { runMember } from '../support/running-group.ts'
+import { runMember, running } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
@@ -14,10 +14,6 @@ failOnLeaks()
 const PARTITIONS = 4
 const partitions = [...Array(PARTITIONS).keys()]
 const SLOW_MS = 250
-
-function running(group: Group): number {
-  return group.status().partitions.filter(one => one.state === 'running').length
-}
 
 describe('a partition that moves, and a member that stops', () => {
   it('finish the record in hand and commit it first: nothing is lost, repeated or run by two', async t => {
@@ -53,7 +49,7 @@ describe('a partition that moves, and a member that stops', () => {
     const joining = member()
     await eventually(async () => {
       await keepBusy()
-      return running(first) === PARTITIONS / 2
+      return running(first).length === PARTITIONS / 2
     })
     const second = await joining
     await allInHand()

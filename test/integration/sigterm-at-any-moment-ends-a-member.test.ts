@@ -1,6 +1,9 @@
 import { describe, it } from 'node:test'
 import { assertBounds } from '../support/bounds.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { stopAtAnyMoment } from '../support/stop-at-any-moment.ts'
+
+failOnLeaks()
 
 /** A chaos run makes more. */
 const TRIES = 10

@@ -3,10 +3,14 @@ import { describe, it } from 'node:test'
 import type { Group } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { countByRecord, Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { SteadyLoad } from '../support/steady-load.ts'
+import { readOffsets } from '../support/zookeeper.ts'
+
+failOnLeaks()
 
 const PARTITIONS = 12
 const JOINERS = 3
@@ -44,11 +48,14 @@ describe("a group that starts at 'latest' while records arrive", () => {
     const ends = await endOffsets(topic)
     await eventually(() => handledOffsets(ledger).every((offsets, of) => offsets.at(-1) === ends[of]! - 1))
 
+    await Promise.all(members.map(group => group.stop())) // nobody is left who could handle a record once more
+
     handledOffsets(ledger).forEach((offsets, partition) => {
       assert.ok(offsets[0]! > 0 && offsets[0]! <= endsAtStart[partition]!, `start of partition ${partition}`)
       const expected = Array.from({ length: ends[partition]! - offsets[0]! }, (_, n) => offsets[0]! + n)
       assert.deepEqual(offsets, expected, `partition ${partition}`)
     })
     assert.ok([...countByRecord(ledger.read()).values()].every(times => times === 1))
+    assert.deepEqual(await readOffsets(groupId, topic), ends)
   })
 })

@@ -133,7 +133,7 @@ describe('stop', () => {
       })
       member.signal('SIGTERM')
       const { atMs } = await member.event('finished')
-      assert.equal(await member.exited, 0)
+      assert.equal(await member.exit(), 0)
       assert.ok(Date.now() - atMs < SLACK_MS, `the process lived on for ${Date.now() - atMs} ms`)
       await assertLeft(t, options)
     })

@@ -6,9 +6,12 @@ import { randomUUID } from 'node:crypto'
 import { assertBounds, unlessBelow, type Measurement } from '../support/bounds.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, openProducer, produce, uniqueGroup, withAdmin } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+
+failOnLeaks()
 
 const BOUND_MS = 2_000
 

@@ -3,10 +3,13 @@ import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { firstDisorder, firstOverlap, Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
 import { SHIFT_SEEN_MS, ShiftedClock } from '../support/shifted-clock.ts'
 import { sharedStack } from '../support/stack.ts'
+
+failOnLeaks()
 
 const HOUR_MS = 3_600_000
 const PARTITIONS = 2
@@ -71,7 +74,7 @@ async function longestGapMs(ledger: Ledger, fromMs: number, untilMs: number): Pr
 
 async function stop({ member, ledger }: Rig): Promise<void> {
   member.signal('SIGTERM')
-  assert.equal(await member.exited, 0, member.errors)
+  assert.equal(await member.exit(), 0, member.errors)
   assert.equal(firstDisorder(ledger.read()), null)
   assert.equal(firstOverlap(ledger.read()), null)
 }

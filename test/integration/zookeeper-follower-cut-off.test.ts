@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { countByRecord, firstDisorder, firstOverlap, Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
 import { OffsetsWatch } from '../support/offsets-watch.ts'
 import { sharedStack } from '../support/stack.ts'
 import { TcpGate } from '../support/tcp-gate.ts'
 import { ZooKeeperEnsemble } from '../support/zookeeper-ensemble.ts'
+
+failOnLeaks()
 
 const SESSION_MS = 1800
 const LEASE_MS = (SESSION_MS * 2) / 3
@@ -89,7 +92,7 @@ describe('a ZooKeeper follower that is cut off from its leader', () => {
     })
     for (const one of members) {
       one.signal('SIGTERM')
-      assert.equal(await one.exited, 0, one.errors)
+      assert.equal(await one.exit(), 0, one.errors)
     }
 
     const entries = ledger.read()

@@ -5,10 +5,13 @@ import type { Group } from '#src/index.js'
 import { endSession } from '../support/end-session.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
 import { countByRecord, firstDisorder, firstOverlap, Ledger, type LedgerEntry } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { privateStack, sharedStack } from '../support/stack.ts'
 import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
+
+failOnLeaks()
 
 const SESSION_MS = 2000
 const LEASE_MS = (SESSION_MS * 2) / 3

@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { atEnd, type Owner } from './cleanup.ts'
+import type { Owner } from './cleanup.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** What the handler module `test/fixtures/handlers/chronicle.js` wrote. */
 export interface ChronicleEvent {
@@ -24,9 +24,8 @@ export class Chronicle {
   readonly #file: string
 
   constructor(owner: Owner) {
-    const directory = mkdtempSync(join(tmpdir(), 'kwg-chronicle-'))
+    const directory = temporaryDirectory(owner)
     this.#file = join(directory, 'events.jsonl')
-    atEnd(owner, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** The module that writes here; the fixture names its parameters. */

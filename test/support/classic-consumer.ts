@@ -77,10 +77,10 @@ function readLine(line: string): DescribedByClassicTool {
 }
 
 async function javaCommand(owner: Owner): Promise<{ java: string; flags: string[] }> {
-  const [java, classpath, directory] = await Promise.all([
+  const directory = temporaryDirectory(owner)
+  const [java, classpath] = await Promise.all([
     findJava(),
     resolveClasspath(ARTIFACTS, text => console.log(text)),
-    temporaryDirectory(owner),
   ])
   const classes = await compiledJava(classpath, SOURCES)
   return { java: java.path, flags: [...javaFlags(directory, MAX_HEAP_MB), '-cp', `${classes}:${classpath}`] }

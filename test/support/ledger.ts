@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { atEnd, type Owner } from './cleanup.ts'
+import type { Owner } from './cleanup.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** One handled record, as the handler of `test/fixtures/handlers/ledger.js` wrote it when it started. */
 export interface LedgerEntry {
@@ -35,9 +35,8 @@ export class Ledger {
   readonly file: string
 
   constructor(t: Owner) {
-    const directory = mkdtempSync(join(tmpdir(), 'kwg-ledger-'))
+    const directory = temporaryDirectory(t)
     this.file = join(directory, 'ledger.txt')
-    atEnd(t, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** URL of a handler module that writes into this ledger. */

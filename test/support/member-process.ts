@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { RunGroupOptions } from '#src/index.js'
 import { atEnd, type Owner } from './cleanup.ts'
+import { within } from './within.ts'
 
 export interface MemberEvent {
   readonly event: string
@@ -19,11 +20,14 @@ export interface MemberProcessOptions {
   readonly isDeafToErrors?: boolean
 }
 
+/** Far more than a start, a join or a stop takes on a busy machine; far less than the deadline of a test file. */
+const DEADLINE_MS = 60_000
 const MAIN = fileURLToPath(new URL('./member-main.js', import.meta.url))
 
 /** A member in its own process: what happened to it, and the signals to hurt it with. Killed when the test ends. */
 export class MemberProcess {
   readonly events: MemberEvent[] = []
+  /** Does not reject, however long it takes: `exit()` does. */
   readonly exited: Promise<number | NodeJS.Signals>
   errors = ''
   readonly #child: ChildProcess
@@ -48,20 +52,18 @@ export class MemberProcess {
     )
     atEnd(t, async () => {
       this.#child.kill('SIGKILL')
-      await this.exited
+      await this.exit()
     })
   }
 
-  /** The first event of that name from index `after` on; rejects if the process ends without it. */
-  async event(name: string, after = 0): Promise<MemberEvent> {
-    for (;;) {
-      const found = this.events.slice(after).find(one => one.event === name)
-      if (found !== undefined) return found
-      const ended = await Promise.race([this.#nextEvent(), this.exited])
-      if (ended !== undefined && !this.events.slice(after).some(one => one.event === name)) {
-        throw new Error(`the member ended (${ended}) without the event ${name}: ${this.errors}`)
-      }
-    }
+  /** The first event of that name from index `after` on; rejects if the process ends without it, or it does not come. */
+  event(name: string, after = 0): Promise<MemberEvent> {
+    return within(DEADLINE_MS, `the event ${name} of member process ${this.pid}`, this.#event(name, after))
+  }
+
+  /** Its exit code, or the signal that ended it; rejects if it goes on. */
+  exit(): Promise<number | NodeJS.Signals> {
+    return within(DEADLINE_MS, `the end of member process ${this.pid}`, this.exited)
   }
 
   /** Epochs of the claims that it has now, as it told. */
@@ -91,6 +93,17 @@ export class MemberProcess {
 
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#child.kill(signal)
+  }
+
+  async #event(name: string, after: number): Promise<MemberEvent> {
+    for (;;) {
+      const found = this.events.slice(after).find(one => one.event === name)
+      if (found !== undefined) return found
+      const ended = await Promise.race([this.#nextEvent(), this.exited])
+      if (ended !== undefined && !this.events.slice(after).some(one => one.event === name)) {
+        throw new Error(`the member ended (${ended}) without the event ${name}: ${this.errors}`)
+      }
+    }
   }
 
   #nextEvent(): Promise<undefined> {

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { atEnd, type Owner } from './cleanup.ts'
+import type { Owner } from './cleanup.ts'
 import { eventually } from './eventually.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 const HANDLER = new URL('../../../test/fixtures/handlers/native-call.js', import.meta.url)
 const START_DEADLINE_MS = 20_000
@@ -14,9 +14,8 @@ export class NativeCall {
 
   constructor(owner: Owner, seconds: number) {
     this.#seconds = seconds
-    const directory = mkdtempSync(join(tmpdir(), 'kwg-native-call-'))
+    const directory = temporaryDirectory(owner)
     this.#directory = directory
-    atEnd(owner, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** The module that makes the call for each record, or once in `setup` of one thread. */

@@ -1,5 +1,9 @@
 import type { Owner } from './cleanup.ts'
+import { within } from './within.ts'
 import { openZooKeeper } from './zookeeper.ts'
+
+/** Processes may take seconds to start on a busy machine. */
+const DEADLINE_MS = 40_000
 
 /** A time (Date.now) from which on a partition had no owner node, until it had one. */
 export interface Unowned {
@@ -20,12 +24,13 @@ export class OwnerWatch {
   static async start(owner: Owner, groupId: string, topic: string, partitions: number): Promise<OwnerWatch> {
     const zookeeper = await openZooKeeper(owner)
     const watch = new OwnerWatch(partitions)
-    await new Promise<void>(resolve => {
+    const complete = new Promise<void>(resolve => {
       zookeeper.watchChildren(`/consumers/${groupId}/owners/${topic}`, names => {
         watch.#see(new Set(names.map(Number)), Date.now())
         if (names.length === partitions) resolve()
       })
     })
+    await within(DEADLINE_MS, `every partition of ${topic} has an owner`, complete)
     watch.#ended.length = 0
     return watch
   }

@@ -15,6 +15,15 @@ export async function runMember(t: Owner, handler: URL, options: RunGroupOptions
   return group
 }
 
+/** Partitions that a member in this process works off, by number; of all topics unless one is named. */
+export function running(group: Group, topic?: string): number[] {
+  return group
+    .status()
+    .partitions.filter(one => one.state === 'running' && one.topic === (topic ?? one.topic))
+    .map(one => one.partition)
+    .sort((a, b) => a - b)
+}
+
 /** Grows with the error events of the group, without those that only tell how busy this machine is. */
 export function errorsOf(group: Group): readonly GroupError[] {
   const errors: GroupError[] = []

@@ -1,8 +1,8 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { atEnd, type Owner } from './cleanup.ts'
+import type { Owner } from './cleanup.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 const PRELOAD = fileURLToPath(new URL('./shifted-clock-preload.js', import.meta.url))
 
@@ -11,10 +11,9 @@ export class ShiftedClock {
   readonly #file: string
 
   constructor(owner: Owner) {
-    const directory = mkdtempSync(join(tmpdir(), 'kwg-clock-'))
+    const directory = temporaryDirectory(owner)
     this.#file = join(directory, 'shift')
     this.shiftBy(0)
-    atEnd(owner, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** For `MemberProcess`. */

@@ -8,9 +8,6 @@ export interface SteadyLoadOptions {
   readonly recordsPerSecond: number
 }
 
-/** Groups of partitions that get their records together: so many requests are sent per round. */
-const GROUPS = 1
-
 /** Records that come evenly into every partition of a topic until it is stopped, or the test ends. */
 export class SteadyLoad {
   readonly #stop = new AbortController()
@@ -19,20 +16,15 @@ export class SteadyLoad {
 
   static async start(owner: Owner, topic: string, options: SteadyLoadOptions): Promise<SteadyLoad> {
     const producer = await openProducer(owner)
-    const send = (partitions: readonly number[]): Promise<unknown> =>
-      producer.send({ topic, acks: 1, messages: partitions.map(partition => ({ partition, value: 'v' })) })
+    const messages = [...Array(options.partitions).keys()].map(partition => ({ partition, value: 'v' }))
+    const send = (): Promise<unknown> => producer.send({ topic, acks: 1, messages })
     const load = new SteadyLoad(send, options)
     atEnd(owner, () => load.stop())
     return load
   }
 
-  private constructor(
-    send: (partitions: readonly number[]) => Promise<unknown>,
-    { partitions, recordsPerSecond }: SteadyLoadOptions,
-  ) {
-    const all = [...Array(partitions).keys()]
-    const groups = Array.from({ length: GROUPS }, (_, group) => all.filter(one => one % GROUPS === group))
-    this.#ended = this.#run(send, groups, 1000 / recordsPerSecond / GROUPS)
+  private constructor(send: () => Promise<unknown>, { partitions, recordsPerSecond }: SteadyLoadOptions) {
+    this.#ended = this.#run(send, partitions, 1000 / recordsPerSecond)
     this.#ended.catch(() => {}) // `stop` hands it on
   }
 
@@ -43,17 +35,13 @@ export class SteadyLoad {
     return this.#produced
   }
 
-  async #run(
-    send: (partitions: readonly number[]) => Promise<unknown>,
-    groups: readonly (readonly number[])[],
-    intervalMs: number,
-  ): Promise<void> {
+  /** In each round every partition gets a record. */
+  async #run(send: () => Promise<unknown>, partitions: number, intervalMs: number): Promise<void> {
     const sent: Promise<unknown>[] = []
     const startMs = performance.now()
     for (let round = 0; !this.#stop.signal.aborted; round += 1) {
-      const partitions = groups[round % groups.length]!
-      sent.push(send(partitions))
-      this.#produced += partitions.length
+      sent.push(send())
+      this.#produced += partitions
       await delay(Math.max(0, startMs + (round + 1) * intervalMs - performance.now()))
     }
     await Promise.all(sent)

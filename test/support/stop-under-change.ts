@@ -72,7 +72,7 @@ class StopRig {
     await delay(delayMs)
     const sentMs = Date.now()
     stopped.process.signal('SIGTERM')
-    const exit = await stopped.process.exited
+    const exit = await stopped.process.exit()
     const tookMs = Date.now() - sentMs
     await end()
     await eventually(() => this.#owners.isComplete, { message: 'every partition has an owner again' })
@@ -87,13 +87,13 @@ class StopRig {
       return async () => {
         await this.#settled(joiner)
         joiner.process.signal('SIGTERM')
-        await joiner.process.exited
+        await joiner.process.exit()
       }
     }
     if (change === 'leave') {
       other.process.signal('SIGTERM')
       return async () => {
-        await other.process.exited
+        await other.process.exit()
       }
     }
     other.process.signal('SIGKILL')

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { atEnd, type Owner } from './cleanup.ts'
+import type { Owner } from './cleanup.ts'
 import type { JavaRecord } from './java.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A record with everything in it, bytes as base64, in a form that compares. */
 export interface TranscriptLine {
@@ -23,11 +23,10 @@ export class Transcript {
   readonly #file: string
 
   constructor(owner: Owner) {
-    const directory = mkdtempSync(join(tmpdir(), 'kwg-transcript-'))
+    const directory = temporaryDirectory(owner)
     this.#file = join(directory, 'records.jsonl')
     this.handler = new URL(HANDLER)
     this.handler.searchParams.set('file', this.#file)
-    atEnd(owner, () => rmSync(directory, { recursive: true, force: true }))
   }
 
   /** What the handlers saw, by partition, in their order. */

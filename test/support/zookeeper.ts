@@ -1,6 +1,7 @@
 import zookeeper from 'node-zookeeper-client'
 import { atEnd, type Owner } from './cleanup.ts'
 import { sharedStack } from './stack.ts'
+import { within } from './within.ts'
 
 /** A node as it really is in ZooKeeper. The ids are hexadecimal. */
 export interface ZooKeeperNode {
@@ -11,9 +12,13 @@ export interface ZooKeeperNode {
   readonly ephemeralOwner: string
   readonly czxid: string
   readonly mzxid: string
+  /** When ZooKeeper made it, by its clock: that of this machine. */
+  readonly ctimeMs: number
 }
 
 const SESSION_TIMEOUT_MS = 30_000
+/** More than any session of the tests lasts. */
+const HAPPENS_WITHIN_MS = 60_000
 
 /** Reads what is really in ZooKeeper, for assertions, and writes as somebody else would, for faults. */
 export class ZooKeeperView {
@@ -66,11 +71,11 @@ export class ZooKeeperView {
     look()
   }
 
-  /** Resolves with the time (Date.now) at which the node was made, or deleted, as told by a watch. */
+  /** Resolves with the time (Date.now) at which the node was made, or deleted, as told by a watch, some time after it. */
   async happensTo(path: string, event: 'created' | 'deleted'): Promise<number> {
     const { NODE_CREATED, NODE_DELETED } = zookeeper.Event
     const awaited = event === 'created' ? NODE_CREATED : NODE_DELETED
-    return new Promise((resolve, reject) => {
+    const happened = new Promise<number>((resolve, reject) => {
       const look = (): void =>
         this.#client.exists(
           path,
@@ -82,6 +87,7 @@ export class ZooKeeperView {
         )
       look()
     })
+    return within(HAPPENS_WITHIN_MS, `${path} is ${event}`, happened)
   }
 
   /** Creates the node and its parents, or replaces its data whatever the version. */
@@ -177,5 +183,6 @@ function toNode(data: Buffer | undefined, stat: zookeeper.Stat): ZooKeeperNode {
     ephemeralOwner: stat.ephemeralOwner.toString('hex'),
     czxid: stat.czxid.toString('hex'),
     mzxid: stat.mzxid.toString('hex'),
+    ctimeMs: Number(stat.ctime.readBigInt64BE()),
   }
 }

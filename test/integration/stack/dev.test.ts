@@ -30,7 +30,7 @@ interface DevTest {
 
 /** A directory and ports for a development stack; whatever is up there in the end is stopped. */
 async function devTest(t: TestContext): Promise<DevTest> {
-  const directory = await temporaryDirectory(t)
+  const directory = temporaryDirectory(t)
   atEnd(t, () => devDown({ directory }))
   const ports = { zookeeperPort: await freePort(), brokerPort: await freePort() }
   return { directory, ports, kwgDev: (...args) => kwgDev(directory, args) }

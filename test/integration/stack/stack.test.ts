@@ -103,7 +103,7 @@ describe('a stack', () => {
   })
 
   it('keeps a directory that it was given, and goes on with it', async t => {
-    const directory = await temporaryDirectory(t)
+    const directory = temporaryDirectory(t)
     const first = await privateStack(t, { directory })
     const topic = await createTopic(t, { brokers: first.brokers })
     await produce(topic, [{ value: 'kept' }], { brokers: first.brokers })

@@ -41,11 +41,11 @@ async function equippedWith(
   scripts: Record<string, string>,
   withJava: boolean,
 ): Promise<Record<string, string>> {
-  const bin = await temporaryDirectory(t)
+  const bin = temporaryDirectory(t)
   if (withJava) await symlink((await runTool('which', ['java'])).output.trim(), join(bin, 'java'))
   for (const [name, script] of Object.entries(scripts))
     await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-  return { PATH: bin, JAVA_HOME: '', XDG_CACHE_HOME: await temporaryDirectory(t) }
+  return { PATH: bin, JAVA_HOME: '', XDG_CACHE_HOME: temporaryDirectory(t) }
 }
 
 describe('what a stack lacks is named in one sentence', () => {
@@ -97,7 +97,7 @@ describe('what a stack lacks is named in one sentence', () => {
     await once(server, 'listening')
     atEnd(t, () => new Promise(resolve => server.close(resolve)))
     const { port } = server.address() as AddressInfo
-    const pidFile = join(await temporaryDirectory(t), 'pid')
+    const pidFile = join(temporaryDirectory(t), 'pid')
     const sleep = (await runTool('which', ['sleep'])).output.trim()
     const env = await equippedWith(t, { mvn: `echo $$ > ${pidFile}; exec ${sleep} ${FETCH_SECONDS}` }, true)
     const program = await StackProgram.start(t, { zookeeperPort: port }, env)
