@@ -4,10 +4,11 @@ import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
 import { answeredWith, isConnectionError, refused } from './answers.ts'
+import { fence, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { encodeOwner } from './formats.ts'
-import { NO_NODE_YET, OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
+import { OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
 import { ensureNodes, isOurs, removeOurs } from './own-nodes.ts'
 import { withAncestors, type GroupPaths } from './paths.ts'
 import type { Session } from './session.ts'
@@ -20,12 +21,8 @@ interface Refusal {
   readonly holder: string | null
 }
 
-/** The nodes of a partition, as they were after the attempt to make the first of them; null where there is none. */
-interface PartitionNodes {
-  readonly owner: Znode | null
-  readonly offset: Znode | null
-  readonly progress: Znode | null
-}
+/** What a transaction fails with when somebody else was faster: then the nodes are read again. */
+const CHANGED = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
 
 /** The claims of one membership: all made in one session, void with it. */
 export class Claims {
@@ -140,15 +137,15 @@ export class Claims {
     const nodes = this.#nodesOf(of)
     try {
       // In one round trip: calls of one session are carried out in order, so all reads see what the write did, and
-      // the first one also sets the watch, on our own node or on the holder's.
-      const [, owner, offset, progress] = await Promise.all([
+      // the last one also sets the watch, on our own node or on the holder's.
+      const [, offset, progress, owner] = await Promise.all([
         this.#client.create(nodes.ownerPath, nodes.ownerData, 'ephemeral'),
-        this.#client.getData(nodes.ownerPath, true),
         this.#client.getData(nodes.offsetPath),
         this.#client.getData(nodes.progressPath),
+        this.#client.getData(nodes.ownerPath, true),
       ])
       this.#doubtful.delete(nodes.ownerPath)
-      return await this.#judge(of, nodes, { owner, offset, progress })
+      return owner === null ? { holder: null } : await this.#judge(of, nodes, { owner, offset, progress })
     } catch (error) {
       if (isConnectionError(error)) this.#doubtful.add(nodes.ownerPath)
       else if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
@@ -158,30 +155,36 @@ export class Claims {
   }
 
   /** Whose node it is tells who has the claim, also where the answer to an earlier attempt was lost. */
-  async #judge(
-    of: TopicPartition,
-    nodes: ClaimNodes,
-    { owner, offset, progress }: PartitionNodes,
-  ): Promise<OwnedClaim | Refusal> {
-    if (owner === null) return { holder: null }
+  async #judge(of: TopicPartition, nodes: ClaimNodes, read: PartitionNodes): Promise<OwnedClaim | Refusal> {
+    const { owner, offset, progress } = read
     const { ephemeralOwner, czxid, version } = owner.stat
     if (czxid === this.#claims.get(nodes.ownerPath)?.epoch) {
       await this.#makeAnew(nodes, version)
       return { holder: null }
     }
     if (ephemeralOwner === this.#client.sessionId) {
-      const facts = {
-        epoch: czxid,
-        ownerVersion: version,
-        offsetVersion: offset?.stat.version ?? NO_NODE_YET,
-        hasProgressNode: progress !== null,
-      }
       const stored = await this.#positionOrGiveBack(nodes, offset, progress)
-      return new OwnedClaim(of, this.#client, nodes, { ...facts, ...stored })
+      if (!(await this.#fence(of, nodes, read))) return { holder: null }
+      return new OwnedClaim(of, this.#client, nodes, {
+        ...stored,
+        ...versionsAfterFence(read),
+        epoch: czxid,
+      })
     }
     if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
     await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
     return { holder: null }
+  }
+
+  /** False if something changed since it was read. */
+  async #fence(of: TopicPartition, nodes: ClaimNodes, read: PartitionNodes): Promise<boolean> {
+    const ops = fence(nodes, read)
+    const result = await this.#client.multi(ops)
+    if (result.committed) return true
+    const { type, path } = ops[result.failedAt]!
+    if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
+    if (type === 'create' && result.answer === 'NO_NODE') await this.#makeParents(of)
+    return false
   }
 
   /** The node of an earlier claim: an epoch names one claim only, and whoever waits for the partition may not get in between. */
@@ -238,7 +241,8 @@ export class Claims {
   }
 
   async #makeParents(of: TopicPartition): Promise<void> {
-    await ensureNodes(this.#client, withAncestors(this.#paths.topicOwners(of.topic)))
+    const parents = [this.#paths.topicOwners(of.topic), this.#paths.topicProgress(of.topic)]
+    await ensureNodes(this.#client, [...new Set(parents.flatMap(withAncestors))])
   }
 
   #nodesOf(of: WantedPartition): ClaimNodes {
