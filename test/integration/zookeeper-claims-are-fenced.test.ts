@@ -136,6 +136,32 @@ describe('two members never hold the same claim', () => {
     assert.deepEqual(heir.lost, [])
   })
 
+  it('a member that clears away what its earlier session left spares whoever claims at that moment', async t => {
+    const gate = await TcpGate.open(t, sharedStack().zookeeper)
+    const view = await openZooKeeper(t)
+    const earlier = await joinedProbe(t, { sessionTimeoutMs: 30_000 })
+    const { groupId } = earlier
+    await earlier.claim(0)
+    await earlier.storage.abandon()
+    const heir = await joinedProbe(t, { groupId })
+    const next = await joinedProbe(t, { groupId, address: gate.address, sessionTimeoutMs: 30_000 })
+    const owner = `/consumers/${groupId}/owners/t/0`
+    const holders: string[] = []
+    const patience = new AbortController()
+    gate.slow(100)
+    const clearing = next.claim(0, { signal: patience.signal, onRefused: holder => holders.push(holder) })
+    await eventually(() => gate.delayed >= 2, { message: 'it has read, the answer is on its way' })
+    await view.remove(owner)
+    const claim = await heir.claim(0)
+    await eventually(() => holders.length > 0, { message: 'refused' })
+    assert.deepEqual(holders, [`${heir.memberId}-0`])
+    assert.equal(BigInt(`0x${(await view.read(owner))!.czxid}`), claim.epoch)
+    await heir.storage.commit(claim, 7)
+    assert.deepEqual(heir.lost, [])
+    patience.abort(new Error('enough'))
+    await assert.rejects(clearing, /enough/)
+  })
+
   it('a claim whose owner node was deleted is reported lost without any commit', async t => {
     const view = await openZooKeeper(t)
     const probe = await joinedProbe(t)

@@ -30,6 +30,20 @@ export function fence(nodes: ClaimNodes, { owner, offset, progress }: PartitionN
   return [...ops, progressStep(nodes, progress)]
 }
 
+/**
+ * Deletes the owner node of a claim that is over for us. Whoever has claimed since it was read has an owner node of the
+ * same version, but has raised that of the progress, or does so afterwards and then finds its own claim gone.
+ */
+export function removal(nodes: ClaimNodes, { owner, progress }: PartitionNodes): Op[] {
+  const { ownerPath, progressPath } = nodes
+  return [
+    progress === null
+      ? progressStep(nodes, null)
+      : { type: 'check', path: progressPath, version: progress.stat.version },
+    { type: 'remove', path: ownerPath, version: owner.stat.version },
+  ]
+}
+
 /** The versions that `fence` left behind. */
 export function versionsAfterFence({ owner, offset, progress }: PartitionNodes): {
   readonly ownerVersion: number

@@ -4,17 +4,18 @@ import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
 import { answeredWith, isConnectionError, refused } from './answers.ts'
-import { fence, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
+import { fence, removal, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
+import { hasEnded } from './ended-sessions.ts'
 import { encodeOwner } from './formats.ts'
 import { OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
-import { ensureNodes, isOurs, removeOurs } from './own-nodes.ts'
+import { ensureNodes, removeOurs } from './own-nodes.ts'
 import { withAncestors, type GroupPaths } from './paths.ts'
 import type { Session } from './session.ts'
 import { storedPosition } from './stored-position.ts'
 import { firstOf, Latch } from './wait.ts'
-import type { Znode } from './znode.ts'
+import type { Op, Znode } from './znode.ts'
 
 /** Who holds the partition instead, or null where it is free by now and is to be tried again at once. */
 interface Refusal {
@@ -147,9 +148,9 @@ export class Claims {
       this.#doubtful.delete(nodes.ownerPath)
       return owner === null ? { holder: null } : await this.#judge(of, nodes, { owner, offset, progress })
     } catch (error) {
-      if (isConnectionError(error)) this.#doubtful.add(nodes.ownerPath)
-      else if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
-      else throw error
+      this.#doubtful.add(nodes.ownerPath) // it may have been made although something after it went wrong
+      if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
+      else if (!isConnectionError(error)) throw error
       return { holder: null }
     }
   }
@@ -157,44 +158,35 @@ export class Claims {
   /** Whose node it is tells who has the claim, also where the answer to an earlier attempt was lost. */
   async #judge(of: TopicPartition, nodes: ClaimNodes, read: PartitionNodes): Promise<OwnedClaim | Refusal> {
     const { owner, offset, progress } = read
-    const { ephemeralOwner, czxid, version } = owner.stat
+    const { ephemeralOwner, czxid } = owner.stat
     if (czxid === this.#claims.get(nodes.ownerPath)?.epoch) {
-      await this.#makeAnew(nodes, version)
+      const { ownerPath: path, ownerData: data } = nodes
+      // In one step: an epoch names one claim only, and whoever waits for the partition may not get in between.
+      await this.#change(of, [...removal(nodes, read), { type: 'create', path, data, ephemeral: true }])
       return { holder: null }
     }
     if (ephemeralOwner === this.#client.sessionId) {
       const stored = await this.#positionOrGiveBack(nodes, offset, progress)
-      if (!(await this.#fence(of, nodes, read))) return { holder: null }
+      if (!(await this.#change(of, fence(nodes, read)))) return { holder: null }
       return new OwnedClaim(of, this.#client, nodes, {
         ...stored,
         ...versionsAfterFence(read),
         epoch: czxid,
       })
     }
-    if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
-    await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
+    if (!hasEnded(ephemeralOwner)) return { holder: owner.data.toString('utf8') }
+    await this.#change(of, removal(nodes, read)) // left by an earlier session of this process
     return { holder: null }
   }
 
-  /** False if something changed since it was read. */
-  async #fence(of: TopicPartition, nodes: ClaimNodes, read: PartitionNodes): Promise<boolean> {
-    const ops = fence(nodes, read)
+  /** False if something has changed since it was read: then it is to be read again. */
+  async #change(of: TopicPartition, ops: readonly Op[]): Promise<boolean> {
     const result = await this.#client.multi(ops)
     if (result.committed) return true
     const { type, path } = ops[result.failedAt]!
     if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
     if (type === 'create' && result.answer === 'NO_NODE') await this.#makeParents(of)
     return false
-  }
-
-  /** The node of an earlier claim: an epoch names one claim only, and whoever waits for the partition may not get in between. */
-  async #makeAnew({ ownerPath: path, ownerData: data }: ClaimNodes, version: number): Promise<void> {
-    const made = await this.#client.multi([
-      { type: 'remove', path, version },
-      { type: 'create', path, data, ephemeral: true },
-    ])
-    if (made.committed || ['BAD_VERSION', 'NO_NODE'].includes(made.answer)) return // looked at again either way
-    throw refused({ operation: 'make anew', path }, made.answer)
   }
 
   async #positionOrGiveBack(

@@ -5,7 +5,8 @@ import { encodeIdNode } from '../../assignment/id-node.ts'
 import type { MemberDescription } from '../group-storage.ts'
 import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
-import { isOurs, removeOurs } from './own-nodes.ts'
+import { hasEnded } from './ended-sessions.ts'
+import { removeOurs } from './own-nodes.ts'
 import type { GroupPaths } from './paths.ts'
 import { after, firstOf, Latch, type Subscribe } from './wait.ts'
 import { ANY_VERSION, sessionName, type Znode } from './znode.ts'
@@ -101,14 +102,23 @@ export class Membership {
 
   /** How much longer to wait for the holder of the id; 0 to try again at once. MEMBER_ID_TAKEN when it was long enough. */
   async #patienceWith(holder: Znode, client: ZooKeeperClient): Promise<number> {
-    if (isOurs(client, holder.stat.ephemeralOwner)) {
-      await removeOurs(client, this.#path)
+    if (hasEnded(holder.stat.ephemeralOwner)) {
+      await this.#removeEnded(holder, client)
       return 0
     }
     const nowMs = monotonicMs()
     this.#waitUntilMs ??= this.#startPatience(holder, client.sessionTimeoutMs) + nowMs
     if (nowMs >= this.#waitUntilMs) throw this.#taken(holder)
     return this.#waitUntilMs - nowMs
+  }
+
+  /** Whoever makes a node of this id at that very moment, where ids are not unique, makes it again with its heartbeat. */
+  async #removeEnded({ stat }: Znode, client: ZooKeeperClient): Promise<void> {
+    try {
+      await client.remove(this.#path, stat.version)
+    } catch (error) {
+      if (!answeredWith(error, 'BAD_VERSION')) throw error // looked at again either way
+    }
   }
 
   #startPatience(holder: Znode, sessionTimeoutMs: number): number {
