@@ -6,8 +6,8 @@ import type { MemberDescription } from '../group-storage.ts'
 import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
 import { hasEnded } from './ended-sessions.ts'
-import { removeOurs } from './own-nodes.ts'
-import type { GroupPaths } from './paths.ts'
+import { ensureNodes, removeOurs } from './own-nodes.ts'
+import { withAncestors, type GroupPaths } from './paths.ts'
 import { after, firstOf, Latch, type Subscribe } from './wait.ts'
 import { ANY_VERSION, sessionName, type Znode } from './znode.ts'
 
@@ -19,6 +19,7 @@ const DEFAULT_TWO_TICKS_MS = 6_000
 
 /** This member's node under `ids`: registered once per session, checked by every heartbeat. */
 export class Membership {
+  readonly #ids: string
   readonly #path: string
   readonly #member: MemberDescription
   readonly #logger: Logger
@@ -31,6 +32,7 @@ export class Membership {
   #unlisten: () => void = () => {}
 
   constructor(paths: GroupPaths, member: MemberDescription, logger: Logger, sessionChanged: Subscribe) {
+    this.#ids = paths.ids
     this.#path = paths.id(member.memberId)
     this.#member = member
     this.#logger = logger
@@ -78,14 +80,22 @@ export class Membership {
   async #write(client: ZooKeeperClient): Promise<Znode | null> {
     for (;;) {
       this.#touched.reset()
-      const [isNew, node] = await Promise.all([
-        client.create(this.#path, this.#data(), 'ephemeral'),
-        client.getData(this.#path, true),
-      ])
+      const [isNew, node] = await Promise.all([this.#create(client), client.getData(this.#path, true)])
       if (node === null) continue // it has just gone: try again at once
       if (node.stat.ephemeralOwner !== client.sessionId) return node
       if (isNew) this.#version = node.stat.version
       if (node.stat.version === this.#version || (await this.#overwrite(client, node))) return null
+    }
+  }
+
+  /** False if there is one, or nothing to make it below: somebody has deleted that, and it is made again. */
+  async #create(client: ZooKeeperClient): Promise<boolean> {
+    try {
+      return await client.create(this.#path, this.#data(), 'ephemeral')
+    } catch (error) {
+      if (!answeredWith(error, 'NO_NODE')) throw error
+      await ensureNodes(client, withAncestors(this.#ids))
+      return false
     }
   }
 
