@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import { isGroupError, type ErrorCode } from '#src/shared/errors.js'
 import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
 import { failOnLeaks } from '../support/leaks.ts'
+import { sharedStack } from '../support/stack.ts'
+import { TcpGate } from '../support/tcp-gate.ts'
 import { joinedProbe } from '../support/zookeeper-member.ts'
 import { openZooKeeper } from '../support/zookeeper.ts'
 
@@ -101,6 +104,62 @@ describe('two members never hold the same claim', () => {
     assert.match(probe.lost[0]!.reason.message, /owners\/t\/0 was deleted/)
     assert.equal((await view.read(`/consumers/${probe.groupId}/offsets/t/0`))!.text, '10')
     assert.equal((await probe.claim(0)).committedOffset, 10)
+  })
+
+  it('what a member sends before it hears that its owner node was deleted changes nothing of the heir', async t => {
+    const gate = await TcpGate.open(t, sharedStack().zookeeper)
+    const view = await openZooKeeper(t)
+    const late = await joinedProbe(t, { address: gate.address })
+    const heir = await joinedProbe(t, { groupId: late.groupId })
+    const [owners, offsets] = ['owners', 'offsets'].map(name => `/consumers/${late.groupId}/${name}/t`)
+    const partitions = [0, 1, 2, 3, 4]
+    const claims = await Promise.all(partitions.map(partition => late.claim(partition)))
+    for (const partition of [0, 1, 2]) await late.storage.commit(claims[partition]!, 5, progressAt(5, null))
+    gate.holdAnswers()
+    for (const partition of partitions) await view.remove(`${owners}/${partition}`)
+    await Promise.all(partitions.map(partition => heir.claim(partition)))
+    const sent = [
+      late.storage.commit(claims[0]!, 99, progressAt(99, null)),
+      late.storage.release(claims[1]!, 99, progressAt(99, null)),
+      late.storage.release(claims[2]!, null),
+      late.storage.release(claims[3]!, 99), // where nothing is stored
+      late.storage.release(claims[4]!, null),
+    ].map(call => rejection(call, 'ZOOKEEPER_DISCONNECTED'))
+    const last = late.claim(9) // carried out after the others
+    await eventually(() => view.read(`${owners}/9`), { message: 'all has arrived' })
+    assert.deepEqual(await view.list(owners!), ['0', '1', '2', '3', '4', '9'])
+    for (const partition of [0, 1, 2]) assert.equal((await view.read(`${offsets}/${partition}`))!.text, '5')
+    assert.equal(await view.read(`${offsets}/3`), undefined)
+    gate.reopen()
+    await Promise.all([...sent, last])
+    await late.told('restored')
+    assert.deepEqual(heir.lost, [])
+  })
+
+  it('a member that clears away what its earlier session left spares whoever claims at that moment', async t => {
+    const gate = await TcpGate.open(t, sharedStack().zookeeper)
+    const view = await openZooKeeper(t)
+    const earlier = await joinedProbe(t, { sessionTimeoutMs: 30_000 })
+    const { groupId } = earlier
+    await earlier.claim(0)
+    await earlier.storage.abandon()
+    const heir = await joinedProbe(t, { groupId })
+    const next = await joinedProbe(t, { groupId, address: gate.address, sessionTimeoutMs: 30_000 })
+    const owner = `/consumers/${groupId}/owners/t/0`
+    const holders: string[] = []
+    const patience = new AbortController()
+    gate.slow(100)
+    const clearing = next.claim(0, { signal: patience.signal, onRefused: holder => holders.push(holder) })
+    await eventually(() => gate.delayed >= 2, { message: 'it has read, the answer is on its way' })
+    await view.remove(owner)
+    const claim = await heir.claim(0)
+    await eventually(() => holders.length > 0, { message: 'refused' })
+    assert.deepEqual(holders, [`${heir.memberId}-0`])
+    assert.equal(BigInt(`0x${(await view.read(owner))!.czxid}`), claim.epoch)
+    await heir.storage.commit(claim, 7)
+    assert.deepEqual(heir.lost, [])
+    patience.abort(new Error('enough'))
+    await assert.rejects(clearing, /enough/)
   })
 
   it('a claim whose owner node was deleted is reported lost without any commit', async t => {

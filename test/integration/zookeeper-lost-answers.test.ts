@@ -106,6 +106,30 @@ describe('a lost connection', () => {
     assert.equal((await probe.claim(0)).committedOffset, 10)
   })
 
+  it('does not take a release whose answer was lost for a lost claim once an heir has claimed', async t => {
+    const { gate, view, probe, group } = await gatedMember(t)
+    const heir = await joinedProbe(t, { groupId: probe.groupId })
+    const partitions = [0, 1, 2]
+    const claims = await Promise.all(partitions.map(partition => probe.claim(partition)))
+    gate.holdAnswers()
+    const unanswered = [
+      rejection(probe.storage.release(claims[0]!, 10), 'ZOOKEEPER_DISCONNECTED'),
+      rejection(probe.storage.release(claims[1]!, null), 'ZOOKEEPER_DISCONNECTED'),
+      rejection(probe.storage.release(claims[2]!, 10), 'ZOOKEEPER_DISCONNECTED'),
+    ]
+    const inherited = await Promise.all(partitions.map(partition => heir.claim(partition)))
+    await heir.storage.commit(inherited[2]!, 12)
+    gate.reopen()
+    await Promise.all(unanswered)
+    await probe.told('restored')
+    await probe.storage.release(claims[0]!, 10)
+    await probe.storage.release(claims[1]!, null)
+    await probe.storage.release(claims[2]!, 10)
+    assert.deepEqual(probe.lost, [])
+    assert.equal((await view.read(`${group}/offsets/t/2`))!.text, '12')
+    assert.deepEqual(heir.foreignWrites, [])
+  })
+
   it('lets a partition be claimed again whose release was refused: nobody else gets in between', async t => {
     const { gate, view, probe, group } = await gatedMember(t)
     const heir = await joinedProbe(t, { groupId: probe.groupId })

@@ -106,6 +106,17 @@ describe('a member id belongs to one live member', () => {
     assert.deepEqual(probe.events, [])
   })
 
+  it('registers again when somebody deletes all id nodes together with the one above them', async t => {
+    const view = await openZooKeeper(t)
+    const probe = await joinedProbe(t, { sessionTimeoutMs: SESSION_MS })
+    const ids = `/consumers/${probe.groupId}/ids`
+    const mine = (await view.read(`${ids}/${probe.memberId}`))!
+    await view.remove(ids)
+    const again = await eventually(() => view.read(`${ids}/${probe.memberId}`))
+    assert.equal(again.ephemeralOwner, mine.ephemeralOwner)
+    assert.deepEqual(probe.events, [])
+  })
+
   it('gives up its session when somebody else has taken its id', async t => {
     const view = await openZooKeeper(t)
     const probe = await joinedProbe(t, { memberId: 'same', sessionTimeoutMs: SESSION_MS })

@@ -6,7 +6,7 @@ import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
 import { progressAt } from '../progress/progress.ts'
-import { releaseClaim } from './release-claim.ts'
+import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
 import type { Claim, GroupStorage } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
@@ -56,7 +56,7 @@ export interface OwnedPartitionHost {
   claimed(partition: OwnedPartition): void
   refused(partition: OwnedPartition, holder: string): void
   released(partition: OwnedPartition, reason: string): void
-  /** Its last progress could not be stored; whoever owns it next handles that again. */
+  /** Its last progress could not be stored, and whoever owns it next handles that again; or the release was refused. */
   notStored(partition: OwnedPartition, error: GroupError): void
   failed(partition: OwnedPartition, error: GroupError): void
 }
@@ -356,8 +356,8 @@ export class OwnedPartition implements WantedPartition {
       await releaseClaim(this.#host.storage, { claim, offset, progress }, this.#host.giveUpReleasing)
     } catch (error) {
       this.#end('lost', messageOf(error))
-      if (offset !== null && offset !== claim.committedOffset && offset !== this.#committed)
-        this.#host.notStored(this, partitionError(error, this))
+      const isMissing = offset !== null && offset !== claim.committedOffset && offset !== this.#committed
+      if (isMissing || isRefusal(error)) this.#host.notStored(this, partitionError(error, this))
       throw error
     }
     this.#committed = offset

@@ -1,9 +1,9 @@
-import { GroupError } from '../../../shared/errors.ts'
+import { GroupError, isGroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
-import { partitionName } from '../../../shared/types.ts'
+import { partitionName, type Offset } from '../../../shared/types.ts'
 import type { GroupStorageListener } from '../group-storage.ts'
 import { answeredWith, isConnectionError } from './answers.ts'
-import { encodeOffset, preview } from './formats.ts'
+import { decodeOffset, preview } from './formats.ts'
 import type { OwnedClaim } from './owned-claim.ts'
 import { sessionName, type Znode } from './znode.ts'
 
@@ -69,17 +69,20 @@ export class ClaimInspector {
     }
   }
 
-  /** A release is one transaction: if its offset is stored and the owner node is gone, it took effect. */
+  /**
+   * The node is not ours any more. A release is one transaction: if its offset is stored, or one beyond it by whoever has
+   * claimed since, it took effect.
+   */
   async #wasReleased(claim: OwnedClaim): Promise<boolean> {
     const offset = claim.doubtfulRelease
     if (offset === undefined) return false
     if (offset === null) return true
     const stored = await claim.client.getData(claim.nodes.offsetPath)
-    return stored?.data.equals(encodeOffset(offset)) ?? false
+    return stored !== null && isAtOrBeyond(offset, stored, claim.nodes.offsetPath)
   }
 
   async #end(claim: OwnedClaim, node: Znode | null): Promise<void> {
-    const wasReleased = node === null && (await this.#wasReleased(claim))
+    const wasReleased = await this.#wasReleased(claim)
     if (!claim.isAlive) return // ended otherwise while the offset was being read
     if (wasReleased) claim.finish('released', 'the release whose answer was lost took effect')
     else this.#lose(claim, node)
@@ -94,6 +97,15 @@ export class ClaimInspector {
     claim.finish('lost', how)
     const message = `claim of ${partitionName(claim)} is lost: its owner node ${ownerPath} ${how}`
     this.#listener.claimLost(claim, new GroupError('CLAIM_LOST', message, { details: { path: ownerPath } }))
+  }
+}
+
+function isAtOrBeyond(offset: Offset, { data }: Znode, path: string): boolean {
+  try {
+    return (decodeOffset(data, path) ?? -1) >= offset
+  } catch (error) {
+    if (isGroupError(error, 'OFFSET_CORRUPT')) return false // whoever claims the partition is told
+    throw error
   }
 }
 

@@ -5,11 +5,12 @@ import { encodeProgress } from '../../progress/progress-format.ts'
 import type { Progress } from '../../progress/progress.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import { encodeOffset } from './formats.ts'
+import { setOrCreate } from './claim-fence.ts'
 import { NO_NODE_YET, type OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { withAncestors } from './paths.ts'
 import type { Session } from './session.ts'
-import { ANY_VERSION, type MultiResult, type Op } from './znode.ts'
+import type { MultiResult, Op, Znode } from './znode.ts'
 
 /** A foreign writer may get in between a few times; more often, somebody fights us and is to be told of. */
 const ATTEMPTS = 6
@@ -56,10 +57,11 @@ export class ClaimWriter {
       const ops = transactionOf(claim, position, andRelease)
       const result = await this.#send(claim, ops, position !== null)
       if (result.committed) {
-        const version = position === null ? null : (result.versions[OFFSET_STEP] ?? FIRST_VERSION)
-        if (position?.progress !== undefined) claim.hasProgressNode = true
-        if (this.#accept(claim, version, andRelease)) return
-      } else await this.#resolveFailure(claim, ops[result.failedAt]!, result.answer)
+        claim.wrote(position !== null, position?.progress !== undefined)
+        if (andRelease) claim.finish('released', 'release')
+        return
+      }
+      await this.#resolveFailure(claim, ops[result.failedAt]!, result.answer, position)
       if (claim.state.is('released')) return
     }
     throw refused({ operation: 'commit', path: claim.nodes.offsetPath }, 'changes by others, again and again')
@@ -80,31 +82,18 @@ export class ClaimWriter {
     }
   }
 
-  /** True if all is as it should be; false if the offset must be written once more, over somebody else's. */
-  #accept(claim: OwnedClaim, version: number | null, andRelease: boolean): boolean {
-    const isExpected = version === null || this.#isOurNext(claim, version)
-    if (version !== null) claim.offsetVersion = version
-    claim.unansweredWrites = 0
-    if (!isExpected) this.#inspector.reportForeignWrite(claim, claim.nodes.offsetPath, 'was written')
-    if (andRelease) claim.finish('released', 'release')
-    return isExpected || andRelease // after a release nothing may be written; it has just set our value
-  }
-
-  #isOurNext(claim: OwnedClaim, version: number): boolean {
-    const next = claim.offsetVersion + 1
-    return version >= next && version <= next + claim.unansweredWrites
-  }
-
   /** Makes the next attempt one that can succeed, or throws. */
-  async #resolveFailure(claim: OwnedClaim, failed: Op, answer: string): Promise<void> {
-    const { ownerPath, progressPath } = claim.nodes
+  async #resolveFailure(
+    claim: OwnedClaim,
+    failed: Op,
+    answer: string,
+    position: Position | null,
+  ): Promise<void> {
     const why = `${failed.type} ${answer}`
-    if (failed.path === ownerPath) await this.#inspector.inspect(claim)
+    if (failed.path === claim.nodes.ownerPath) await this.#inspector.inspect(claim)
     else if (why === 'create NO_NODE') await this.#makeParents(claim)
-    else if (failed.path === progressPath && ['create NODE_EXISTS', 'set NO_NODE'].includes(why))
-      this.#correctProgress(claim, failed.type === 'create')
-    else if (why === 'create NODE_EXISTS') await this.#findOffsetNode(claim)
-    else if (why === 'set NO_NODE') this.#missOffsetNode(claim)
+    else if (['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS'].includes(answer))
+      await this.#learnVersions(claim, position)
     else throw refused({ operation: failed.type, path: failed.path }, answer)
   }
 
@@ -113,26 +102,22 @@ export class ClaimWriter {
     await ensureNodes(client, [...new Set(paths)])
   }
 
-  /** It is there: then a write of ours that was not answered made it; or it is not: then somebody deleted it. */
-  #correctProgress(claim: OwnedClaim, isThere: boolean): void {
-    claim.hasProgressNode = isThere
-    if (!isThere) this.#inspector.reportForeignWrite(claim, claim.nodes.progressPath, 'was deleted')
-  }
-
-  /** The node is there although we know of none: made by a write of ours that was not answered, or by somebody else. */
-  async #findOffsetNode(claim: OwnedClaim): Promise<void> {
-    const node = await claim.client.getData(claim.nodes.offsetPath)
-    if (node === null) return
-    const isOwn = node.stat.version < claim.unansweredWrites
-    claim.offsetVersion = node.stat.version
-    claim.unansweredWrites = 0
-    if (!isOwn) this.#inspector.reportForeignWrite(claim, claim.nodes.offsetPath, 'was made')
-  }
-
-  #missOffsetNode(claim: OwnedClaim): void {
-    claim.offsetVersion = NO_NODE_YET
-    claim.unansweredWrites = 0
-    this.#inspector.reportForeignWrite(claim, claim.nodes.offsetPath, 'was deleted')
+  /**
+   * The nodes are not in the versions we left them in: an unanswered write of ours, somebody's hand, or the fence of an
+   * heir. The owner is looked at last: as long as it is ours then, no heir has fenced before the versions were read.
+   */
+  async #learnVersions(claim: OwnedClaim, position: Position | null): Promise<void> {
+    const { offsetPath, progressPath } = claim.nodes
+    const [offset, progress] = await Promise.all([
+      claim.client.getData(offsetPath),
+      claim.client.getData(progressPath),
+    ])
+    await this.#inspector.inspect(claim)
+    if (!claim.isAlive) return // lost, or released by what was not answered
+    if (progress === null) this.#inspector.reportForeignWrite(claim, progressPath, 'was deleted')
+    const change = foreignChange(claim, offset, position)
+    if (change !== null) this.#inspector.reportForeignWrite(claim, offsetPath, change)
+    claim.learn(offset, progress)
   }
 
   #keepAfterFailedRelease(claim: OwnedClaim, offset: Offset | null, error: unknown): void {
@@ -144,34 +129,32 @@ export class ClaimWriter {
   }
 }
 
-const OFFSET_STEP = 1
-/** Of a node that was just made: a step that makes one answers no version. */
-const FIRST_VERSION = NO_NODE_YET + 1
+/** What somebody else did to the offset node; null if all of it can be our own doing. */
+function foreignChange(claim: OwnedClaim, offset: Znode | null, position: Position | null): string | null {
+  const known = claim.offsetVersion
+  if (offset === null) return known === NO_NODE_YET ? null : 'was deleted'
+  const isOurs = offset.stat.version >= known && offset.stat.version <= known + claim.unansweredWrites
+  if (isOurs) return null
+  if (known !== NO_NODE_YET) return 'was written'
+  // The group pins where its members start, and two of them come to the same.
+  return position !== null && offset.data.equals(encodeOffset(position.offset)) ? null : 'was made'
+}
 
-/** Check the owner, set offset and progress, give the owner up: as far as asked for. */
+/**
+ * Check the owner, set offset and progress, give the owner up: as far as asked for. The owner node alone does not tell
+ * claims apart: every new one has version 0, also that of an heir after ours was deleted by hand. So each claim raises
+ * the version of the progress (claim-fence.ts), and what an earlier one still sends is of a version that has passed.
+ */
 function transactionOf(claim: OwnedClaim, position: Position | null, andRelease: boolean): Op[] {
-  const { ownerPath } = claim.nodes
+  const { ownerPath, offsetPath, progressPath } = claim.nodes
   const ops: Op[] = [{ type: 'check', path: ownerPath, version: claim.ownerVersion }]
-  if (position !== null) ops.push(offsetStep(claim, encodeOffset(position.offset)))
-  if (position?.progress !== undefined) ops.push(progressStep(claim, encodeProgress(position.progress)))
+  if (position !== null) ops.push(setOrCreate(offsetPath, encodeOffset(position.offset), claim.offsetVersion))
+  if (position?.progress !== undefined)
+    ops.push(setOrCreate(progressPath, encodeProgress(position.progress), claim.progressVersion))
+  else if (claim.progressVersion !== NO_NODE_YET)
+    ops.push({ type: 'check', path: progressPath, version: claim.progressVersion })
   if (andRelease) ops.push({ type: 'remove', path: ownerPath, version: claim.ownerVersion })
   return ops
-}
-
-/** Unconditional where the node exists: somebody else's write is found by the version that comes back, and overwritten. */
-function offsetStep(claim: OwnedClaim, data: Buffer): Op {
-  const path = claim.nodes.offsetPath
-  return claim.offsetVersion === NO_NODE_YET
-    ? { type: 'create', path, data, ephemeral: false }
-    : { type: 'set', path, data, version: ANY_VERSION }
-}
-
-/** It counts only together with the offset, so whatever somebody else wrote there means nothing. */
-function progressStep(claim: OwnedClaim, data: Buffer): Op {
-  const path = claim.nodes.progressPath
-  return claim.hasProgressNode
-    ? { type: 'set', path, data, version: ANY_VERSION }
-    : { type: 'create', path, data, ephemeral: false }
 }
 
 function claimIsGone(claim: OwnedClaim): GroupError {

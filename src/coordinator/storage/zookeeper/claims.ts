@@ -4,28 +4,26 @@ import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
 import { answeredWith, isConnectionError, refused } from './answers.ts'
+import { fence, removal, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
+import { hasEnded } from './ended-sessions.ts'
 import { encodeOwner } from './formats.ts'
-import { NO_NODE_YET, OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
-import { ensureNodes, isOurs, removeOurs } from './own-nodes.ts'
+import { OwnedClaim, type ClaimNodes, type StoredPosition } from './owned-claim.ts'
+import { ensureNodes, removeOurs } from './own-nodes.ts'
 import { withAncestors, type GroupPaths } from './paths.ts'
 import type { Session } from './session.ts'
 import { storedPosition } from './stored-position.ts'
 import { firstOf, Latch } from './wait.ts'
-import type { Znode } from './znode.ts'
+import type { Op, Znode } from './znode.ts'
 
 /** Who holds the partition instead, or null where it is free by now and is to be tried again at once. */
 interface Refusal {
   readonly holder: string | null
 }
 
-/** The nodes of a partition, as they were after the attempt to make the first of them; null where there is none. */
-interface PartitionNodes {
-  readonly owner: Znode | null
-  readonly offset: Znode | null
-  readonly progress: Znode | null
-}
+/** What a transaction fails with when somebody else was faster: then the nodes are read again. */
+const CHANGED = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
 
 /** The claims of one membership: all made in one session, void with it. */
 export class Claims {
@@ -140,58 +138,55 @@ export class Claims {
     const nodes = this.#nodesOf(of)
     try {
       // In one round trip: calls of one session are carried out in order, so all reads see what the write did, and
-      // the first one also sets the watch, on our own node or on the holder's.
-      const [, owner, offset, progress] = await Promise.all([
+      // the last one also sets the watch, on our own node or on the holder's.
+      const [, offset, progress, owner] = await Promise.all([
         this.#client.create(nodes.ownerPath, nodes.ownerData, 'ephemeral'),
-        this.#client.getData(nodes.ownerPath, true),
         this.#client.getData(nodes.offsetPath),
         this.#client.getData(nodes.progressPath),
+        this.#client.getData(nodes.ownerPath, true),
       ])
       this.#doubtful.delete(nodes.ownerPath)
-      return await this.#judge(of, nodes, { owner, offset, progress })
+      return owner === null ? { holder: null } : await this.#judge(of, nodes, { owner, offset, progress })
     } catch (error) {
-      if (isConnectionError(error)) this.#doubtful.add(nodes.ownerPath)
-      else if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
-      else throw error
+      this.#doubtful.add(nodes.ownerPath) // it may have been made although something after it went wrong
+      if (answeredWith(error, 'NO_NODE')) await this.#makeParents(of)
+      else if (!isConnectionError(error)) throw error
       return { holder: null }
     }
   }
 
   /** Whose node it is tells who has the claim, also where the answer to an earlier attempt was lost. */
-  async #judge(
-    of: TopicPartition,
-    nodes: ClaimNodes,
-    { owner, offset, progress }: PartitionNodes,
-  ): Promise<OwnedClaim | Refusal> {
-    if (owner === null) return { holder: null }
-    const { ephemeralOwner, czxid, version } = owner.stat
+  async #judge(of: TopicPartition, nodes: ClaimNodes, read: PartitionNodes): Promise<OwnedClaim | Refusal> {
+    const { owner, offset, progress } = read
+    const { ephemeralOwner, czxid } = owner.stat
     if (czxid === this.#claims.get(nodes.ownerPath)?.epoch) {
-      await this.#makeAnew(nodes, version)
+      const { ownerPath: path, ownerData: data } = nodes
+      // In one step: an epoch names one claim only, and whoever waits for the partition may not get in between.
+      await this.#change(of, [...removal(nodes, read), { type: 'create', path, data, ephemeral: true }])
       return { holder: null }
     }
     if (ephemeralOwner === this.#client.sessionId) {
-      const facts = {
-        epoch: czxid,
-        ownerVersion: version,
-        offsetVersion: offset?.stat.version ?? NO_NODE_YET,
-        hasProgressNode: progress !== null,
-      }
       const stored = await this.#positionOrGiveBack(nodes, offset, progress)
-      return new OwnedClaim(of, this.#client, nodes, { ...facts, ...stored })
+      if (!(await this.#change(of, fence(nodes, read)))) return { holder: null }
+      return new OwnedClaim(of, this.#client, nodes, {
+        ...stored,
+        ...versionsAfterFence(read),
+        epoch: czxid,
+      })
     }
-    if (!isOurs(this.#client, ephemeralOwner)) return { holder: owner.data.toString('utf8') }
-    await removeOurs(this.#client, nodes.ownerPath) // left by an earlier session of this process
+    if (!hasEnded(ephemeralOwner)) return { holder: owner.data.toString('utf8') }
+    await this.#change(of, removal(nodes, read)) // left by an earlier session of this process
     return { holder: null }
   }
 
-  /** The node of an earlier claim: an epoch names one claim only, and whoever waits for the partition may not get in between. */
-  async #makeAnew({ ownerPath: path, ownerData: data }: ClaimNodes, version: number): Promise<void> {
-    const made = await this.#client.multi([
-      { type: 'remove', path, version },
-      { type: 'create', path, data, ephemeral: true },
-    ])
-    if (made.committed || ['BAD_VERSION', 'NO_NODE'].includes(made.answer)) return // looked at again either way
-    throw refused({ operation: 'make anew', path }, made.answer)
+  /** False if something has changed since it was read: then it is to be read again. */
+  async #change(of: TopicPartition, ops: readonly Op[]): Promise<boolean> {
+    const result = await this.#client.multi(ops)
+    if (result.committed) return true
+    const { type, path } = ops[result.failedAt]!
+    if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
+    if (type === 'create' && result.answer === 'NO_NODE') await this.#makeParents(of)
+    return false
   }
 
   async #positionOrGiveBack(
@@ -238,7 +233,8 @@ export class Claims {
   }
 
   async #makeParents(of: TopicPartition): Promise<void> {
-    await ensureNodes(this.#client, withAncestors(this.#paths.topicOwners(of.topic)))
+    const parents = [this.#paths.topicOwners(of.topic), this.#paths.topicProgress(of.topic)]
+    await ensureNodes(this.#client, [...new Set(parents.flatMap(withAncestors))])
   }
 
   #nodesOf(of: WantedPartition): ClaimNodes {

@@ -5,8 +5,9 @@ import { encodeIdNode } from '../../assignment/id-node.ts'
 import type { MemberDescription } from '../group-storage.ts'
 import { answeredWith } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
-import { isOurs, removeOurs } from './own-nodes.ts'
-import type { GroupPaths } from './paths.ts'
+import { hasEnded } from './ended-sessions.ts'
+import { ensureNodes, removeOurs } from './own-nodes.ts'
+import { withAncestors, type GroupPaths } from './paths.ts'
 import { after, firstOf, Latch, type Subscribe } from './wait.ts'
 import { ANY_VERSION, sessionName, type Znode } from './znode.ts'
 
@@ -18,6 +19,7 @@ const DEFAULT_TWO_TICKS_MS = 6_000
 
 /** This member's node under `ids`: registered once per session, checked by every heartbeat. */
 export class Membership {
+  readonly #ids: string
   readonly #path: string
   readonly #member: MemberDescription
   readonly #logger: Logger
@@ -30,6 +32,7 @@ export class Membership {
   #unlisten: () => void = () => {}
 
   constructor(paths: GroupPaths, member: MemberDescription, logger: Logger, sessionChanged: Subscribe) {
+    this.#ids = paths.ids
     this.#path = paths.id(member.memberId)
     this.#member = member
     this.#logger = logger
@@ -77,14 +80,22 @@ export class Membership {
   async #write(client: ZooKeeperClient): Promise<Znode | null> {
     for (;;) {
       this.#touched.reset()
-      const [isNew, node] = await Promise.all([
-        client.create(this.#path, this.#data(), 'ephemeral'),
-        client.getData(this.#path, true),
-      ])
+      const [isNew, node] = await Promise.all([this.#create(client), client.getData(this.#path, true)])
       if (node === null) continue // it has just gone: try again at once
       if (node.stat.ephemeralOwner !== client.sessionId) return node
       if (isNew) this.#version = node.stat.version
       if (node.stat.version === this.#version || (await this.#overwrite(client, node))) return null
+    }
+  }
+
+  /** False if there is one, or nothing to make it below: somebody has deleted that, and it is made again. */
+  async #create(client: ZooKeeperClient): Promise<boolean> {
+    try {
+      return await client.create(this.#path, this.#data(), 'ephemeral')
+    } catch (error) {
+      if (!answeredWith(error, 'NO_NODE')) throw error
+      await ensureNodes(client, withAncestors(this.#ids))
+      return false
     }
   }
 
@@ -101,14 +112,23 @@ export class Membership {
 
   /** How much longer to wait for the holder of the id; 0 to try again at once. MEMBER_ID_TAKEN when it was long enough. */
   async #patienceWith(holder: Znode, client: ZooKeeperClient): Promise<number> {
-    if (isOurs(client, holder.stat.ephemeralOwner)) {
-      await removeOurs(client, this.#path)
+    if (hasEnded(holder.stat.ephemeralOwner)) {
+      await this.#removeEnded(holder, client)
       return 0
     }
     const nowMs = monotonicMs()
     this.#waitUntilMs ??= this.#startPatience(holder, client.sessionTimeoutMs) + nowMs
     if (nowMs >= this.#waitUntilMs) throw this.#taken(holder)
     return this.#waitUntilMs - nowMs
+  }
+
+  /** Whoever makes a node of this id at that very moment, where ids are not unique, makes it again with its heartbeat. */
+  async #removeEnded({ stat }: Znode, client: ZooKeeperClient): Promise<void> {
+    try {
+      await client.remove(this.#path, stat.version)
+    } catch (error) {
+      if (!answeredWith(error, 'BAD_VERSION')) throw error // looked at again either way
+    }
   }
 
   #startPatience(holder: Znode, sessionTimeoutMs: number): number {

@@ -1,19 +1,13 @@
 import { answeredWith, refused } from './answers.ts'
 import type { ZooKeeperClient } from './client.ts'
-import { hasEnded } from './ended-sessions.ts'
 
 const ATTEMPTS = 3
 
-/** True if nodes of this session may be deleted through `client`: its own, or an earlier one of this process. */
-export function isOurs(client: ZooKeeperClient, ephemeralOwner: bigint): boolean {
-  return ephemeralOwner === client.sessionId || hasEnded(ephemeralOwner)
-}
-
-/** Deletes a node if it is ours, and only in the version that was seen to be. Any other is left alone. */
+/** Deletes a node if it is of this very session, and only in the version that was seen to be. Any other is left alone. */
 export async function removeOurs(client: ZooKeeperClient, path: string): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const node = await client.getData(path)
-    if (node === null || !isOurs(client, node.stat.ephemeralOwner)) return
+    if (node === null || node.stat.ephemeralOwner !== client.sessionId) return
     try {
       await client.remove(path, node.stat.version)
       return

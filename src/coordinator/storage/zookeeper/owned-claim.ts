@@ -4,6 +4,7 @@ import { partitionName, type Offset, type TopicPartition } from '../../../shared
 import type { Progress } from '../../progress/progress.ts'
 import type { Claim } from '../group-storage.ts'
 import type { ZooKeeperClient } from './client.ts'
+import type { Znode } from './znode.ts'
 
 const MOVES = {
   held: ['releasing', 'released', 'replaced', 'lost', 'void'],
@@ -34,7 +35,7 @@ export interface ClaimFacts extends StoredPosition {
   readonly epoch: bigint
   readonly ownerVersion: number
   readonly offsetVersion: number
-  readonly hasProgressNode: boolean
+  readonly progressVersion: number
 }
 
 /** A claim with what its writes need. It belongs to the session of `client` and to no other. */
@@ -49,9 +50,9 @@ export class OwnedClaim implements Claim {
   readonly nodes: ClaimNodes
   readonly state: StateMachine<keyof typeof MOVES>
   ownerVersion: number
+  /** Both as far as is known; a write that finds them otherwise is made again. */
   offsetVersion: number
-  /** As far as is known; a write that finds it otherwise is made again. */
-  hasProgressNode: boolean
+  progressVersion: number
   /** Writes to the offset whose answer was lost with a connection: each may or may not have raised the version. */
   unansweredWrites = 0
   /** A release whose answer was lost: the offset it stored, null for none; undefined if there is no such release. */
@@ -70,12 +71,26 @@ export class OwnedClaim implements Claim {
     this.progressFault = facts.progressFault
     this.ownerVersion = facts.ownerVersion
     this.offsetVersion = facts.offsetVersion
-    this.hasProgressNode = facts.hasProgressNode
+    this.progressVersion = facts.progressVersion
     this.state = new StateMachine(`claim of ${partitionName(of)}`, MOVES, 'held')
   }
 
   get isAlive(): boolean {
     return this.state.is('held', 'releasing')
+  }
+
+  /** A transaction took effect: each node that it wrote is one version on, or was made. */
+  wrote(offset: boolean, progress: boolean): void {
+    if (offset) this.offsetVersion += 1
+    if (progress) this.progressVersion += 1
+    this.unansweredWrites = 0
+  }
+
+  /** The nodes as they are now. */
+  learn(offset: Znode | null, progress: Znode | null): void {
+    this.offsetVersion = offset?.stat.version ?? NO_NODE_YET
+    this.progressVersion = progress?.stat.version ?? NO_NODE_YET
+    this.unansweredWrites = 0
   }
 
   /** Runs after every earlier turn of this claim: a final commit must not be overtaken by the one before it. */

@@ -1,4 +1,4 @@
-import { messageOf } from '../../../shared/errors.ts'
+import { isGroupError, messageOf } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { StateMachine } from '../../../shared/state-machine.ts'
 import type { GroupStorageListener, SessionState } from '../group-storage.ts'
@@ -244,8 +244,14 @@ export class Session {
     }
     this.#unansweredBeats += 1
     this.#heartbeat(client).catch((error: unknown) => {
-      if (!isConnectionError(error) && this.isCurrent(client)) this.#giveUp(error)
+      if (!isConnectionError(error) && this.isCurrent(client)) this.#afterRefusedBeat(error)
     })
+  }
+
+  /** A refusal may pass, and until the lease is over there is time for that; that the id is another's may not. */
+  #afterRefusedBeat(error: unknown): void {
+    if (isGroupError(error, 'MEMBER_ID_TAKEN') || !this.#lease.holds) this.#giveUp(error)
+    else this.#logger.warn({ err: error }, 'a heartbeat was refused by ZooKeeper, trying again')
   }
 
   #giveUp(error: unknown): void {

@@ -1,6 +1,7 @@
 import { isGroupError, type GroupError } from '../../../shared/errors.ts'
 import { decodeProgress } from '../../progress/progress-format.ts'
 import type { Progress } from '../../progress/progress.ts'
+import { isOfOffset } from './claim-fence.ts'
 import { decodeOffset } from './formats.ts'
 import type { ClaimNodes, StoredPosition } from './owned-claim.ts'
 import type { Znode } from './znode.ts'
@@ -17,8 +18,8 @@ export function storedPosition(
   const committedOffset = offset === null ? null : decodeOffset(offset.data, nodes.offsetPath)
   const read = progress === null ? null : readProgress(progress, nodes.progressPath)
   if (isGroupError(read)) return { committedOffset, progress: null, progressFault: read }
-  const isOfOffset = committedOffset !== null && progress?.stat.mzxid === offset?.stat.mzxid
-  return { committedOffset, progress: isOfOffset ? read : null, progressFault: null }
+  const counts = committedOffset !== null && isOfOffset(offset, progress)
+  return { committedOffset, progress: counts ? read : null, progressFault: null }
 }
 
 function readProgress(node: Znode, path: string): Progress | GroupError {

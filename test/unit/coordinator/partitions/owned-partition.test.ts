@@ -225,6 +225,28 @@ describe('an owned partition', () => {
     assert.equal(thread.lanes[0]!.generation, 5)
   })
 
+  it('is given up without an offset where the storage refuses to store it, and that is told', async () => {
+    for (const finished of [100, 140]) {
+      log = []
+      const partition = create()
+      await partition.acquire()
+      finish(finished)
+      release = async offset => {
+        log.push(`release ${offset ?? 'nothing'}`)
+        if (offset !== null) throw new GroupError('ZOOKEEPER_REFUSED', 'NO_AUTH')
+      }
+      await assert.rejects(partition.release('test'), error => isGroupError(error, 'ZOOKEEPER_REFUSED'))
+      assert.deepEqual(log, [
+        'claimed',
+        `release ${finished}`,
+        'release nothing',
+        'ended: NO_AUTH',
+        'not stored: ZOOKEEPER_REFUSED',
+      ])
+      thread.lanes.length = 0
+    }
+  })
+
   it('tries a release on while the storage is away, so that what was finished is stored', async () => {
     const partition = create()
     await partition.acquire()

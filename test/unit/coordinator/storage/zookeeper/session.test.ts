@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { monotonicMs } from '#src/shared/clock.js'
-import { isGroupError, type ErrorCode } from '#src/shared/errors.js'
+import { GroupError, isGroupError, type ErrorCode } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import type { Lease } from '#src/shared/memory/group-memory.js'
 import type { ZooKeeperClient } from '#src/coordinator/storage/zookeeper/client.js'
@@ -224,6 +224,19 @@ describe('the ZooKeeper session', () => {
     assert.equal(session.leaseHolds, false, 'no lease before the first heartbeat')
   })
 
+  it('is kept when a heartbeat is refused and a later one is not', async t => {
+    const { session, events, leases, lines } = await sessionOf(t)
+    let refusals = 0
+    session.startHeartbeat(async client => {
+      if (refusals++ === 0) throw new Error('not now')
+      await heartbeat(client)
+    })
+    const before = leases.length
+    await eventually(() => leases.length > before + 1, { message: 'renewed' })
+    assert.ok(lines.some(({ err }) => err?.message === 'not now'))
+    assert.deepEqual(events, [])
+  })
+
   it('gives the session up when its heartbeat is refused for good, and says so to the server', async t => {
     const { fake, session, events, lines, wait } = await sessionOf(t)
     session.startHeartbeat(() => Promise.reject(new Error('the id belongs to somebody else')))
@@ -231,6 +244,15 @@ describe('the ZooKeeper session', () => {
     assert.match(lines.find(({ level }) => level === LEVEL.error)!.err.message, /belongs to somebody else/)
     assert.deepEqual(events.slice(-2), ['leaseOver', 'expired'])
     await eventually(() => fake.received(OP.close).length === 1, { message: 'goodbye' })
+  })
+
+  it('is given up at once when the id of the member is taken', async t => {
+    const { session, events, wait } = await sessionOf(t)
+    session.startHeartbeat(() => Promise.reject(new GroupError('MEMBER_ID_TAKEN', 'somebody else')))
+    const startedAt = monotonicMs()
+    await wait('expired')
+    assert.ok(monotonicMs() - startedAt < LEASE_MS, 'before the lease is over')
+    assert.deepEqual(events, ['leaseOver', 'expired'])
   })
 
   it('keeps trying for as long as nobody answers, and stops when nobody waits any more', async t => {

@@ -31,6 +31,7 @@ const CHANGED = 3
 const STRANGER = 77n
 const ID_PATH = '/consumers/g/ids/m'
 const OWNER_PATH = '/consumers/g/owners/t/0'
+const OFFSET_PATH = '/consumers/g/offsets/t/0'
 const forever = new AbortController().signal
 const member = { memberId: 'm', subscription: { t: 1 } }
 
@@ -178,6 +179,24 @@ describe('a join', () => {
     await assert.rejects(storage.join('g', member, patience.signal), /enough/)
     await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'NOT_RUNNING')
     assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+})
+
+describe('a claim', () => {
+  it('whose reads are refused leaves no owner node behind', async t => {
+    let isRefused = true
+    const { fake, storage } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (!isRefused || request.type !== OP.get || pathOf(request) !== OFFSET_PATH)
+          return answerFrom(connection, request, SESSION_ID)
+        isRefused = false
+        connection.send(reply(request.xid, NO_AUTH))
+        return true
+      },
+    })
+    await storage.join('g', member, forever)
+    await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'ZOOKEEPER_REFUSED')
+    await eventually(() => fake.received(OP.remove).map(pathOf).includes(OWNER_PATH))
   })
 })
 
