@@ -257,7 +257,7 @@ export interface RunGroupOptions {
   /**
    * Where a partition without a stored offset starts when the group is new to its topic: `'latest'`, `'earliest'`, or
    * `'none'`, which fails the partition. It also decides where to go on when the stored offset is no longer in the
-   * log. Partitions that are added to a topic later start at their first record whatever it says. Kafka:
+   * log; where that is 0, nothing was read yet, and `'latest'` goes on at the first record, too. Partitions that are added to a topic later start at their first record whatever it says. Kafka:
    * `auto.offset.reset`; the original: `OffsetAutoReset`.
    * @defaultValue 'latest'
    */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import type { Group, RunGroupOptions } from '#src/index.js'
+import { resetOffsets, type Group, type RunGroupOptions } from '#src/index.js'
 import type { GroupError } from '#src/shared/errors.js'
+import { silentLogger } from '#src/shared/logger.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, deleteTopic, createTopicNamed, produce, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
@@ -97,6 +98,28 @@ describe('a topic that was deleted and made again starts at its first record, wi
     await fill(topic, 1, 'newest')
     await eventually(() => ledger.count === (5 + 8 + 1) * PARTITIONS)
     assert.deepEqual(third.errors, [], 'told once')
+  })
+
+  it('while no member ran, also where the offsets of the old one were reset before', async t => {
+    const topic = await createTopic(t, { partitions: PARTITIONS })
+    const ledger = new Ledger(t)
+    const options = { groupId: uniqueGroup(), topics: [topic] }
+    await fill(topic, 5, 'old')
+    const first = await member(t, ledger, options)
+    await first.group.stop()
+    const { zookeeper } = sharedStack()
+    await resetOffsets({ groupId: options.groupId, topic, to: 3n, zookeeper, logger: silentLogger })
+    await deleteTopic(topic)
+    await createTopicNamed(topic, PARTITIONS)
+    await fill(topic, 8, 'new')
+    const second = await member(t, ledger, options)
+    await eventually(() => second.errors.length === PARTITIONS)
+    assert.deepEqual(
+      second.errors.map(({ code }) => code),
+      ['TOPIC_RECREATED', 'TOPIC_RECREATED'],
+    )
+    await eventually(() => ledger.count === 8 * PARTITIONS)
+    assert.deepEqual(handledOf(ledger, 'new'), upTo(8))
   })
 
   it('while its partitions are owned; without one they are given up, and nothing goes wrong', async t => {

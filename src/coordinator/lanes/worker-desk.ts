@@ -7,6 +7,7 @@ import { topicRecreated } from '../coordinator-errors.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { PartitionSet } from '../partitions/partition-set.ts'
+import { FIRST_OFFSET } from '../partitions/start-offsets.ts'
 import type { WorkerThread, WorkerThreadListener } from '../threads/worker-thread.ts'
 
 export interface WorkerDeskParts {
@@ -51,8 +52,8 @@ export class WorkerDesk implements WorkerThreadListener {
   }
 
   /**
-   * The reset policy, told as an error event and never silent. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from
-   * here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
+   * The reset policy, told as an error event and never silent; of a partition that was never read, the first record
+   * instead of the end. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
    */
   async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
     const { options, cluster } = this.#parts
@@ -61,9 +62,12 @@ export class WorkerDesk implements WorkerThreadListener {
     if (policy === 'none')
       throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
     const isReadCommitted = options.fetch.isolation === 'read_committed'
-    const [target] = await cluster.listOffsets([lane], policy, isReadCommitted)
+    // Nothing of it was ever read, and a new one may have been pinned there unasked: at the end all would be lost.
+    const at = position === FIRST_OFFSET ? 'earliest' : policy
+    const [target] = await cluster.listOffsets([lane], at, isReadCommitted)
     const next = target!.offset
-    const error = outOfRangeError(lane, position, `going on at ${next} (offsetReset '${policy}')`)
+    const why = at === policy ? `offsetReset '${policy}'` : 'nothing of it was read'
+    const error = outOfRangeError(lane, position, `going on at ${next} (${why})`)
     this.#parts.report(error)
     if (next >= position) return next
     const partition = this.#find(lane)

@@ -6,6 +6,9 @@ import { progressAt } from '../progress/progress.ts'
 import type { Claim, GroupStorage, StoredOffset } from '../storage/group-storage.ts'
 import type { KafkaCluster, TopicDescription } from '../kafka/cluster.ts'
 
+/** Where the log of a new partition begins. */
+export const FIRST_OFFSET: Offset = 0
+
 export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
 
 /**
@@ -69,17 +72,17 @@ export class StartOffsets {
   /**
    * At the birth of a group, of topics in it or of partitions in those: pins the start of every partition that has none.
    * All partitions of a topic at once: the first to be pinned alone would make the others look like old ones. With
-   * `patienceMs`, partitions whose leader does not answer in time are left to their claims.
+   * `patienceMs`, partitions whose leader does not answer in time are pinned where new ones begin, or else left to their
+   * claims.
    */
   async pinMissing(partitions: readonly TopicPartition[], patienceMs?: number): Promise<void> {
     const stored = await this.#readStored(partitions)
-    const resolve = (rule: 'earliest' | 'latest'): Promise<StoredOffset[]> =>
-      this.#resolve(
-        partitions.filter(partition => this.#rule(partition, stored) === rule),
-        rule,
-        patienceMs,
-      )
-    const pins = [...(await resolve('earliest')), ...(await resolve('latest'))]
+    const ruledBy = (rule: StartRule): TopicPartition[] =>
+      partitions.filter(partition => this.#rule(partition, stored) === rule)
+    const earliest = ruledBy('earliest')
+    const found = await this.#resolve(earliest, 'earliest', patienceMs)
+    const latest = await this.#resolve(ruledBy('latest'), 'latest', patienceMs)
+    const pins = [...found, ...withoutAnswer(earliest, found), ...latest]
     if (pins.length === 0) return
     const { storage, cluster } = this.#parts
     await storage.pinStartOffsets(pins.map(pin => ({ ...pin, topicId: cluster.topicIdOf(pin.topic) })))
@@ -142,6 +145,17 @@ export class StartOffsets {
     if (patienceMs === undefined) return cluster.listOffsets(partitions, rule, readCommitted)
     return cluster.listOffsetsInTime(partitions, rule, readCommitted, patienceMs)
   }
+}
+
+/** New partitions begin there; left out, they would pass for old ones that were never read once those beyond them are pinned. */
+function withoutAnswer(
+  partitions: readonly TopicPartition[],
+  found: readonly TopicPartition[],
+): StoredOffset[] {
+  const names = new Set(found.map(partitionName))
+  return partitions
+    .filter(partition => !names.has(partitionName(partition)))
+    .map(({ topic, partition }) => ({ topic, partition, offset: FIRST_OFFSET }))
 }
 
 function missingOffset(partition: TopicPartition): GroupError {

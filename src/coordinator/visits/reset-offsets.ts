@@ -6,7 +6,7 @@ import {
 import { GroupError } from '../../shared/errors.ts'
 import { createDefaultLogger, type Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
-import type { KafkaCluster, ListedOffset } from '../kafka/cluster.ts'
+import type { KafkaCluster, ListedOffset, TopicDescription } from '../kafka/cluster.ts'
 import type { ResetOffset } from '../storage/zookeeper/offset-reset.ts'
 import { groupNotFound, visitGroup } from './visit-group.ts'
 
@@ -20,7 +20,7 @@ export interface ResetOffsetsOptions extends OffsetResetOptions {
 
 /**
  * Sets where a group starts to read a topic, whatever program its members run: all partitions or none, and only while
- * it has no members. What they have stored as progress goes. Resolves with the offsets before and after, by partition.
+ * it has no members. What they have stored as progress is replaced. Resolves with the offsets before and after, by partition.
  *
  * CONFIG_INVALID, GROUP_NOT_FOUND, GROUP_HAS_MEMBERS, TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_OUT_OF_RANGE,
  * ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE, BROKER_DISCONNECTED (a partition has no leader that
@@ -36,17 +36,22 @@ export async function resetOffsets({
     // Members are told of before the brokers are asked; that there are none is made sure of by the transaction.
     if (!(await storage.isThereWithoutMembers(groupId))) throw groupNotFound(options)
     const cluster = await connectCluster()
-    const partitions = await partitionsToReset(cluster, options)
-    return storage.resetOffsets(groupId, topic, await targetsOf(cluster, partitions, to))
+    const found = await existingTopic(cluster, topic)
+    const offsets = await targetsOf(cluster, partitionsToReset(found, options), to)
+    return storage.resetOffsets(groupId, { topic, topicId: found.topicId, offsets })
   })
 }
 
-async function partitionsToReset(
-  cluster: KafkaCluster,
-  { topic, partitions }: ResolvedOffsetResetOptions,
-): Promise<TopicPartition[]> {
+async function existingTopic(cluster: KafkaCluster, topic: string): Promise<TopicDescription> {
   const [found] = await cluster.describeTopics([topic])
   if (found === undefined || !found.exists) throw found?.refusal ?? topicNotFound(topic)
+  return found
+}
+
+function partitionsToReset(
+  found: TopicDescription,
+  { topic, partitions }: ResolvedOffsetResetOptions,
+): TopicPartition[] {
   const existing = found.partitions.map(({ partition }) => partition)
   const missing = partitions?.filter(partition => !existing.includes(partition)) ?? []
   if (missing.length > 0) throw partitionNotFound(topic, missing, existing.length)

@@ -1,5 +1,7 @@
 import { GroupError, isGroupError } from '../../../shared/errors.ts'
 import type { Offset, TopicPartition } from '../../../shared/types.ts'
+import { encodeProgress } from '../../progress/progress-format.ts'
+import { progressAt } from '../../progress/progress.ts'
 import type { StoredOffset } from '../group-storage.ts'
 import { isConnectionError, refused } from './answers.ts'
 import { MAX_TRANSACTION_BYTES, type ZooKeeperClient } from './client.ts'
@@ -28,7 +30,15 @@ interface Look {
   /** `ids` of the group and `owners` of the topic, as far as they are there. Nobody is below them. */
   readonly empty: readonly { readonly path: string; readonly data: Buffer }[]
   readonly offsets: readonly (Znode | null)[]
-  readonly progress: readonly string[]
+  readonly hasProgress: readonly boolean[]
+}
+
+/** What is to be stored of one topic. */
+export interface ResetTargets {
+  readonly topic: string
+  /** The incarnation that the offsets belong to; null where the brokers have no topic ids. */
+  readonly topicId: string | null
+  readonly offsets: readonly StoredOffset[]
 }
 
 /** How a reset reads, across reconnects, and how it writes, once. */
@@ -41,19 +51,19 @@ export interface ResetPort {
  * Sets offsets of one topic in one transaction, in which nobody is in the group: `ids` and the topic's `owners` are
  * deleted and made again, which ZooKeeper refuses while anything is below them. So it cannot race a member: one that is
  * there by then makes it fail, one that comes later reads the new offsets. Nobody ever finds the two missing, and the
- * offset nodes stay the same ones. GROUP_HAS_MEMBERS; after any error but ZOOKEEPER_DISCONNECTED and SESSION_EXPIRED
+ * offset nodes stay the same ones. The incarnation of the topic is stored as progress beside each, as at a commit: without it
+ * a topic that is made again later would pass for this one. GROUP_HAS_MEMBERS; after any error but ZOOKEEPER_DISCONNECTED and SESSION_EXPIRED
  * nothing has changed.
  */
 export async function resetOffsets(
   port: ResetPort,
   paths: GroupPaths,
-  topic: string,
-  targets: readonly StoredOffset[],
+  { topic, topicId, offsets }: ResetTargets,
 ): Promise<ResetOffset[]> {
-  const inOrder = [...targets].sort((a, b) => a.partition - b.partition)
+  const inOrder = [...offsets].sort((a, b) => a.partition - b.partition)
   for (let round = 0; round < ROUNDS; round += 1) {
     const look = await port.read(client => lookAt(client, paths, topic, inOrder))
-    const ops = transactionOf(look, paths, inOrder)
+    const ops = transactionOf(look, paths, inOrder, topicId)
     assertFits(ops, topic, inOrder.length)
     const result = await writeOnce(port, ops, topic)
     if (result.committed)
@@ -104,7 +114,7 @@ async function lookAt(
     offsets: await Promise.all(
       targets.map(async of => (isStored(of) ? client.getData(paths.offset(of)) : null)),
     ),
-    progress: targets.filter(hasProgress).map(of => paths.progress(of)),
+    hasProgress: targets.map(hasProgress),
   }
 }
 
@@ -122,7 +132,12 @@ async function isBelow(client: ZooKeeperClient, path: string): Promise<(of: Topi
 }
 
 /** Offsets in order of the partitions: Burrow sees only those whose nodes were made so. */
-function transactionOf(look: Look, paths: GroupPaths, targets: readonly StoredOffset[]): Op[] {
+function transactionOf(
+  look: Look,
+  paths: GroupPaths,
+  targets: readonly StoredOffset[],
+  topicId: string | null,
+): Op[] {
   return [
     ...look.missing.map((path): Op => ({ type: 'create', path, data: null, ephemeral: false })),
     ...look.empty.flatMap(({ path, data }): Op[] => [
@@ -139,7 +154,19 @@ function transactionOf(look: Look, paths: GroupPaths, targets: readonly StoredOf
         ? { type: 'create', path, data, ephemeral: false }
         : { type: 'set', path, data, version: node.stat.version }
     }),
-    ...look.progress.map((path): Op => ({ type: 'remove', path, version: ANY_VERSION })),
+    ...targets.flatMap((target, index) =>
+      progressSteps(paths.progress(target), target.offset, topicId, look.hasProgress[index] === true),
+    ),
+  ]
+}
+
+function progressSteps(path: string, offset: Offset, topicId: string | null, isThere: boolean): Op[] {
+  if (topicId === null) return isThere ? [{ type: 'remove', path, version: ANY_VERSION }] : []
+  const data = encodeProgress(progressAt(offset, topicId))
+  return [
+    isThere
+      ? { type: 'set', path, data, version: ANY_VERSION }
+      : { type: 'create', path, data, ephemeral: false },
   ]
 }
 

@@ -3,14 +3,15 @@ import { encodeProgress } from '../../progress/progress-format.ts'
 import { progressAt } from '../../progress/progress.ts'
 import type { StartOffset, StoredOffset } from '../group-storage.ts'
 import { refused } from './answers.ts'
-import type { ZooKeeperClient } from './client.ts'
+import { MAX_TRANSACTION_BYTES, type ZooKeeperClient } from './client.ts'
 import { decodeOffset, encodeOffset } from './formats.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { partitionOf, withAncestors, type GroupPaths } from './paths.ts'
+import { multiBytes, stepBytes } from './wire.ts'
 import { ANY_VERSION, type Op } from './znode.ts'
 
-/** Partitions per transaction, with two steps each: below the size cap with the longest names Kafka allows. */
-const PINS_PER_TRANSACTION = 500
+/** What the steps of one transaction may take. */
+const MAX_PIN_BYTES = MAX_TRANSACTION_BYTES - multiBytes([])
 
 /** Somebody else may pin or commit at the same moment; each round begins with what is stored then. */
 const ROUNDS = 5
@@ -61,8 +62,9 @@ export async function readOffsetsOf(
 }
 
 /**
- * Stores positions, with progress beside them, where none is stored, by topic and then partition number: Burrow sees only partitions whose
- * nodes were made in order. All of a group's fit into one transaction, so that all or none are pinned.
+ * Stores positions, with progress beside them, where none is stored, by topic and then partition number: Burrow sees
+ * only partitions whose nodes were made in order. As many topics as fit share a transaction. A topic is pinned whole, as
+ * those of its partitions that others find unpinned pass for later ones; only one that is too large alone is cut.
  */
 export async function pinStartOffsets(
   client: ZooKeeperClient,
@@ -72,11 +74,49 @@ export async function pinStartOffsets(
   const topics = [...new Set(starts.map(start => start.topic))]
   const parents = topics.flatMap(topic => [paths.topicOffsets(topic), paths.topicProgress(topic)])
   await ensureNodes(client, [...new Set(parents.flatMap(withAncestors))])
-  const ordered = [...starts].sort(
-    (a, b) => topics.indexOf(a.topic) - topics.indexOf(b.topic) || a.partition - b.partition,
+  const byTopic = topics.map(topic =>
+    starts.filter(start => start.topic === topic).sort((a, b) => a.partition - b.partition),
   )
-  for (let from = 0; from < ordered.length; from += PINS_PER_TRANSACTION)
-    await pinTogether(client, paths, ordered.slice(from, from + PINS_PER_TRANSACTION))
+  for (const together of intoTransactions(paths, byTopic)) await pinTogether(client, paths, together)
+}
+
+function intoTransactions(paths: GroupPaths, byTopic: readonly StartOffset[][]): StartOffset[][] {
+  const bytes = new Map(byTopic.flat().map(start => [start, pinBytes(paths, start)]))
+  const bytesOf = (unit: readonly StartOffset[]): number =>
+    unit.reduce((sum, start) => sum + bytes.get(start)!, 0)
+  const units = byTopic.flatMap(topic =>
+    bytesOf(topic) <= MAX_PIN_BYTES
+      ? [topic]
+      : packed(
+          topic.map(start => [start]),
+          bytesOf,
+        ),
+  )
+  return packed(units, bytesOf)
+}
+
+/** In order, each as full as it may be. */
+function packed(
+  units: readonly StartOffset[][],
+  bytesOf: (unit: readonly StartOffset[]) => number,
+): StartOffset[][] {
+  const transactions: StartOffset[][] = []
+  let room = 0
+  for (const unit of units) {
+    const bytes = bytesOf(unit)
+    if (bytes > room) {
+      transactions.push([])
+      room = MAX_PIN_BYTES
+    }
+    transactions.at(-1)!.push(...unit)
+    room -= bytes
+  }
+  return transactions
+}
+
+/** At most: to make a node takes more than to set it. */
+function pinBytes(paths: GroupPaths, start: StartOffset): number {
+  return stepBytes(pinOps(paths, start, { offsetVersion: null, hasProgress: false }))
 }
 
 async function pinTogether(
@@ -99,9 +139,17 @@ async function pinSteps(client: ZooKeeperClient, paths: GroupPaths, start: Start
     client.exists(paths.progress(start)),
   ])
   if (node.offset !== null) return []
+  return pinOps(paths, start, { offsetVersion: node.version, hasProgress })
+}
+
+function pinOps(
+  paths: GroupPaths,
+  start: StartOffset,
+  { offsetVersion, hasProgress }: { offsetVersion: number | null; hasProgress: boolean },
+): Op[] {
   const data = encodeProgress(progressAt(start.offset, start.topicId))
   return [
-    setOrCreate(node.path, encodeOffset(start.offset), node.version),
+    setOrCreate(paths.offset(start), encodeOffset(start.offset), offsetVersion),
     setOrCreate(paths.progress(start), data, hasProgress ? ANY_VERSION : null),
   ]
 }

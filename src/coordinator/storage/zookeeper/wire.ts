@@ -63,7 +63,12 @@ const OPEN_ACL_BYTES = 4 * INT_BYTES + 'world'.length + 'anyone'.length
 
 /** How long the packet of a transaction is. */
 export function multiBytes(ops: readonly Op[]): number {
-  return ops.reduce((bytes, op) => bytes + STEP_BYTES + opBytes(op), REQUEST_BYTES + STEP_BYTES)
+  return REQUEST_BYTES + STEP_BYTES + stepBytes(ops)
+}
+
+/** How much steps add to it. */
+export function stepBytes(ops: readonly Op[]): number {
+  return ops.reduce((bytes, op) => bytes + STEP_BYTES + opBytes(op), 0)
 }
 
 function opBytes(op: Op): number {

@@ -29,7 +29,13 @@ import type { ZooKeeperClient } from './client.ts'
 import { GroupNodes } from './group-nodes.ts'
 import { readGroup, readHolder, readOwners, type StoredGroup } from './group-reader.ts'
 import { Membership } from './members.ts'
-import { isThereWithoutMembers, resetOffsets, type ResetOffset, type ResetPort } from './offset-reset.ts'
+import {
+  isThereWithoutMembers,
+  resetOffsets,
+  type ResetOffset,
+  type ResetPort,
+  type ResetTargets,
+} from './offset-reset.ts'
 import { pinStartOffsets, readOffsets, readOffsetsOf } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
@@ -138,18 +144,14 @@ export class ZooKeeperGroupStorage implements GroupStorage {
   }
 
   /** Sets offsets of one topic, all or none, while nobody is in the group: GROUP_HAS_MEMBERS. See offset-reset.ts. */
-  async resetOffsets(
-    groupId: string,
-    topic: string,
-    targets: readonly StoredOffset[],
-  ): Promise<ResetOffset[]> {
+  async resetOffsets(groupId: string, targets: ResetTargets): Promise<ResetOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
     const { group } = paths
     const port: ResetPort = {
       read: work => this.#acrossReconnects('read', group, work),
       write: async ops => this.#session.clientFor('reset', group).multi(ops),
     }
-    return resetOffsets(port, paths, topic, targets)
+    return resetOffsets(port, paths, targets)
   }
 
   join(groupId: string, member: MemberDescription, signal: AbortSignal): Promise<void> {

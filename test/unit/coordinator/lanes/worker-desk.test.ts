@@ -56,6 +56,11 @@ describe('a position outside of the log', () => {
     )
   })
 
+  it('goes to the first record of a partition of which nothing was read, rather than to the end', async () => {
+    assert.equal(await resolve(0, 'latest'), EARLIEST)
+    await rejection(resolve(0, 'none'), 'OFFSET_OUT_OF_RANGE')
+  })
+
   it('restarts the partition where the policy says to go back', async () => {
     await rejection(resolve(50, 'earliest'), 'OFFSET_OUT_OF_RANGE')
     assert.equal(log.at(-1), `restart at ${EARLIEST}: restarting at offset ${EARLIEST}`)

@@ -24,6 +24,8 @@ describe('the start of a claim', () => {
   let log: string[]
   let reports: GroupError[]
   let stored: StoredOffset[]
+  /** Whose leaders do not answer those who make do without. */
+  let silent: number[]
   /** Topic ids as the brokers name them, one after the other; the last one stands. */
   let ids: (string | null)[]
 
@@ -31,6 +33,7 @@ describe('the start of a claim', () => {
     log = []
     reports = []
     stored = []
+    silent = []
     ids = ['old']
   })
 
@@ -50,7 +53,11 @@ describe('the start of a claim', () => {
       },
       cluster: {
         listOffsets: list,
-        listOffsetsInTime: list,
+        listOffsetsInTime: (partitions, at) =>
+          list(
+            partitions.filter(({ partition }) => !silent.includes(partition)),
+            at,
+          ),
         topicIdOf: () => ids[0]!,
         refresh: async () => {
           log.push('refresh')
@@ -131,5 +138,23 @@ describe('the start of a claim', () => {
     stored = []
     await starts.pinMissing([{ topic: 't', partition: 0 }], 100)
     assert.deepEqual(log, [`pin 0 ${EARLIEST} old`])
+  })
+
+  it('pins a new partition whose leader does not answer at its first offset: left out, it would pass for an old one', async () => {
+    stored = [0, 1, 2, 3].map(partition => ({ topic: 't', partition, offset: 5 }))
+    silent = [5]
+    const all = [...Array(8).keys()].map(partition => ({ topic: 't', partition }))
+    await create().pinMissing(all, 100)
+    const pins = [4, 6, 7].map(partition => `pin ${partition} ${EARLIEST} old`)
+    assert.deepEqual(log, [...pins, 'pin 5 0 old'])
+  })
+
+  it('leaves an old partition whose leader does not answer to its claim', async () => {
+    silent = [1]
+    await create('latest', 2).pinMissing(
+      [0, 1].map(partition => ({ topic: 't', partition })),
+      100,
+    )
+    assert.deepEqual(log, [`pin 0 ${LATEST} old`])
   })
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { decodeProgress } from '#src/coordinator/progress/progress-format.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import { disconnected } from '#src/coordinator/storage/zookeeper/answers.js'
 import type { ZooKeeperClient } from '#src/coordinator/storage/zookeeper/client.js'
 import { resetOffsets, type ResetPort } from '#src/coordinator/storage/zookeeper/offset-reset.js'
@@ -39,7 +41,11 @@ function portTo(
 }
 
 const PARENTS = { '/consumers': '', '/consumers/g': '', '/consumers/g/ids': 'x', '/consumers/g/owners': '' }
-const TARGETS = [10, 2].map(partition => ({ topic: 't', partition, offset: 5 }))
+const TARGETS = {
+  topic: 't',
+  topicId: 'id' as string | null,
+  offsets: [10, 2].map(partition => ({ topic: 't', partition, offset: 5 })),
+}
 
 const inShort = (ops: Op[]): string[] =>
   ops.map(
@@ -47,7 +53,7 @@ const inShort = (ops: Op[]): string[] =>
   )
 
 describe('the transaction of a reset', () => {
-  it('fails while anybody is in the group, keeps offset nodes, makes what is missing in order, and ends progress', async () => {
+  it('fails while anybody is in the group, keeps offset nodes, makes what is missing in order, and stores the incarnation', async () => {
     const port = portTo(
       {
         ...PARENTS,
@@ -57,7 +63,7 @@ describe('the transaction of a reset', () => {
       },
       [],
     )
-    const offsets = await resetOffsets(port, paths, 't', TARGETS)
+    const offsets = await resetOffsets(port, paths, TARGETS)
     assert.deepEqual(offsets, [
       { topic: 't', partition: 2, from: null, to: 5 },
       { topic: 't', partition: 10, from: 3, to: 5 },
@@ -71,43 +77,52 @@ describe('the transaction of a reset', () => {
       'create ids',
       'create offsets/t/2',
       'set offsets/t/10 @7',
-      'remove progress/t/10 @-1',
+      'create progress/t/2',
+      'set progress/t/10 @-1',
     ])
+    for (const op of port.sent[0]!.slice(-2))
+      assert.deepEqual('data' in op && decodeProgress(op.data!, op.path), progressAt(5, 'id'))
     const ids = port.sent[0]!.find(({ type, path }) => type === 'create' && path === paths.ids)
     assert.deepEqual(ids, { type: 'create', path: paths.ids, data: Buffer.from('x'), ephemeral: false })
   })
 
+  it('ends progress where topics have no ids', async () => {
+    const port = portTo({ ...PARENTS, '/consumers/g/progress/t/10': '' }, [])
+    await resetOffsets(port, paths, { ...TARGETS, topicId: null })
+    assert.deepEqual(inShort(port.sent[0]!).slice(-2), ['create offsets/t/10', 'remove progress/t/10 @-1'])
+  })
+
   it('is planned anew when something has changed since it was looked at, but not for ever', async () => {
     const once = portTo(PARENTS, [failed(0, 'NODE_EXISTS'), failed(1, 'NOT_EMPTY')])
-    await resetOffsets(once, paths, 't', TARGETS)
+    await resetOffsets(once, paths, TARGETS)
     assert.equal(once.sent.length, 3)
     const always = portTo(PARENTS, new Array<MultiResult>(9).fill(failed(0, 'BAD_VERSION')))
     const error = { code: 'ZOOKEEPER_REFUSED', message: /changes by others/ }
-    await assert.rejects(resetOffsets(always, paths, 't', TARGETS), error)
+    await assert.rejects(resetOffsets(always, paths, TARGETS), error)
   })
 
   it('is not tried again when it may not be done', async () => {
     const port = portTo(PARENTS, [failed(2, 'NO_AUTH')])
     const error = { code: 'ZOOKEEPER_REFUSED', message: /NO_AUTH to create \/consumers\/g\/offsets\/t/ }
-    await assert.rejects(resetOffsets(port, paths, 't', TARGETS), error)
+    await assert.rejects(resetOffsets(port, paths, TARGETS), error)
     assert.equal(port.sent.length, 1)
   })
 
   it('is not sent again without an answer: all offsets are set, or none', async () => {
     const port = portTo(PARENTS, [disconnected({ operation: 'multi', path: '/' }, 'cut')])
     const error = { code: 'ZOOKEEPER_DISCONNECTED', message: /either all its offsets are reset or none/ }
-    await assert.rejects(resetOffsets(port, paths, 't', TARGETS), error)
+    await assert.rejects(resetOffsets(port, paths, TARGETS), error)
     assert.equal(port.sent.length, 1)
   })
 
   it('is not sent while the group has members, or claims of nobody', async () => {
     const members = portTo({ ...PARENTS, '/consumers/g/ids/b': '', '/consumers/g/ids/a': '' }, [])
-    await assert.rejects(resetOffsets(members, paths, 't', TARGETS), {
+    await assert.rejects(resetOffsets(members, paths, TARGETS), {
       code: 'GROUP_HAS_MEMBERS',
       message: /members: a, b /,
     })
     const owned = portTo({ ...PARENTS, '/consumers/g/owners/t': '', '/consumers/g/owners/t/2': 'x-0' }, [])
-    await assert.rejects(resetOffsets(owned, paths, 't', TARGETS), {
+    await assert.rejects(resetOffsets(owned, paths, TARGETS), {
       code: 'GROUP_HAS_MEMBERS',
       message: /owners\/t\/2 says that "x-0" owns/,
     })
@@ -121,7 +136,7 @@ describe('the transaction of a reset', () => {
       code: 'ZOOKEEPER_REFUSED',
       message: /20000 partitions .* bytes.*nothing was changed: reset them in parts/,
     }
-    await assert.rejects(resetOffsets(port, paths, 't', many), error)
+    await assert.rejects(resetOffsets(port, paths, { ...TARGETS, offsets: many }), error)
     assert.deepEqual(port.sent, [])
   })
 })
