@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '#src/shared/errors.js'
-import { actOf, type FaultField } from './faults.ts'
+import { actOf, FaultClock, type FaultField } from './faults.ts'
 import type { Fault } from './history.ts'
 import type { FaultKind, Schedule, Step } from './schedule.ts'
 
@@ -63,11 +63,18 @@ export class Conductor {
     const act = actOf(step, field)
     const fromMs = Date.now()
     onProgress(`${step.number} ${step.kind} ${act.target}`)
-    let toMs: number | null = null
-    const evidence = await act.run(() => {
-      toMs = Date.now()
+    const clock = new FaultClock()
+    const evidence = await act.run(clock)
+    const { toMs, unanswered } = clock
+    this.faults.push({
+      step: step.number,
+      kind: step.kind,
+      target: act.target,
+      fromMs,
+      toMs,
+      unanswered,
+      evidence,
     })
-    this.faults.push({ step: step.number, kind: step.kind, target: act.target, fromMs, toMs, evidence })
     onProgress(`${step.number} ${step.kind} ${act.target}: over; ${evidence ?? 'nothing was seen of it'}`)
   }
 }
