@@ -5,12 +5,14 @@ import { eventually } from '../support/eventually.ts'
 import { withAdmin } from '../support/kafka.ts'
 import type { TcpGate } from '../support/tcp-gate.ts'
 import type { Crew, CrewMember } from './crew.ts'
+import type { SteadyProducer } from './producer.ts'
 import type { Fault } from './history.ts'
-import type { Step } from './schedule.ts'
+import { TAKES_CLAIMS, type Step } from './schedule.ts'
 
 export interface FaultField {
   readonly stack: RunningStack
   readonly crew: Crew
+  readonly producer: Pick<SteadyProducer, 'burst'>
   readonly topic: string
   readonly stopTimeoutMs: number
 }
@@ -24,9 +26,14 @@ export interface Act {
 
 /** When a fault was at work. */
 export class FaultClock {
+  #fromMs = Date.now()
   #silentMs: number | null = null
   #answersMs: number | null = null
   #toMs: number | null = null
+
+  get fromMs(): number {
+    return this.#fromMs
+  }
 
   /** Null: it is for good. */
   get toMs(): number | null {
@@ -36,6 +43,11 @@ export class FaultClock {
   get unanswered(): Fault['unanswered'] {
     if (this.#silentMs === null || this.#answersMs === null) return null
     return { fromMs: this.#silentMs, toMs: this.#answersMs }
+  }
+
+  /** Everything that it had to wait for is there. */
+  begins(): void {
+    this.#fromMs = Date.now()
   }
 
   /** From now on ZooKeeper answers nothing. */
@@ -53,7 +65,11 @@ export class FaultClock {
   }
 }
 
+/** While a broker is away it may take longer; then the member has to be stopped without. */
+const BURST_WITHIN_MS = 1_000
 const SEEN_WITHIN_MS = 3_000
+/** After another fault: a session, and what comes to it then. */
+const CLAIMS_WITHIN_MS = 15_000
 const JOIN_WITHIN_MS = 60_000 // on a busy machine a first session may end before it is used, more than once
 const EXIT_SLACK_MS = 2_000
 const IN_SYNC_WITHIN_MS = 60_000
@@ -69,7 +85,7 @@ export function actOf(step: Step, field: FaultField): Act {
   return { target: victim.name, run: clock => hurtMember(step, victim, field, clock) }
 }
 
-function hurtMember(
+async function hurtMember(
   step: Step,
   victim: CrewMember,
   field: FaultField,
@@ -79,7 +95,11 @@ function hurtMember(
   if (kind === 'leave') return leave(victim, field.stopTimeoutMs)
   if (kind === 'kill') return kill(victim)
   if (kind === 'restart') return restart(step, victim, field)
-  if (kind.startsWith('freeze-')) return freeze(step, victim, clock)
+  if (TAKES_CLAIMS.has(kind)) await within(CLAIMS_WITHIN_MS, () => victim.hasClaims)
+  if (kind.startsWith('freeze-')) {
+    await Promise.race([field.producer.burst(), sleep(BURST_WITHIN_MS)]) // so that it has records in its queue when it goes on
+    return freeze(step, victim, clock)
+  }
   const gates = kind.includes('zookeeper') ? [victim.zookeeperGate] : victim.brokerGates
   return kind.startsWith('slow-') ? slow(step, gates, clock) : cut(step, gates, clock)
 }
@@ -117,15 +137,14 @@ async function restart(step: Step, victim: CrewMember, field: FaultField): Promi
 }
 
 async function freeze(step: Step, victim: CrewMember, clock: FaultClock): Promise<string | null> {
+  clock.begins()
   const eventsBefore = victim.process.events.length
-  const wasWithout = victim.isWithoutSession
   victim.process.signal('SIGSTOP')
   const stopped = await within(SEEN_WITHIN_MS, () => isStopped(victim.process.pid))
   await sleep(step.lastsMs)
   clock.healed() // before: its threads go on at once, and what they do then is judged by this time
   victim.process.signal('SIGCONT')
   if (!stopped || step.kind === 'freeze-short') return stopped ? 'every thread was stopped' : null
-  if (wasWithout) return 'every thread was stopped; it had no session before'
   const lost = await within(SEEN_WITHIN_MS, () => hasLostSession(victim, eventsBefore))
   return lost ? 'every thread was stopped, and it lost its session' : null
 }
@@ -138,6 +157,7 @@ async function cut(step: Step, gates: readonly TcpGate[], clock: FaultClock): Pr
   const connections = (): number => gates.reduce((sum, gate) => sum + gate.connections, 0)
   await within(SEEN_WITHIN_MS, () => connections() > 0) // it may be about to connect again after another fault
   const count = connections()
+  clock.begins()
   for (const gate of gates) {
     if (step.manner === 'closed') gate.shut()
     else gate.silence()
@@ -168,7 +188,10 @@ async function hurtZooKeeper(
   clock: FaultClock,
 ): Promise<string | null> {
   const server = stack.zookeeperProcess
+  if (step.kind === 'zookeeper-freeze-long')
+    await within(CLAIMS_WITHIN_MS, () => crew.alive.some(member => member.hasClaims))
   const witnesses = crew.alive.filter(member => !member.isWithoutSession)
+  clock.begins()
   const before = witnesses.map(member => member.process.events.length)
   if (step.kind === 'zookeeper-stop') {
     const open = (): number =>
@@ -192,7 +215,7 @@ async function hurtZooKeeper(
   if (step.kind === 'zookeeper-freeze-short') return 'every thread was stopped'
   const losers = (): number => witnesses.filter((member, n) => hasLostSession(member, before[n]!)).length
   await within(SEEN_WITHIN_MS, () => losers() > 0)
-  return losers() > 0 || witnesses.length === 0 ? `${losers()} members saw their lease end` : null
+  return losers() > 0 ? `${losers()} members saw their lease end` : null
 }
 
 async function hurtBroker(step: Step, field: FaultField, clock: FaultClock): Promise<string | null> {

@@ -334,8 +334,15 @@ describe('the judge of chaos runs', () => {
     )
   })
 
+  it('takes a commit for as old as the freeze of ZooKeeper that it waited for', () => {
+    const other = { ...commit('a', 32n, 7, 2_500), partition: 1 }
+    const commits = [takeOver.commits[0], other, takeOver.commits[1]]
+    const freeze = { ...FREEZE, kind: 'zookeeper-freeze-long' as const, target: 'ZooKeeper', toMs: 2_480 }
+    assert.deepEqual(inRule('repeated', { ...afterKill, commits, faults: [KILL, freeze] }), [])
+  })
+
   it('explains an end by troubles that follow each other, not by one that was long over', () => {
-    const cut = { ...KILL, kind: 'cut-zookeeper-long' as const, fromMs: 1_450, toMs: 1_460 }
+    const cut = { ...KILL, kind: 'cut-zookeeper-short' as const, fromMs: 1_450, toMs: 1_460 }
     assert.deepEqual(violationsOf({ ...takeOver, faults: [cut] }), [])
     const early = { ...cut, fromMs: 400, toMs: 410 }
     assertFinds({ ...takeOver, faults: [early] }, /^repeated: 0\/1 .* no fault explains that/)
@@ -367,6 +374,15 @@ describe('the judge of chaos runs', () => {
       { ...afterKill, faults: [{ ...KILL, evidence: null }] },
       /^faults: step 1, kill of a, left no trace/,
     )
+    assertFinds(
+      { ...takeOver, faults: [{ ...FREEZE, target: 'b' }] },
+      /^faults: no freeze-long took a claim from a living member/,
+    )
+    assertFinds(
+      { ...afterKill, faults: [KILL, { ...FREEZE, fromMs: 1_400 }] },
+      /^faults: no freeze-long took a claim/, // it died of something else
+    )
+    assert.deepEqual(inRule('faults', { ...takeOver, faults: [FREEZE] }), [])
     const settings = { ...SETTINGS, kinds: ['kill', 'join'] } as const
     assertFinds({ ...afterKill, settings }, /^faults: join was never carried out/)
   })
