@@ -39,6 +39,8 @@ export interface ChaosResult {
 const BROKERS = 2
 const PARTITIONS = 12
 const RECORDS_PER_SECOND = 15
+/** Some 300 ms of work for a lane, so that members are stopped and cut with records in their queues. */
+const BURST = { records: 80, everyMs: 4_000 }
 const MEMBERS = { min: 3, max: 5 }
 const SESSION_MS = 2_000
 const COMMIT_INTERVAL_MS = 500
@@ -85,6 +87,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     topic,
     partitions: PARTITIONS,
     recordsPerSecond: RECORDS_PER_SECOND,
+    burst: BURST,
   })
   const group = { stack, topic, groupId }
   const { stalls } = new StallWatch(owner)
@@ -92,7 +95,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     await startMembers(crew)
     await allOwned(group)
     producer.start()
-    const conductor = await hurtFor(options, { crew, ...group }, onProgress)
+    const conductor = await hurtFor(options, { crew, producer, ...group }, onProgress)
     await producer.stop()
     onProgress(
       `${producer.acknowledged.length} records acknowledged, ${producer.failedSends} requests failed`,
@@ -144,7 +147,7 @@ async function startMembers(crew: Crew): Promise<void> {
 
 async function hurtFor(
   { seed, lastsMs, kinds = FAULT_KINDS, pauseMs }: ChaosOptions,
-  { crew, stack, topic }: GroupPlace & { readonly crew: Crew },
+  { crew, producer, stack, topic }: GroupPlace & { readonly crew: Crew; readonly producer: SteadyProducer },
   onProgress: (text: string) => void,
 ): Promise<Conductor> {
   const schedule = new Schedule({
@@ -157,7 +160,7 @@ async function hurtFor(
     minPauseMs: pauseMs.from,
     maxPauseMs: pauseMs.to,
   })
-  const field = { stack, crew, topic, stopTimeoutMs: STOP_TIMEOUT_MS }
+  const field = { stack, crew, producer, topic, stopTimeoutMs: STOP_TIMEOUT_MS }
   const conductor = new Conductor({ schedule, field, kinds, lastsMs, onProgress })
   await conductor.run()
   return conductor

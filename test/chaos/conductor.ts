@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '#src/shared/errors.js'
-import { actOf, type FaultField } from './faults.ts'
+import { actOf, FaultClock, type FaultField } from './faults.ts'
 import type { Fault } from './history.ts'
-import type { FaultKind, Schedule, Step } from './schedule.ts'
+import { TAKES_CLAIMS, type FaultKind, type Schedule, type Step } from './schedule.ts'
 
 export interface ConductorOptions {
   readonly schedule: Pick<Schedule, 'next'>
@@ -36,7 +36,7 @@ export class Conductor {
     while (this.#broken === null && (performance.now() < endMs || this.#isAnyMissing)) {
       const step = schedule.next()
       await sleep(step.afterMs)
-      await this.#hurting.get(resourceOf(step))
+      for (const resource of resourcesOf(step)) await this.#hurting.get(resource)
       this.#hurt(step)
     }
     await Promise.all(this.#hurting.values())
@@ -48,34 +48,42 @@ export class Conductor {
   }
 
   #hurt(step: Step): void {
-    const resource = resourceOf(step)
     this.#begun.add(step.kind)
-    this.#hurting.set(
-      resource,
-      this.#carryOut(step).catch((error: unknown) => {
-        this.#broken ??= toError(error)
-      }),
-    )
+    const healed = this.#carryOut(step).catch((error: unknown) => {
+      this.#broken ??= toError(error)
+    })
+    for (const resource of resourcesOf(step)) this.#hurting.set(resource, healed)
   }
 
   async #carryOut(step: Step): Promise<void> {
     const { field, onProgress } = this.#options
     const act = actOf(step, field)
-    const fromMs = Date.now()
     onProgress(`${step.number} ${step.kind} ${act.target}`)
-    let toMs: number | null = null
-    const evidence = await act.run(() => {
-      toMs = Date.now()
+    const clock = new FaultClock()
+    const evidence = await act.run(clock)
+    const { fromMs, toMs, unanswered } = clock
+    this.faults.push({
+      step: step.number,
+      kind: step.kind,
+      target: act.target,
+      fromMs,
+      toMs,
+      unanswered,
+      evidence,
     })
-    this.faults.push({ step: step.number, kind: step.kind, target: act.target, fromMs, toMs, evidence })
     onProgress(`${step.number} ${step.kind} ${act.target}: over; ${evidence ?? 'nothing was seen of it'}`)
   }
 }
 
+const SERVERS = 'the servers'
+
 /**
  * One server at a time: with two brokers, the other has to have everything; and a broker that starts while ZooKeeper is
- * away may stay out of sync for good, which is not what is tested here.
+ * away may stay out of sync for good, which is not what is tested here. A member that is to lose its session needs the
+ * servers too: while ZooKeeper is away nothing is taken from anybody.
  */
-function resourceOf({ memberId }: Step): string {
-  return memberId === null ? 'the servers' : `member ${memberId}`
+function resourcesOf({ kind, memberId }: Step): string[] {
+  if (memberId === null) return [SERVERS]
+  const member = `member ${memberId}`
+  return TAKES_CLAIMS.has(kind) ? [member, SERVERS] : [member]
 }

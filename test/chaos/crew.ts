@@ -56,6 +56,12 @@ export class CrewMember {
     return this.#sessions.at(-1)?.what === 'lost'
   }
 
+  /** It has a session and, in it, a partition to lose. */
+  get hasClaims(): boolean {
+    const settled = this.process.events.findLast(({ event }) => event === 'group:rebalanced')
+    return !this.isWithoutSession && Number(settled?.payload['owned'] ?? 0) > 0
+  }
+
   get #sessions(): SessionEvent[] {
     return this.process.events.flatMap(({ event, atMs }): SessionEvent[] => {
       if (event === 'session:lost') return [{ what: 'lost', atMs }]

@@ -66,6 +66,11 @@ export interface Fault {
   readonly fromMs: number
   /** Null: for good. */
   readonly toMs: number | null
+  /**
+   * Within the time of the fault: from when ZooKeeper could answer nothing more to those who were hurt, until it could again
+   * at the earliest. Null for faults that let it answer.
+   */
+  readonly unanswered: { readonly fromMs: number; readonly toMs: number } | null
   /** What was seen of it; null if nothing was. */
   readonly evidence: string | null
 }

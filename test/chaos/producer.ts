@@ -8,6 +8,8 @@ export interface SteadyProducerOptions {
   readonly partitions: number
   /** Per partition. */
   readonly recordsPerSecond: number
+  /** Beside that, so many at once in each partition. */
+  readonly burst: { readonly records: number; readonly everyMs: number }
 }
 
 export interface Acknowledged {
@@ -16,11 +18,12 @@ export interface Acknowledged {
 }
 
 const INTERVAL_MS = 200
+const LOOK_MS = 2
 const RETRY = { initialRetryTime: 100, maxRetryTime: 500, retries: 8 }
 const REQUEST_TIMEOUT_MS = 3_000
 
 /**
- * Writes at an even pace, each record under a key of its own: `<partition>-<sequence>`. A broker that is away makes it
+ * Writes at an even pace with bursts in between, each record under a key of its own: `<partition>-<sequence>`. A broker that is away makes it
  * late, never stops it; a record that was sent and not acknowledged may be in the log once, twice or not at all.
  *
  * Each partition has a request of its own. kafkajs sends what a broker refused, or what it was asked when it died, again to
@@ -35,6 +38,10 @@ export class SteadyProducer {
   readonly #sent: number[]
   #producer: Promise<Producer> | null = null
   #failedSends = 0
+  /** Bursts that were asked for. */
+  #extraBursts = 0
+  #rounds = 0
+  #isSending = false
   #done: Promise<void> | null = null
 
   constructor(owner: Owner, options: SteadyProducerOptions) {
@@ -59,6 +66,13 @@ export class SteadyProducer {
     this.#done ??= this.#run()
   }
 
+  /** One burst more, with what is due next. Resolves when it has been acknowledged or has failed. */
+  async burst(): Promise<void> {
+    this.#extraBursts += 1
+    const sentWith = this.#rounds + (this.#isSending ? 2 : 1)
+    while (this.#rounds < sentWith && !this.#stopping.signal.aborted) await sleep(LOOK_MS)
+  }
+
   /** Resolves when nothing is on its way any more. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort()
@@ -69,10 +83,18 @@ export class SteadyProducer {
   async #run(): Promise<void> {
     const startMs = performance.now()
     while (!this.#stopping.signal.aborted) {
-      const due = Math.floor(((performance.now() - startMs) / 1000) * this.#options.recordsPerSecond)
-      await this.#sendUpTo(due)
+      this.#isSending = true
+      await this.#sendUpTo(this.#dueAfter(performance.now() - startMs))
+      this.#isSending = false
+      this.#rounds += 1
       await sleep(INTERVAL_MS)
     }
+  }
+
+  #dueAfter(ms: number): number {
+    const { recordsPerSecond, burst } = this.#options
+    const bursts = Math.floor(ms / burst.everyMs) + this.#extraBursts
+    return Math.floor((ms / 1_000) * recordsPerSecond) + bursts * burst.records
   }
 
   async #sendUpTo(count: number): Promise<void> {

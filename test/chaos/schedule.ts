@@ -22,6 +22,9 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
+/** The member lives and loses its claims with its session. */
+export const TAKES_CLAIMS: ReadonlySet<FaultKind> = new Set<FaultKind>(['freeze-long', 'cut-zookeeper-long'])
+
 /** How a connection is cut: closed, or open and silent. */
 export type CutManner = 'closed' | 'silent'
 

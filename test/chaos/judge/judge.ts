@@ -1,6 +1,7 @@
 import type { History, Violation } from '../history.ts'
 import { badCommits } from './commits.ts'
 import { faultsThatDidNotFire } from './faults-fired.ts'
+import { startsBeyondLease } from './lease.ts'
 import { losses } from './losses.ts'
 import { badMembers } from './members.ts'
 import { disorders } from './order.ts'
@@ -13,6 +14,7 @@ export function judge(history: History): Violation[] {
     losses,
     disorders,
     overlaps,
+    startsBeyondLease,
     badCommits,
     unexplainedRepeats,
     badMembers,

@@ -59,11 +59,17 @@ function whyNotExplained(
 /** A round of commits is on its way for so long. */
 const ROUND_MS = 500
 
-/** When the session of the claim last committed anything that it did not release. */
-function lastRoundOf({ sessionId }: StoredClaim, { claims, commits }: History): number {
+/**
+ * When the session of the claim last committed anything that it did not release, as far as it was sent then: what ZooKeeper
+ * finds in its socket when it thaws was sent before it froze, maybe by a process that is dead by now.
+ */
+function lastRoundOf({ sessionId }: StoredClaim, { claims, commits, faults }: History): number {
   const releases = new Set(claims.map(({ to }) => to?.zxid))
-  return (
-    commits.findLast(commit => commit.sessionId === sessionId && !releases.has(commit.zxid))?.atMs ??
-    -Infinity
+  const last = commits.findLast(commit => commit.sessionId === sessionId && !releases.has(commit.zxid))
+  if (last === undefined) return -Infinity
+  const freeze = faults.find(
+    ({ kind, fromMs, toMs }) =>
+      kind.startsWith('zookeeper-freeze-') && last.atMs >= fromMs && last.atMs <= toMs! + ROUND_MS,
   )
+  return freeze?.fromMs ?? last.atMs
 }

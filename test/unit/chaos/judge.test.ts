@@ -105,7 +105,15 @@ const takeOver = {
   ],
   commits: [commit('a', 30n, 1, 1_300), commit('b', 90n, 4, 90_050)],
 } as const
-const KILL: Fault = { step: 1, kind: 'kill', target: 'a', fromMs: 1_502, toMs: null, evidence: 'gone' }
+const KILL: Fault = {
+  step: 1,
+  kind: 'kill',
+  target: 'a',
+  fromMs: 1_502,
+  toMs: null,
+  unanswered: null,
+  evidence: 'gone',
+}
 const killed = processOf('a', { told: { what: 'kill', atMs: 1_502 }, exit: { with: 'SIGKILL', atMs: 1_503 } })
 const afterKill = { ...takeOver, faults: [KILL], processes: [killed, processOf('b')] }
 
@@ -116,11 +124,16 @@ const FREEZE: Fault = {
   target: 'a',
   fromMs: 1_501,
   toMs: 6_000,
+  unanswered: null,
   evidence: 'stopped',
 }
 
 function violationsOf(changes: Parameters<typeof historyOf>[0]): string[] {
   return judge(historyOf(changes)).map(({ rule, message }) => `${rule}: ${message}`)
+}
+
+function inRule(rule: string, changes: Parameters<typeof historyOf>[0]): string[] {
+  return violationsOf(changes).filter(text => text.startsWith(`${rule}: `))
 }
 
 function assertFinds(changes: Parameters<typeof historyOf>[0], expected: RegExp): void {
@@ -227,6 +240,48 @@ describe('the judge of chaos runs', () => {
     assertFinds(startedAt(1_003, 1_010), /^two owners: 2 records were started without a claim: .*no lease/)
   })
 
+  it('finds a start once ZooKeeper has not answered for as long as a lease, of whoever was hurt', () => {
+    const { handled, ...rest } = handOver
+    const silenced = (kind: Fault['kind'], target: string): Parameters<typeof historyOf>[0] => {
+      const fault = {
+        ...FREEZE,
+        kind,
+        target,
+        fromMs: 0,
+        toMs: 3_000,
+        unanswered: { fromMs: 100, toMs: 2_900 },
+      }
+      return { ...rest, handled, faults: [fault] }
+    }
+    const stopsInTime = { ...silenced('zookeeper-freeze-long', 'ZooKeeper'), handled: handled.slice(0, 2) }
+    assert.deepEqual(inRule('lease', stopsInTime), [])
+    assert.deepEqual(inRule('lease', silenced('cut-zookeeper-long', 'a')), [])
+    for (const kind of ['zookeeper-freeze-long', 'zookeeper-stop'] as const)
+      assertFinds(silenced(kind, 'ZooKeeper'), /^lease: b, 0@50: 2 started 2000 ms after/)
+    assertFinds(silenced('cut-zookeeper-long', 'b'), /^lease: b, 0@50: 2 started 2000 ms after/)
+    const short = {
+      ...silenced('zookeeper-stop', 'ZooKeeper').faults![0]!,
+      unanswered: { fromMs: 800, toMs: 2_200 },
+    }
+    assert.deepEqual(inRule('lease', { ...handOver, faults: [short] }), [])
+  })
+
+  it('allows a thread one start between a thaw and a new lease, whether or not the claim is gone', () => {
+    const sessions = [
+      { what: 'lost', atMs: 6_002 },
+      { what: 'restored', atMs: 6_300 },
+    ] as const
+    const startedAt = (first: number, second: number): Parameters<typeof historyOf>[0] => ({
+      ...handOver,
+      processes: [processOf('a', { sessions }), processOf('b')],
+      faults: [FREEZE],
+      handled: [record('a', FIRST, 0, first), record('a', FIRST, 1, second), ...handOver.handled.slice(2)],
+    })
+    assert.deepEqual(inRule('lease', startedAt(1_450, 6_001)), [])
+    assert.deepEqual(inRule('lease', startedAt(6_001, 6_310)), [])
+    assertFinds(startedAt(6_001, 6_001), /^lease: a, thread 0: 2 records were started after the thaw at 6000/)
+  })
+
   it('finds two claims of a partition at once', () => {
     const claims = [claimOf('a', FIRST, 900, { ...RELEASED_AT_2_000, zxid: 60n }), handOver.claims[1]!]
     assertFinds({ ...handOver, claims }, /^two owners: 0@50 was made while another was there/)
@@ -279,8 +334,15 @@ describe('the judge of chaos runs', () => {
     )
   })
 
+  it('takes a commit for as old as the freeze of ZooKeeper that it waited for', () => {
+    const other = { ...commit('a', 32n, 7, 2_500), partition: 1 }
+    const commits = [takeOver.commits[0], other, takeOver.commits[1]]
+    const freeze = { ...FREEZE, kind: 'zookeeper-freeze-long' as const, target: 'ZooKeeper', toMs: 2_480 }
+    assert.deepEqual(inRule('repeated', { ...afterKill, commits, faults: [KILL, freeze] }), [])
+  })
+
   it('explains an end by troubles that follow each other, not by one that was long over', () => {
-    const cut = { ...KILL, kind: 'cut-zookeeper-long' as const, fromMs: 1_450, toMs: 1_460 }
+    const cut = { ...KILL, kind: 'cut-zookeeper-short' as const, fromMs: 1_450, toMs: 1_460 }
     assert.deepEqual(violationsOf({ ...takeOver, faults: [cut] }), [])
     const early = { ...cut, fromMs: 400, toMs: 410 }
     assertFinds({ ...takeOver, faults: [early] }, /^repeated: 0\/1 .* no fault explains that/)
@@ -312,6 +374,15 @@ describe('the judge of chaos runs', () => {
       { ...afterKill, faults: [{ ...KILL, evidence: null }] },
       /^faults: step 1, kill of a, left no trace/,
     )
+    assertFinds(
+      { ...takeOver, faults: [{ ...FREEZE, target: 'b' }] },
+      /^faults: no freeze-long took a claim from a living member/,
+    )
+    assertFinds(
+      { ...afterKill, faults: [KILL, { ...FREEZE, fromMs: 1_400 }] },
+      /^faults: no freeze-long took a claim/, // it died of something else
+    )
+    assert.deepEqual(inRule('faults', { ...takeOver, faults: [FREEZE] }), [])
     const settings = { ...SETTINGS, kinds: ['kill', 'join'] } as const
     assertFinds({ ...afterKill, settings }, /^faults: join was never carried out/)
   })
