@@ -21,15 +21,29 @@ export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
  * is the birth of the group for that topic: the reset policy.
  */
 export function startRule(
-  partition: TopicPartition,
-  stored: readonly TopicPartition[],
+  { topic, partition }: TopicPartition,
+  stored: KnownPartitions,
   cameLater: boolean,
   reset: OffsetReset,
 ): StartRule {
-  const known = stored.filter(one => one.topic === partition.topic).map(one => one.partition)
-  if (known.includes(partition.partition)) return 'stored'
-  const isBeyondKnown = known.length > 0 && partition.partition > Math.max(...known)
+  const known = stored.get(topic)
+  if (known?.partitions.has(partition) === true) return 'stored'
+  const isBeyondKnown = known !== undefined && partition > known.last
   return cameLater || isBeyondKnown ? 'earliest' : reset
+}
+
+/** By topic; no entry for a topic of which nothing is stored. */
+export type KnownPartitions = ReadonlyMap<string, { readonly partitions: Set<number>; readonly last: number }>
+
+export function knownPartitions(stored: readonly TopicPartition[]): KnownPartitions {
+  const known = new Map<string, { partitions: Set<number>; last: number }>()
+  for (const { topic, partition } of stored) {
+    const of = known.get(topic) ?? { partitions: new Set<number>(), last: partition }
+    of.partitions.add(partition)
+    of.last = Math.max(of.last, partition)
+    known.set(topic, of)
+  }
+  return known
 }
 
 export interface StartOffsetsOptions {
@@ -46,7 +60,7 @@ export interface ClaimStart {
 }
 
 export interface StartOffsetsParts {
-  readonly storage: Pick<GroupStorage, 'readOffsets' | 'readTopics' | 'pinStartOffsets' | 'commit'>
+  readonly storage: Pick<GroupStorage, 'readStored' | 'readTopics' | 'pinStartOffsets' | 'commit'>
   readonly cluster: Pick<KafkaCluster, 'listOffsets' | 'listOffsetsInTime' | 'topicIdOf' | 'refresh'>
   report(error: GroupError): void
 }
@@ -146,15 +160,14 @@ export class StartOffsets {
     }
   }
 
-  #rule(partition: TopicPartition, stored: readonly TopicPartition[]): StartRule {
+  #rule(partition: TopicPartition, stored: KnownPartitions): StartRule {
     const cameLater = partition.partition >= (this.#atStart.get(partition.topic) ?? 0)
     return startRule(partition, stored, cameLater, this.#options.offsetReset)
   }
 
-  #readStored(partitions: readonly TopicPartition[]): Promise<StoredOffset[]> {
-    return this.#parts.storage.readOffsets(this.#options.groupId, [
-      ...new Set(partitions.map(one => one.topic)),
-    ])
+  async #readStored(partitions: readonly TopicPartition[]): Promise<KnownPartitions> {
+    const topics = [...new Set(partitions.map(one => one.topic))]
+    return knownPartitions(await this.#parts.storage.readStored(this.#options.groupId, topics))
   }
 
   async #resolve(

@@ -50,7 +50,7 @@ describe('the start of a claim', () => {
       partitions.map(one => ({ ...one, offset: at === 'earliest' ? EARLIEST : LATEST }))
     const parts: StartOffsetsParts = {
       storage: {
-        readOffsets: async () => stored,
+        readStored: async () => stored,
         readTopics: async () =>
           storedTopicId === null ? null : [{ topic: 't', partitions: 4, topicId: storedTopicId }],
         pinStartOffsets: async pins => {
