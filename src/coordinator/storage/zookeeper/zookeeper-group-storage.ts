@@ -154,7 +154,10 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     const { group } = paths
     const port: ResetPort = {
       read: work => this.#acrossReconnects('read', group, work),
-      write: async ops => this.#session.clientFor('reset', group).multi(ops),
+      writer: () => {
+        const client = this.#session.clientFor('reset', group)
+        return ops => client.multi(ops)
+      },
     }
     return resetOffsets(port, paths, targets)
   }
