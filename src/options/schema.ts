@@ -136,6 +136,7 @@ export const runGroupSchema = z.strictObject(
         'listBrokers',
         'readOffsets',
         'readOffsetsOf',
+        'readStored',
         'join',
         'pinStartOffsets',
         'readMembers',

@@ -263,7 +263,7 @@ describe('a reset and a member that starts at the same moment', () => {
       let sent = 0
       const port: ResetPort = {
         read: work => work(client),
-        write: async ops => {
+        writer: () => async ops => {
           sent += 1
           await come(member, zookeeper)
           return client.multi(ops)

@@ -1,4 +1,4 @@
-import { GroupError } from '../../shared/errors.ts'
+import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { OffsetReset } from '../../options/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
@@ -9,6 +9,9 @@ import type { KafkaCluster, TopicDescription } from '../kafka/cluster.ts'
 /** Where the log of a new partition begins. */
 export const FIRST_OFFSET: Offset = 0
 
+/** The broker that is asked may hear of a topic after whoever stored it. */
+const LOOKS_FOR_STORED_TOPIC = 3
+
 export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
 
 /**
@@ -18,15 +21,29 @@ export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
  * is the birth of the group for that topic: the reset policy.
  */
 export function startRule(
-  partition: TopicPartition,
-  stored: readonly TopicPartition[],
+  { topic, partition }: TopicPartition,
+  stored: KnownPartitions,
   cameLater: boolean,
   reset: OffsetReset,
 ): StartRule {
-  const known = stored.filter(one => one.topic === partition.topic).map(one => one.partition)
-  if (known.includes(partition.partition)) return 'stored'
-  const isBeyondKnown = known.length > 0 && partition.partition > Math.max(...known)
+  const known = stored.get(topic)
+  if (known?.partitions.has(partition) === true) return 'stored'
+  const isBeyondKnown = known !== undefined && partition > known.last
   return cameLater || isBeyondKnown ? 'earliest' : reset
+}
+
+/** By topic; no entry for a topic of which nothing is stored. */
+export type KnownPartitions = ReadonlyMap<string, { readonly partitions: Set<number>; readonly last: number }>
+
+export function knownPartitions(stored: readonly TopicPartition[]): KnownPartitions {
+  const known = new Map<string, { partitions: Set<number>; last: number }>()
+  for (const { topic, partition } of stored) {
+    const of = known.get(topic) ?? { partitions: new Set<number>(), last: partition }
+    of.partitions.add(partition)
+    of.last = Math.max(of.last, partition)
+    known.set(topic, of)
+  }
+  return known
 }
 
 export interface StartOffsetsOptions {
@@ -43,7 +60,7 @@ export interface ClaimStart {
 }
 
 export interface StartOffsetsParts {
-  readonly storage: Pick<GroupStorage, 'readOffsets' | 'pinStartOffsets' | 'commit'>
+  readonly storage: Pick<GroupStorage, 'readStored' | 'readTopics' | 'pinStartOffsets' | 'commit'>
   readonly cluster: Pick<KafkaCluster, 'listOffsets' | 'listOffsetsInTime' | 'topicIdOf' | 'refresh'>
   report(error: GroupError): void
 }
@@ -115,23 +132,42 @@ export class StartOffsets {
 
   /**
    * The incarnation that is read now. Asked for anew where it is not the stored one: whoever stored that may have heard
-   * of the latest before us. A topic that is not there now is taken for the stored one.
+   * of the latest before us, and then ours is an earlier one. A topic that is not there now is taken for the stored one.
    */
   async #presentId(topic: string, storedId: string | null): Promise<string | null> {
     const { cluster } = this.#parts
-    if (storedId !== null && cluster.topicIdOf(topic) !== storedId) await cluster.refresh()
-    return cluster.topicIdOf(topic) ?? storedId
+    const known = cluster.topicIdOf(topic)
+    if (storedId === null || known === storedId) return known
+    for (let look = 1; look <= LOOKS_FOR_STORED_TOPIC; look += 1) {
+      await cluster.refresh()
+      const present: string = cluster.topicIdOf(topic) ?? storedId
+      if (present === storedId) return storedId
+      const inStorage = await this.#idInStorage(topic)
+      const isNews = present !== known || look === LOOKS_FOR_STORED_TOPIC
+      if (inStorage === null ? isNews : inStorage === present) return present
+    }
+    throw brokersAreBehind(topic, storedId)
   }
 
-  #rule(partition: TopicPartition, stored: readonly TopicPartition[]): StartRule {
+  /** Null where that keeps no topics, does not let them be read, or does not have this one now. */
+  async #idInStorage(topic: string): Promise<string | null> {
+    try {
+      const [found] = (await this.#parts.storage.readTopics([topic])) ?? []
+      return found?.topicId ?? null
+    } catch (error) {
+      if (!isGroupError(error) || error.retryable) throw error
+      return null
+    }
+  }
+
+  #rule(partition: TopicPartition, stored: KnownPartitions): StartRule {
     const cameLater = partition.partition >= (this.#atStart.get(partition.topic) ?? 0)
     return startRule(partition, stored, cameLater, this.#options.offsetReset)
   }
 
-  #readStored(partitions: readonly TopicPartition[]): Promise<StoredOffset[]> {
-    return this.#parts.storage.readOffsets(this.#options.groupId, [
-      ...new Set(partitions.map(one => one.topic)),
-    ])
+  async #readStored(partitions: readonly TopicPartition[]): Promise<KnownPartitions> {
+    const topics = [...new Set(partitions.map(one => one.topic))]
+    return knownPartitions(await this.#parts.storage.readStored(this.#options.groupId, topics))
   }
 
   async #resolve(
@@ -156,6 +192,15 @@ function withoutAnswer(
   return partitions
     .filter(partition => !names.has(partitionName(partition)))
     .map(({ topic, partition }) => ({ topic, partition, offset: FIRST_OFFSET }))
+}
+
+/** Retryable: the claim is given back, and tried again in a while. */
+function brokersAreBehind(topic: string, storedId: string): GroupError {
+  return new GroupError(
+    'BROKER_DISCONNECTED',
+    `the broker that was asked does not know yet that topic "${topic}" was made again (topic id ${storedId})`,
+    { details: { topic, topicId: storedId } },
+  )
 }
 
 function missingOffset(partition: TopicPartition): GroupError {

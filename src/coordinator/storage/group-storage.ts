@@ -127,7 +127,7 @@ export interface ClaimAttempt {
 /**
  * Where a group keeps its membership, claims and offsets. ZooKeeper is one implementation; Kafka's own groups can be
  * another. Calls reject with GroupError; a call whose effect is unknown (connection lost) rejects with a retryable
- * code, and the storage reads back before anything is done twice. `listBrokers`, `readOffsets` and `pinStartOffsets`,
+ * code, and the storage reads back before anything is done twice. `listBrokers`, `readOffsets`, `readStored` and `pinStartOffsets`,
  * of which a start is made, outlast a connection that is away for a moment.
  */
 export interface GroupStorage {
@@ -140,7 +140,9 @@ export interface GroupStorage {
   listBrokers(): Promise<BrokerAddress[]>
   /** Offsets stored for these topics. A node that is not a decimal number: OFFSET_CORRUPT naming it. `-1` and no node: absent. */
   readOffsets(groupId: string, topics: readonly string[]): Promise<StoredOffset[]>
-  /** The same of these partitions only. */
+  /** Partitions of these topics for which an offset is stored, be it one that cannot be read. */
+  readStored(groupId: string, topics: readonly string[]): Promise<TopicPartition[]>
+  /** Offsets stored for these partitions only. */
   readOffsetsOf(groupId: string, partitions: readonly TopicPartition[]): Promise<StoredOffset[]>
   /**
    * Makes this process a member. Waits for an earlier holder of the id, before anything is written for the topics;

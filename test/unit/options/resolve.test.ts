@@ -218,6 +218,7 @@ function storageStub(): GroupStorage {
     listBrokers: refuse,
     readOffsets: refuse,
     readOffsetsOf: refuse,
+    readStored: refuse,
     join: refuse,
     pinStartOffsets: refuse,
     claim: refuse,

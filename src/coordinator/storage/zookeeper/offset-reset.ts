@@ -44,7 +44,8 @@ export interface ResetTargets {
 /** How a reset reads, across reconnects, and how it writes, once. */
 export interface ResetPort {
   read<T>(work: (client: ZooKeeperClient) => Promise<T>): Promise<T>
-  write(ops: readonly Op[]): Promise<MultiResult>
+  /** Throws if there is no connection: then nothing was sent. */
+  writer(): (ops: readonly Op[]) => Promise<MultiResult>
 }
 
 /**
@@ -172,8 +173,9 @@ function progressSteps(path: string, offset: Offset, topicId: string | null, isT
 
 /** Not repeated without an answer: had it taken effect, the offsets before it would be lost for the report. */
 async function writeOnce(port: ResetPort, ops: readonly Op[], topic: string): Promise<MultiResult> {
+  const write = port.writer()
   try {
-    return await port.write(ops)
+    return await write(ops)
   } catch (error) {
     if (!isGroupError(error) || !isConnectionError(error)) throw error
     const message = `the answer to the reset of "${topic}" did not come: either all its offsets are reset or none is; look at the group, or reset it again`

@@ -1,3 +1,4 @@
+import { isGroupError } from '../../../shared/errors.ts'
 import type { TopicPartition } from '../../../shared/types.ts'
 import { encodeProgress } from '../../progress/progress-format.ts'
 import { progressAt } from '../../progress/progress.ts'
@@ -39,14 +40,39 @@ async function readTopicOffsets(
   paths: GroupPaths,
   topic: string,
 ): Promise<StoredOffset[]> {
+  return readOffsetsOf(client, paths, await partitionsBelow(client, paths, topic))
+}
+
+/** Partitions for which an offset is stored, be it one that cannot be read: whoever starts there is to say so. */
+export async function readStored(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  topics: readonly string[],
+): Promise<TopicPartition[]> {
+  const below = await Promise.all(topics.map(topic => partitionsBelow(client, paths, topic)))
+  const partitions = below.flat()
+  const isStored = await Promise.all(partitions.map(of => hasOffset(client, paths, of)))
+  return partitions.filter((_of, index) => isStored[index])
+}
+
+async function hasOffset(client: ZooKeeperClient, paths: GroupPaths, of: TopicPartition): Promise<boolean> {
+  try {
+    return (await readNode(client, paths, of)).offset !== null
+  } catch (error) {
+    if (isGroupError(error, 'OFFSET_CORRUPT')) return true
+    throw error
+  }
+}
+
+/** In order. */
+async function partitionsBelow(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  topic: string,
+): Promise<TopicPartition[]> {
   const names = (await client.getChildren(paths.topicOffsets(topic))) ?? []
   const partitions = names.map(partitionOf).filter(partition => partition !== null)
-  const sorted = partitions.sort((a, b) => a - b)
-  return readOffsetsOf(
-    client,
-    paths,
-    sorted.map(partition => ({ topic, partition })),
-  )
+  return partitions.sort((a, b) => a - b).map(partition => ({ topic, partition }))
 }
 
 /** Offsets stored for these partitions, in their order. OFFSET_CORRUPT names the first bad node. */

@@ -36,7 +36,7 @@ import {
   type ResetPort,
   type ResetTargets,
 } from './offset-reset.ts'
-import { pinStartOffsets, readOffsets, readOffsetsOf } from './offsets.ts'
+import { pinStartOffsets, readOffsets, readOffsetsOf, readStored } from './offsets.ts'
 import { OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { brokerIdsPath, GroupPaths, withAncestors } from './paths.ts'
@@ -126,6 +126,11 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     return this.#acrossReconnects('read', paths.offsets, client => readOffsets(client, paths, topics))
   }
 
+  async readStored(groupId: string, topics: readonly string[]): Promise<TopicPartition[]> {
+    const paths = new GroupPaths(this.#options.chroot, groupId)
+    return this.#acrossReconnects('read', paths.offsets, client => readStored(client, paths, topics))
+  }
+
   async readOffsetsOf(groupId: string, partitions: readonly TopicPartition[]): Promise<StoredOffset[]> {
     const paths = new GroupPaths(this.#options.chroot, groupId)
     return this.#acrossReconnects('read', paths.offsets, client => readOffsetsOf(client, paths, partitions))
@@ -149,7 +154,10 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     const { group } = paths
     const port: ResetPort = {
       read: work => this.#acrossReconnects('read', group, work),
-      write: async ops => this.#session.clientFor('reset', group).multi(ops),
+      writer: () => {
+        const client = this.#session.clientFor('reset', group)
+        return ops => client.multi(ops)
+      },
     }
     return resetOffsets(port, paths, targets)
   }

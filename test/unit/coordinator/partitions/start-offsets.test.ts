@@ -7,6 +7,7 @@ import type { Claim, StoredOffset } from '#src/coordinator/storage/group-storage
 import { GroupError } from '#src/shared/errors.js'
 import type { OffsetReset } from '#src/options/types.js'
 import type { TopicPartition } from '#src/shared/types.js'
+import { rejection } from '../../../support/group-error.ts'
 
 const EARLIEST = 3
 const LATEST = 70
@@ -29,11 +30,15 @@ describe('the start of a claim', () => {
   /** Topic ids as the brokers name them, one after the other; the last one stands. */
   let ids: (string | null)[]
 
+  /** As the storage names it, where it keeps topics. */
+  let storedTopicId: string | null
+
   beforeEach(() => {
     log = []
     reports = []
     stored = []
     silent = []
+    storedTopicId = null
     ids = ['old']
   })
 
@@ -45,7 +50,9 @@ describe('the start of a claim', () => {
       partitions.map(one => ({ ...one, offset: at === 'earliest' ? EARLIEST : LATEST }))
     const parts: StartOffsetsParts = {
       storage: {
-        readOffsets: async () => stored,
+        readStored: async () => stored,
+        readTopics: async () =>
+          storedTopicId === null ? null : [{ topic: 't', partitions: 4, topicId: storedTopicId }],
         pinStartOffsets: async pins => {
           for (const { partition, offset, topicId } of pins) log.push(`pin ${partition} ${offset} ${topicId}`)
         },
@@ -78,6 +85,7 @@ describe('the start of a claim', () => {
 
   it('is the first record of a topic that was made again, whatever the policy says', async () => {
     ids = ['new']
+    storedTopicId = 'new'
     for (const policy of ['latest', 'none'] as const)
       assert.deepEqual(await create(policy).resolveStart(CLAIM), { offset: EARLIEST, topicId: 'new' })
     assert.deepEqual(log.slice(0, 2), ['refresh', `commit ${EARLIEST} new`])
@@ -91,6 +99,26 @@ describe('the start of a claim', () => {
     ids = ['older', 'old']
     assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
     assert.deepEqual([log, reports], [['refresh'], []])
+  })
+
+  it('is not taken from a broker that is behind: the claim is to be tried again, with nothing told or stored', async () => {
+    ids = ['older']
+    storedTopicId = 'old'
+    const error = await rejection(create().resolveStart(CLAIM), 'BROKER_DISCONNECTED')
+    assert.equal(error.retryable, true)
+    assert.deepEqual([log, reports], [['refresh', 'refresh', 'refresh'], []])
+  })
+
+  it('takes what brokers insist on where the storage keeps no topics', async () => {
+    ids = ['older', 'older', 'old']
+    assert.equal((await create().resolveStart(CLAIM)).offset, 50)
+    ids = ['new']
+    assert.equal((await create().resolveStart(CLAIM)).offset, EARLIEST)
+    ids = ['old', 'new']
+    assert.equal(
+      (await create().resolveStart({ ...CLAIM, progress: progressAt(50, 'oldest') })).topicId,
+      'new',
+    )
   })
 
   it('keeps the stored incarnation in mind of a topic that is not there at the moment', async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { startRule } from '#src/coordinator/partitions/start-offsets.js'
+import { knownPartitions, startRule } from '#src/coordinator/partitions/start-offsets.js'
 
-const known = [0, 1, 2].map(partition => ({ topic: 't', partition }))
+const known = knownPartitions([0, 1, 2].map(partition => ({ topic: 't', partition })))
+const holed = knownPartitions([0, 2].map(partition => ({ topic: 't', partition })))
 
 describe('start rule', () => {
   it('takes what is stored, whatever the policy says', () => {
@@ -20,10 +21,10 @@ describe('start rule', () => {
   })
 
   it('starts topics that appeared later at earliest', () => {
-    assert.equal(startRule({ topic: 'new', partition: 0 }, [], true, 'latest'), 'earliest')
+    assert.equal(startRule({ topic: 'new', partition: 0 }, knownPartitions([]), true, 'latest'), 'earliest')
   })
 
   it('follows the policy for a hole among known partitions: a group of another client never committed there', () => {
-    assert.equal(startRule({ topic: 't', partition: 1 }, [known[0]!, known[2]!], false, 'latest'), 'latest')
+    assert.equal(startRule({ topic: 't', partition: 1 }, holed, false, 'latest'), 'latest')
   })
 })

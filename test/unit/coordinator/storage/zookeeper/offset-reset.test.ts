@@ -31,7 +31,7 @@ function portTo(
   return {
     sent,
     read: work => work(client),
-    write: async ops => {
+    writer: () => async ops => {
       sent.push([...ops])
       const answer = answers.shift() ?? COMMITTED
       if (answer instanceof Error) throw answer
@@ -113,6 +113,14 @@ describe('the transaction of a reset', () => {
     const error = { code: 'ZOOKEEPER_DISCONNECTED', message: /either all its offsets are reset or none/ }
     await assert.rejects(resetOffsets(port, paths, TARGETS), error)
     assert.equal(port.sent.length, 1)
+  })
+
+  it('says what was in the way when it was not sent at all', async () => {
+    const away = disconnected({ operation: 'reset', path: '/' }, 'away')
+    const writer = (): never => {
+      throw away
+    }
+    await assert.rejects(resetOffsets({ ...portTo(PARENTS, []), writer }, paths, TARGETS), away)
   })
 
   it('is not sent while the group has members, or claims of nobody', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MAX_TRANSACTION_BYTES, type ZooKeeperClient } from '#src/coordinator/storage/zookeeper/client.js'
-import { pinStartOffsets } from '#src/coordinator/storage/zookeeper/offsets.js'
+import { pinStartOffsets, readStored } from '#src/coordinator/storage/zookeeper/offsets.js'
 import { GroupPaths } from '#src/coordinator/storage/zookeeper/paths.js'
 import { multiBytes } from '#src/coordinator/storage/zookeeper/wire.js'
 import type { MultiResult, Op } from '#src/coordinator/storage/zookeeper/znode.js'
@@ -54,5 +54,22 @@ describe('pinning start offsets', () => {
       offsets.map(({ path }) => Number(path.split('/').at(-1))),
       [...Array(10_000).keys()],
     )
+  })
+})
+
+describe('reading for which partitions an offset is stored', () => {
+  it('counts one that cannot be read, and not one that says there is none', async () => {
+    const data = ['abc', '7', '-1']
+    const client = {
+      getChildren: async () => ['2', '0', '1'],
+      getData: async (path: string) => ({
+        data: Buffer.from(data[Number(path.split('/').at(-1))]!),
+        stat: { version: 0 },
+      }),
+    } as unknown as ZooKeeperClient
+    assert.deepEqual(await readStored(client, paths, ['t']), [
+      { topic: 't', partition: 0 },
+      { topic: 't', partition: 1 },
+    ])
   })
 })
