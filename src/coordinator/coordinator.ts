@@ -55,14 +55,10 @@ export class Coordinator {
     try {
       const partitions = await this.#check()
       this.#parts.state.moveTo('joining', 'everything checked')
-      await this.#parts.session.join()
-      const { options, storage } = this.#choices
-      await refuseMixedGroup(storage, `${this.#parts.groupPath}/ids`, this.#stopSignal.signal) // before anything else is written
-      await this.#parts.starts.pinMissing(partitions)
-      this.#throwIfStopping() // the awaits above may have let a stop or an expiry in
+      await this.#enter(partitions)
       // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
-      if (this.#parts.state.is('joining')) this.#parts.session.enterRunning('joined')
-      if (options.commit.auto) this.#parts.committer.start()
+      this.#parts.session.enterRunning('joined')
+      if (this.#choices.options.commit.auto) this.#parts.committer.start()
       this.#parts.balancer.start()
       this.#parts.alarm.start()
       await this.#parts.rebalancer.trigger()
@@ -124,6 +120,27 @@ export class Coordinator {
     await this.#parts.leaders.refresh()
     this.#throwIfStopping()
     return partitions
+  }
+
+  /**
+   * Joins, and does what comes before the first claim; all of it again in a new session if one ends meanwhile. Nothing is
+   * claimed before: what is pinned tells others which partitions there were.
+   */
+  async #enter(partitions: readonly TopicPartition[]): Promise<void> {
+    const { session, starts, groupPath } = this.#parts
+    for (;;) {
+      const { generation } = session
+      try {
+        await session.join()
+        await refuseMixedGroup(this.#choices.storage, `${groupPath}/ids`, this.#stopSignal.signal) // before anything else is written
+        await starts.pinMissing(partitions)
+        this.#throwIfStopping() // the awaits above may have let a stop in
+        if (generation === session.generation) return
+      } catch (error) {
+        this.#throwIfStopping()
+        if (!isGroupError(error, 'SESSION_EXPIRED')) throw error
+      }
+    }
   }
 
   async #watchThread(thread: WorkerThread): Promise<void> {

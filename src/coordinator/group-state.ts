@@ -4,7 +4,7 @@ import { StateMachine, type Move, type MoveTable } from '../shared/state-machine
  * | state     | what is true inside it                                                                        |
  * | --------- | --------------------------------------------------------------------------------------------- |
  * | starting  | servers are being reached and everything checked; nothing has been written                    |
- * | joining   | the member registers and pins start offsets                                                   |
+ * | joining   | the member registers and pins start offsets; all of it again if its session ends meanwhile    |
  * | running   | a member; owned partitions are worked off, others may still wait for their holder             |
  * | suspended | the lease is over but the session may live: no handler starts, nothing is committed           |
  * | rejoining | the session expired: every claim is void, a new session is being made                         |
@@ -17,7 +17,7 @@ export type GroupState =
 
 export const GROUP_MOVES: MoveTable<GroupState> = {
   starting: ['joining', 'stopping'],
-  joining: ['running', 'rejoining', 'stopping'],
+  joining: ['running', 'stopping'],
   running: ['suspended', 'rejoining', 'stopping'],
   suspended: ['running', 'rejoining', 'stopping'],
   rejoining: ['running', 'stopping'],

@@ -69,6 +69,11 @@ export class SessionKeeper implements GroupStorageListener {
     return this.#lease === null ? 0 : Math.max(0, this.#lease.monoMs - monotonicMs())
   }
 
+  /** Counts the sessions that ended. */
+  get generation(): number {
+    return this.#generation
+  }
+
   /** One at a time: an expiry while a join waits must not lead to two. */
   async join(): Promise<void> {
     const { storage, groupId, member, stopSignal } = this.#parts
@@ -120,12 +125,13 @@ export class SessionKeeper implements GroupStorageListener {
   expired(): void {
     this.#lease = null
     this.#parts.memory.voidClaims()
-    if (!this.#parts.state.is('joining', 'running', 'suspended', 'rejoining')) return // starting fails by itself, stopping needs no session
+    this.#generation += 1
+    // Starting fails by itself, whoever joins for the first time begins that again, and stopping needs no session.
+    if (!this.#parts.state.is('running', 'suspended', 'rejoining')) return
     const wasRunning = this.#parts.state.is('running')
     if (!this.#parts.state.is('rejoining')) this.#parts.state.moveTo('rejoining', 'the session expired')
     if (wasRunning) this.#parts.events.emit('session:lost', { reason: 'the session expired' })
     this.#parts.expired()
-    this.#generation += 1
     void this.#rejoin(this.#generation)
   }
 
@@ -141,11 +147,16 @@ export class SessionKeeper implements GroupStorageListener {
   }
 
   membersChanged(): void {
-    this.#parts.groupChanged('members')
+    this.#groupChanged('members')
   }
 
   planChanged(): void {
-    this.#parts.groupChanged('plan')
+    this.#groupChanged('plan')
+  }
+
+  /** Whoever joins looks by itself when everything is pinned, and may claim nothing before. */
+  #groupChanged(what: 'members' | 'plan'): void {
+    if (!this.#parts.state.is('joining')) this.#parts.groupChanged(what)
   }
 
   topicsChanged(): void {

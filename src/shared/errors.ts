@@ -74,7 +74,7 @@ export const ERROR_CODES = {
   OFFSET_CORRUPT: { retryable: false, meaning: 'a stored offset is not a decimal number' },
   OFFSET_MISSING: {
     retryable: false,
-    meaning: "nothing is stored for a partition and offsetReset is 'none'",
+    meaning: 'nothing is stored for a partition, and nothing says where it starts',
   },
   OFFSET_OUT_OF_RANGE: {
     retryable: false,

@@ -7,7 +7,7 @@ const AGAIN = { initialMs: 50, maxMs: 1000 }
 
 /**
  * Rejects with MIXED_GROUP_UNSUPPORTED if the group has members of the original and classic consumers: whoever starts
- * stays out of it. A storage that is away for a moment is waited for, until `signal` aborts.
+ * stays out of it. A storage that is away for a moment is waited for, until `signal` aborts; SESSION_EXPIRED is not.
  */
 export async function refuseMixedGroup(
   storage: Pick<GroupStorage, 'readMembers'>,
@@ -24,7 +24,7 @@ export async function refuseMixedGroup(
       if (mixed !== undefined) throw mixed
       return
     } catch (error) {
-      if (!isGroupError(error) || !error.retryable) throw error
+      if (!isGroupError(error) || !error.retryable || error.code === 'SESSION_EXPIRED') throw error
       await backoff.wait(signal)
     }
   }

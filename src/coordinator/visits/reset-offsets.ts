@@ -22,7 +22,8 @@ export interface ResetOffsetsOptions extends OffsetResetOptions {
  * Sets where a group starts to read a topic, whatever program its members run: all partitions or none, and only while
  * it has no members. What they have stored as progress is replaced. Resolves with the offsets before and after, by partition.
  *
- * CONFIG_INVALID, GROUP_NOT_FOUND, GROUP_HAS_MEMBERS, TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_OUT_OF_RANGE,
+ * CONFIG_INVALID, GROUP_NOT_FOUND, GROUP_HAS_MEMBERS, TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_MISSING (of partitions
+ * that were not chosen), OFFSET_OUT_OF_RANGE,
  * ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE, BROKER_DISCONNECTED (a partition has no leader that
  * answers): nothing was changed. ZOOKEEPER_DISCONNECTED and SESSION_EXPIRED: all partitions or none.
  */
@@ -37,6 +38,8 @@ export async function resetOffsets({
     if (!(await storage.isThereWithoutMembers(groupId))) throw groupNotFound(options)
     const cluster = await connectCluster()
     const found = await existingTopic(cluster, topic)
+    const stored = await storage.readStored(groupId, [topic])
+    if (options.partitions !== null) assertNoneIsLeftOut(found, options.partitions, stored)
     const offsets = await targetsOf(cluster, partitionsToReset(found, options), to)
     return storage.resetOffsets(groupId, { topic, topicId: found.topicId, offsets })
   })
@@ -56,6 +59,25 @@ function partitionsToReset(
   const missing = partitions?.filter(partition => !existing.includes(partition)) ?? []
   if (missing.length > 0) throw partitionNotFound(topic, missing, existing.length)
   return (partitions ?? existing).map(partition => ({ topic, partition }))
+}
+
+/**
+ * A member takes partitions beyond those that have an offset for later ones, which start at their first record whatever
+ * `offsetReset` says: a few in the middle of a topic that the group is new to would decide where the others start.
+ */
+function assertNoneIsLeftOut(
+  { topic, partitions }: TopicDescription,
+  chosen: readonly number[],
+  stored: readonly TopicPartition[],
+): void {
+  const known = new Set([...chosen, ...stored.map(({ partition }) => partition)])
+  const leftOut = partitions.map(({ partition }) => partition).filter(partition => !known.has(partition))
+  if (leftOut.length === 0) return
+  throw new GroupError(
+    'OFFSET_MISSING',
+    `the group has no offset of partition ${shortList(leftOut)} of topic "${topic}", and an offset of others would change where they start; nothing was changed: reset all partitions, or let a member start once`,
+    { details: { topic, partitions: leftOut } },
+  )
 }
 
 /** The ends are asked for without regard to transactions: what `kwg describe` shows as `end`. */
