@@ -141,6 +141,8 @@ export const runGroupSchema = z.strictObject(
         'pinStartOffsets',
         'readMembers',
         'readTopics',
+        'readOwners',
+        'readHolder',
         'readPlan',
         'writePlan',
         'claim',

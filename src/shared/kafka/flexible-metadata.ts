@@ -2,6 +2,7 @@ import type { BrokerAddress } from '../types.ts'
 import { KNOWN_APIS } from './api-versions.ts'
 import { Encoder, type KafkajsEncoder } from './kafkajs-internals.ts'
 import type { MetadataAnswer, MetadataExchange, PartitionMetadata, TopicMetadata } from './metadata.ts'
+import { inOrder } from './partitions-in-order.ts'
 import { ResponseReader } from './response-reader.ts'
 
 /** The first version of Metadata with topic ids (KIP-516). kafkajs ends before it, and before flexible versions (KIP-482). */
@@ -76,7 +77,7 @@ function decodeTopic(reader: ResponseReader): TopicMetadata {
   const partitions = list(reader, MIN_PARTITION_BYTES, decodePartition)
   reader.int32() // what the client may do
   reader.skipTaggedFields()
-  return { topic, errorCode, topicId, partitions: partitions.sort((a, b) => a.partition - b.partition) }
+  return { topic, errorCode, topicId, partitions: inOrder(topic, partitions) }
 }
 
 function decodePartition(reader: ResponseReader): PartitionMetadata {

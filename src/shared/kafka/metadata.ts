@@ -1,6 +1,7 @@
 import type { BrokerAddress } from '../types.ts'
 import { flexibleMetadataExchange, FLEXIBLE_METADATA } from './flexible-metadata.ts'
 import { apis, Encoder, type KafkajsExchange, type KafkajsMetadata } from './kafkajs-internals.ts'
+import { inOrder } from './partitions-in-order.ts'
 
 export interface PartitionMetadata {
   readonly partition: number
@@ -68,9 +69,14 @@ function clusterMetadata(decoded: KafkajsMetadata): MetadataAnswer {
       topic,
       errorCode: topicErrorCode,
       topicId: null,
-      partitions: partitionMetadata
-        .map(of => ({ partition: of.partitionId, leader: of.leader, errorCode: of.partitionErrorCode }))
-        .sort((a, b) => a.partition - b.partition),
+      partitions: inOrder(
+        topic,
+        partitionMetadata.map(of => ({
+          partition: of.partitionId,
+          leader: of.leader,
+          errorCode: of.partitionErrorCode,
+        })),
+      ),
     })),
   }
 }

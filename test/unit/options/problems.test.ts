@@ -26,7 +26,7 @@ const reports: [name: string, given: object, report: RegExp][] = [
   [
     'a storage without methods',
     { zookeeper: undefined, storage: { open() {} } },
-    /storage: .*missing: listBrokers, .*close, abandon\)/,
+    /storage: .*missing: listBrokers, .*readOwners, readHolder, .*close, abandon\)/,
   ],
   ['two storages', { storage: {} }, /storage: got an object, expected nothing, because `zookeeper` is given/],
   [

@@ -45,6 +45,7 @@ export class Membership {
    */
   async register(client: ZooKeeperClient, signal: AbortSignal): Promise<void> {
     this.#version = null
+    this.#unlisten() // where an earlier attempt in this session has registered
     this.#unlisten = client.onNodeEvent(this.#path, () => this.#touched.fire())
     try {
       for (;;) {

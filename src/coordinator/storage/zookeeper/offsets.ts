@@ -17,6 +17,9 @@ const MAX_PIN_BYTES = MAX_TRANSACTION_BYTES - multiBytes([])
 /** Somebody else may pin or commit at the same moment; each round begins with what is stored then. */
 const ROUNDS = 5
 
+/** What a transaction fails with where it was not as it had been read. */
+const CHANGED = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
+
 interface OffsetNode extends TopicPartition {
   readonly path: string
   /** Null if there is no node. */
@@ -153,7 +156,11 @@ async function pinTogether(
   for (let round = 0; round < ROUNDS; round += 1) {
     const steps = await Promise.all(starts.map(start => pinSteps(client, paths, start)))
     const ops = steps.flat()
-    if (ops.length === 0 || (await client.multi(ops)).committed) return
+    if (ops.length === 0) return
+    const result = await client.multi(ops)
+    if (result.committed) return
+    const { type, path } = ops[result.failedAt]!
+    if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
   }
   throw refused({ operation: 'pin offsets below', path: paths.offsets }, 'changes by others, again and again')
 }

@@ -180,14 +180,24 @@ export class ZooKeeperGroupStorage implements GroupStorage {
         await ensureNodes(client, withAncestors(paths.ids))
         await membership.register(client, signal) // before the rest: whose id is taken must not write for its topics
         await ensureNodes(client, paths.parents(Object.keys(member.subscription)))
-        if (signal.aborted) await membership.unregister(client)
         signal.throwIfAborted()
         this.#session.assertUsable(client, 'join', paths.group) // it may be closing, or over, since the last answer was sent
         this.#enter(client, { paths, member, membership })
         return
       } catch (error) {
-        if (!isConnectionError(error)) throw error // else: again, in this session or a new one
+        if (isConnectionError(error)) continue // in this session or a new one
+        await this.#unregister(client, membership)
+        throw error
       }
+    }
+  }
+
+  /** Nobody is to see a member whose join failed. What goes wrong here is less than that: the node goes with the session. */
+  async #unregister(client: ZooKeeperClient, membership: Membership): Promise<void> {
+    try {
+      await membership.unregister(client)
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'id node of a member that could not join may be left')
     }
   }
 
@@ -244,6 +254,7 @@ export class ZooKeeperGroupStorage implements GroupStorage {
     const client = this.#session.clientFor('leave', group.paths.group)
     this.#session.stopHeartbeat()
     group.nodes.stop()
+    group.topics.stop()
     // The original waits for owner nodes to go after an id has gone: they must be gone by then.
     await group.claims.dropAll()
     await group.membership.unregister(client)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { isGroupError } from '#src/shared/errors.js'
 import { decodeMetadata } from '#src/shared/kafka/flexible-metadata.js'
 import { metadataExchange, type ClusterMetadata } from '#src/shared/kafka/metadata.js'
-import { thrown } from '../../../support/group-error.ts'
+import { rejection, thrown } from '../../../support/group-error.ts'
 import { metadataAnswer } from '../../../support/kafka-answers.ts'
 
 const FLEXIBLE = [10, 11, 12]
@@ -82,6 +82,33 @@ describe('asking for metadata', () => {
     }
     const read = await response.parse(await response.decode(metadataAnswer(written, 6)))
     assert.deepEqual(read, { ...written, topics: [{ ...written.topics[0], topicId: null }] })
+  })
+
+  it('says of partition numbers with a gap, or given twice, that they are damaged', async () => {
+    const answer = (numbers: number[]): ClusterMetadata => ({
+      brokers: [],
+      topics: [
+        {
+          topic: 'orders',
+          errorCode: 0,
+          topicId: null,
+          partitions: numbers.map(partition => ({ partition, leader: 1, errorCode: 0 })),
+        },
+      ],
+    })
+    for (const numbers of [[2 ** 31 - 1], [0, 2], [0, 0], [-1, 0]]) {
+      thrown(() => decodeMetadata(metadataAnswer(answer(numbers)), 12), 'RESPONSE_CORRUPT')
+      const { response } = metadataExchange(['orders'], 6)
+      await rejection(
+        Promise.resolve(response.decode(metadataAnswer(answer(numbers), 6))),
+        'RESPONSE_CORRUPT',
+      )
+    }
+    const [topic] = decodeMetadata(metadataAnswer(answer([1, 0])), 12).topics
+    assert.deepEqual(
+      topic!.partitions.map(({ partition }) => partition),
+      [0, 1],
+    )
   })
 
   it('says of damaged bytes that they are damaged, and nothing else', () => {

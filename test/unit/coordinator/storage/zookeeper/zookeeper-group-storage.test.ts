@@ -6,6 +6,7 @@ import { eventually } from '../../../../support/eventually.ts'
 import {
   FakeZooKeeper,
   handshake,
+  multiFailed,
   nodeBody,
   nodeEvent,
   OP,
@@ -26,6 +27,7 @@ failOnLeaks()
 
 const TIMEOUT_MS = 900
 const NODE_EXISTS = -110
+const NO_NODE = -101
 const NO_AUTH = -102
 const CHANGED = 3
 const STRANGER = 77n
@@ -66,7 +68,7 @@ async function openStorage(t: Owner, script: Script): Promise<Subject> {
     foreignWrite: tell('foreignWrite'),
     membersChanged: tell('membersChanged'),
     planChanged: () => {},
-    topicsChanged: () => {},
+    topicsChanged: tell('topicsChanged'),
   })
   return { fake, storage, lines, events }
 }
@@ -179,6 +181,61 @@ describe('a join', () => {
     await assert.rejects(storage.join('g', member, patience.signal), /enough/)
     await rejection(storage.claim({ topic: 't', partition: 0 }, attempt()), 'NOT_RUNNING')
     assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+
+  it('that is refused after it has registered leaves no id node behind', async t => {
+    const { fake, storage } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (request.type !== OP.exists || pathOf(request) !== '/consumers/g/owners/t')
+          return answerFrom(connection, request, SESSION_ID)
+        connection.send(reply(request.xid, NO_AUTH))
+        return true
+      },
+    })
+    await rejection(storage.join('g', member, forever), 'ZOOKEEPER_REFUSED')
+    assert.deepEqual(fake.received(OP.remove).map(pathOf), [ID_PATH])
+  })
+})
+
+describe('a member that has left', () => {
+  it('hears nothing of the topics any more', async t => {
+    const { fake, storage, events } = await openStorage(t, {
+      onRequest: (connection, request) => answerFrom(connection, request, SESSION_ID),
+    })
+    await storage.join('g', member, forever)
+    await storage.readTopics(['t'])
+    fake.last.send(nodeEvent(CHANGED, '/brokers/topics/t'))
+    await eventually(() => events.includes('topicsChanged'))
+    await storage.readTopics(['t'])
+    await storage.leave()
+    events.length = 0
+    fake.last.send(nodeEvent(CHANGED, '/brokers/topics/t'))
+    await storage.listBrokers().catch(() => {}) // whatever it answers comes after the event
+    assert.deepEqual(events, [])
+  })
+})
+
+describe('pinning start offsets', () => {
+  it('tells a refusal as it is, at once', async t => {
+    let transactions = 0
+    const { storage } = await openStorage(t, {
+      onRequest: (connection, request) => {
+        if (request.type === OP.get && pathOf(request) === OFFSET_PATH)
+          connection.send(reply(request.xid, NO_NODE))
+        else if (request.type !== OP.multi || !request.body.includes(OFFSET_PATH))
+          return answerFrom(connection, request, SESSION_ID)
+        else {
+          transactions += 1
+          connection.send(reply(request.xid, 0, multiFailed(NO_AUTH)))
+        }
+        return true
+      },
+    })
+    await storage.join('g', member, forever)
+    const start = { topic: 't', partition: 0, offset: 5, topicId: null }
+    const error = await rejection(storage.pinStartOffsets([start]), 'ZOOKEEPER_REFUSED')
+    assert.match(error.message, /NO_AUTH/)
+    assert.equal(transactions, 1)
   })
 })
 
