@@ -136,6 +136,8 @@ function settingsOf({ kinds }: ChaosOptions): RunSettings {
     commitIntervalMs: COMMIT_INTERVAL_MS,
     stopTimeoutMs: STOP_TIMEOUT_MS,
     kinds: kinds ?? FAULT_KINDS,
+    recordsPerSecond: RECORDS_PER_SECOND,
+    burst: BURST,
   }
 }
 

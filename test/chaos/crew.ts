@@ -58,8 +58,13 @@ export class CrewMember {
 
   /** It has a session and, in it, a partition to lose. */
   get hasClaims(): boolean {
-    const settled = this.process.events.findLast(({ event }) => event === 'group:rebalanced')
-    return !this.isWithoutSession && Number(settled?.payload['owned'] ?? 0) > 0
+    const claimed = new Set<unknown>()
+    for (const { event, payload } of this.process.events) {
+      if (event === 'session:restored' && payload['sameClaims'] === false) claimed.clear()
+      if (event === 'partition:claimed') claimed.add(payload['partition'])
+      if (event === 'partition:released') claimed.delete(payload['partition'])
+    }
+    return !this.isWithoutSession && claimed.size > 0
   }
 
   get #sessions(): SessionEvent[] {

@@ -198,6 +198,7 @@ async function hurtZooKeeper(
       crew.alive.reduce((sum, { zookeeperGate }) => sum + zookeeperGate.connections, 0)
     await within(SEEN_WITHIN_MS, () => open() > 0) // it may have come back only now
     const connections = open()
+    clock.begins()
     await server.stop()
     clock.silent()
     await sleep(step.lastsMs)

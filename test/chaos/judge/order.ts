@@ -3,10 +3,15 @@ import { claimsByEpoch, laneName, recordsByLane } from './sessions.ts'
 
 /**
  * Guarantee 4: within a claim one at a time, in offset order, from the committed offset on and without a gap: the logs of
- * these runs have no hole that could be passed. The order is that of the thread's own file, not of any clock.
+ * these runs have no hole that could be passed. Within a thread the order is that of its own file, not of any clock.
  */
 export function disorders(history: History): Violation[] {
-  return [...history.ledgers.flatMap(oneAtATime), ...gaps(history), ...onSeveralThreads(history)]
+  return [
+    ...history.ledgers.flatMap(oneAtATime),
+    ...acrossThreads(history),
+    ...gaps(history),
+    ...onSeveralProcesses(history),
+  ]
 }
 
 function oneAtATime({ process, lines }: ThreadLedger): Violation[] {
@@ -23,6 +28,18 @@ function oneAtATime({ process, lines }: ThreadLedger): Violation[] {
     else inHand.delete(lane)
   }
   return violations
+}
+
+/** A lane may move from one thread to another, between two records. By the clock: the threads have no other order. */
+function acrossThreads(history: History): Violation[] {
+  return [...recordsByLane(history)].flatMap(([lane, records]) =>
+    records.slice(1).flatMap((record, n) => {
+      const before = records[n]!
+      if (before.threadId === record.threadId || (before.endMs ?? Infinity) <= record.startMs) return []
+      const message = `${record.process}, ${lane}: ${record.offset} started on thread ${record.threadId} while ${before.offset} was in hand on thread ${before.threadId}`
+      return [{ rule: 'one at a time', message }]
+    }),
+  )
 }
 
 function gaps(history: History): Violation[] {
@@ -54,7 +71,7 @@ export function committedAtClaim(history: History): Map<string, number> {
   )
 }
 
-function onSeveralThreads(history: History): Violation[] {
+function onSeveralProcesses(history: History): Violation[] {
   return [...recordsByLane(history)]
     .filter(([, records]) => new Set(records.map(({ process }) => process)).size > 1)
     .map(([lane]) => ({ rule: 'epoch', message: `${lane} was worked off by several processes` }))

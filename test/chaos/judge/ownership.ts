@@ -1,6 +1,5 @@
-import type { HandledRecord, History, ProcessHistory, StoredClaim, Violation } from '../history.ts'
+import type { Fault, HandledRecord, History, ProcessHistory, StoredClaim, Violation } from '../history.ts'
 import { claimsByEpoch, claimsByPartition, groupBy, laneName, processOf, recordsByLane } from './sessions.ts'
-import { NOISE_MS } from './trouble.ts'
 
 /**
  * Guarantee 5: two members never run one partition at once.
@@ -20,10 +19,15 @@ export function overlaps(history: History): Violation[] {
     ...startsWithoutLease(history),
     ...epochsThatShrink(history),
     ...claimsAtOnce(history),
+    ...claimsLeft(history),
   ]
 }
 
 const CLOCK_GRAIN_MS = 2
+/** A thread that was stopped inside a record may have to wait that long for one of two busy cores until it has ended it. */
+const THAW_MS = 200
+/** The same for one that has looked at the clock and not yet written that it starts. */
+const LAST_START_MS = 50
 /** Handlers may start before the event that says so has been written. */
 const EVENT_GRAIN_MS = 20
 
@@ -53,17 +57,22 @@ function thawBefore(
   lateMs: number,
   goneMs: number,
   process: ProcessHistory,
-  { faults }: History,
+  history: History,
 ): number | null {
+  const freeze = thawAround(lateMs, process, history)
+  return freeze !== null && freeze.fromMs <= goneMs && goneMs <= freeze.toMs! ? freeze.toMs : null
+}
+
+/** The freeze of the process that ended right before. */
+function thawAround(atMs: number, process: ProcessHistory, { faults }: History): Fault | null {
   const freeze = faults.find(
-    ({ kind, target, fromMs, toMs }) =>
+    ({ kind, target, toMs }) =>
       kind.startsWith('freeze-') &&
       target === process.name &&
-      fromMs <= goneMs &&
-      lateMs >= toMs! - CLOCK_GRAIN_MS &&
-      lateMs <= toMs! + NOISE_MS,
+      atMs >= toMs! - CLOCK_GRAIN_MS &&
+      atMs <= toMs! + THAW_MS,
   )
-  return freeze?.toMs ?? null
+  return freeze ?? null
 }
 
 function tooLate({ to, partition, epoch }: StoredClaim, record: HandledRecord, goneMs: number): Violation {
@@ -82,7 +91,7 @@ function moreThanOne(starts: ReadonlyMap<string, readonly unknown[]>): Violation
     }))
 }
 
-/** Once a member has said that its lease is over, a thread may start the one record for which it had looked before. */
+/** Once a member has said that its lease is over, a thread may at once start the one record for which it had looked before. */
 function startsWithoutLease(history: History): Violation[] {
   return history.processes.flatMap(process =>
     unleased(process).flatMap(({ fromMs, toMs }) => {
@@ -90,7 +99,18 @@ function startsWithoutLease(history: History): Violation[] {
         ({ process: name, startMs }) =>
           name === process.name && startMs > fromMs + CLOCK_GRAIN_MS && startMs < toMs - EVENT_GRAIN_MS,
       )
-      return moreThanOne(groupBy(started, one => `${one.process}_${one.threadId}, no lease since ${fromMs}`))
+      const where = (one: HandledRecord): string =>
+        `${one.process}, thread ${one.threadId}, no lease since ${fromMs}`
+      const late = started.filter(
+        ({ startMs }) => startMs > fromMs + LAST_START_MS && thawAround(startMs, process, history) === null,
+      )
+      return [
+        ...moreThanOne(groupBy(started, where)),
+        ...late.map(one => ({
+          rule: 'two owners',
+          message: `${laneName(one)}: ${one.offset} started ${one.startMs - fromMs} ms after the lease was over: ${where(one)}`,
+        })),
+      ]
     }),
   )
 }
@@ -117,6 +137,16 @@ function epochsThatShrink(history: History): Violation[] {
     })
   }
   return violations
+}
+
+/** Everybody has left by the end of a run, and nobody was killed so late that its session could outlive it. */
+function claimsLeft({ claims }: History): Violation[] {
+  return claims
+    .filter(({ to }) => to === null)
+    .map(claim => ({
+      rule: 'claims',
+      message: `${laneName(claim)} of ${claim.memberId} was still there at the end`,
+    }))
 }
 
 function claimsAtOnce(history: History): Violation[] {

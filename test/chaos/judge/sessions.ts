@@ -18,9 +18,14 @@ export function processOf(claim: StoredClaim, { processes }: History): ProcessHi
   return found
 }
 
-/** Records by claim, in the order in which they were started. */
+/** Records by claim, in the order in which they were started: by the clock if several threads had them. */
 export function recordsByLane({ handled }: History): Map<string, HandledRecord[]> {
-  return groupBy(handled, laneName)
+  const lanes = groupBy(handled, laneName)
+  for (const records of lanes.values()) {
+    const threads = new Set(records.map(({ process, threadId }) => `${process}_${threadId}`))
+    if (threads.size > 1) records.sort((a, b) => a.startMs - b.startMs || a.offset - b.offset)
+  }
+  return lanes
 }
 
 /** Claims of each partition, in the order of their epochs. */

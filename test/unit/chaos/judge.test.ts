@@ -17,6 +17,8 @@ const SETTINGS = {
   commitIntervalMs: 500,
   stopTimeoutMs: 10_000,
   kinds: [],
+  recordsPerSecond: 15,
+  burst: { records: 80, everyMs: 4_000 },
 } as const
 const FIRST = 10n
 const SECOND = 50n
@@ -240,6 +242,68 @@ describe('the judge of chaos runs', () => {
     assertFinds(startedAt(1_003, 1_010), /^two owners: 2 records were started without a claim: .*no lease/)
   })
 
+  it('finds a start that comes later than at once after a lease was lost, unless the thread was stopped', () => {
+    const sessions = [{ what: 'lost', atMs: 1_000 }] as const
+    const startedAt = (startMs: number): Parameters<typeof historyOf>[0] => ({
+      ...handOver,
+      processes: [processOf('a', { sessions }), processOf('b')],
+      handled: [record('a', FIRST, 0, 990), record('a', FIRST, 1, startMs), ...handOver.handled.slice(2)],
+    })
+    assert.deepEqual(violationsOf(startedAt(1_040)), [])
+    assertFinds(startedAt(1_070), /^two owners: 0@10: 1 started 70 ms after the lease was over/)
+    const thawed = { ...FREEZE, kind: 'freeze-short' as const, fromMs: 1_001, toMs: 1_300 }
+    assert.deepEqual(violationsOf({ ...startedAt(1_302), faults: [thawed] }), [])
+  })
+
+  it('finds late work after a thaw that did not cost the claim, and a while after one that did', () => {
+    const late = { ...record('a', FIRST, 2, 1_500), endMs: 6_003 }
+    const handled = [...takeOver.handled.filter(one => one.process === 'b' || one.offset < 2), late]
+    const frozen = { ...takeOver, handled, faults: [FREEZE] }
+    assert.deepEqual(violationsOf(frozen), [])
+    const before = { ...FREEZE, toMs: 3_400 }
+    assertFinds({ ...frozen, faults: [before] }, /^two owners: a, 0@10: 2 was still running/)
+    const slow = handled.map(one => (one === late ? { ...one, endMs: 6_250 } : one))
+    assertFinds({ ...frozen, handled: slow }, /^two owners: a, 0@10: 2 was still running/)
+  })
+
+  it('finds a claim that is still there at the end', () => {
+    const claims = [handOver.claims[0]!, { ...handOver.claims[1]!, to: null }]
+    assertFinds({ ...handOver, claims }, /^claims: 0@50 of b was still there at the end/)
+  })
+
+  it('finds a partition to which nothing happened', () => {
+    assertFinds({ ...handOver, acknowledged: [] }, /^presence: partition 0 had no acknowledged record/)
+    const nothing = { handled: [], claims: [], commits: [], log: [[]] }
+    assertFinds(nothing, /^presence: partition 0 had no handled record/)
+    assertFinds(nothing, /^presence: partition 0 had no claim/)
+  })
+
+  it('finds a lane in hand on two threads at once, and lets it move between two records', () => {
+    const movedAt = (startMs: number): Parameters<typeof historyOf>[0] => ({
+      ...handOver,
+      handled: handOver.handled.map(one => (one.offset === 1 ? { ...one, threadId: 1, startMs } : one)),
+      ledgers: [],
+    })
+    assert.deepEqual(violationsOf(movedAt(1_003)), [])
+    assertFinds(movedAt(1_002), /^one at a time: a, 0@10: 1 started on thread 1 while 0 was in hand/)
+    const { handled } = movedAt(1_003)
+    const otherFileFirst = [handled[1]!, handled[0]!, ...handled.slice(2)]
+    assert.deepEqual(violationsOf({ ...handOver, handled: otherFileFirst, ledgers: [] }), [])
+  })
+
+  it('finds errors that no fault of the run explains', () => {
+    const told = (code: string): Parameters<typeof historyOf>[0] => ({
+      ...afterKill,
+      processes: [killed, processOf('b', { errors: [{ code, message: 'so it is', atMs: 1_000 }] })],
+    })
+    assertFinds(told('ZOOKEEPER_DISCONNECTED'), /^errors: b told ZOOKEEPER_DISCONNECTED: so it is/)
+    const cut = { ...KILL, kind: 'cut-zookeeper-short' as const, target: 'b', fromMs: 990, toMs: 1_001 }
+    const faults = [KILL, cut]
+    assert.deepEqual(inRule('errors', { ...told('ZOOKEEPER_DISCONNECTED'), faults }), [])
+    for (const code of ['FOREIGN_WRITE', 'CLAIM_LOST', 'PLAN_CORRUPT', 'INTERNAL'])
+      assertFinds({ ...told(code), faults }, new RegExp(`^errors: b told ${code}`))
+  })
+
   it('finds a start once ZooKeeper has not answered for as long as a lease, of whoever was hurt', () => {
     const { handled, ...rest } = handOver
     const silenced = (kind: Fault['kind'], target: string): Parameters<typeof historyOf>[0] => {
@@ -349,8 +413,56 @@ describe('the judge of chaos runs', () => {
     assert.deepEqual(violationsOf({ ...takeOver, faults: [early, cut] }), [])
   })
 
-  it('explains an end by a machine that stood still', () => {
-    assert.deepEqual(violationsOf({ ...takeOver, stalls: [{ fromMs: 1_450, toMs: 1_900 }] }), [])
+  it('explains an end by a machine that stood still for long enough to end a lease', () => {
+    assert.deepEqual(violationsOf({ ...takeOver, stalls: [{ fromMs: 1_450, toMs: 2_150 }] }), [])
+    assertFinds({ ...takeOver, stalls: [{ fromMs: 1_450, toMs: 1_800 }] }, /^sessions: a lost its session/)
+  })
+
+  it('finds a machine that was too busy', () => {
+    const stalls = Array.from({ length: 10 }, (_, n) => ({ fromMs: 1_000 * n, toMs: 1_000 * n + 400 }))
+    assert.deepEqual(violationsOf({ ...handOver, stalls }), [])
+    const more = [...stalls, { fromMs: 20_000, toMs: 21_000 }]
+    assertFinds({ ...handOver, stalls: more }, /^machine: the machine was too busy/)
+  })
+
+  it('takes troubles for one only as long as the process has had no lease in peace for two commit intervals', () => {
+    const first = {
+      ...KILL,
+      kind: 'zookeeper-freeze-short' as const,
+      target: 'ZooKeeper',
+      fromMs: 300,
+      toMs: 700,
+    }
+    const second = { ...KILL, kind: 'cut-zookeeper-short' as const, fromMs: 3_000, toMs: 3_100 }
+    const faults = [first, second]
+    assertFinds({ ...takeOver, faults }, /^repeated: 0\/1 .* before the trouble began/)
+    const sessions = [
+      { what: 'lost', atMs: 800 },
+      { what: 'restored', atMs: 1_600 },
+    ] as const
+    const processes = [processOf('a', { sessions }), processOf('b')]
+    assert.deepEqual(inRule('repeated', { ...takeOver, faults, processes }), [])
+  })
+
+  it('finds more repeats than can have arrived since the last certain commit', () => {
+    const leaving = (count: number): Parameters<typeof historyOf>[0] => ({
+      claims: [
+        claimOf('a', FIRST, 900, { atMs: 22_000, zxid: 45n, how: 'session-end' }),
+        claimOf('b', SECOND, 22_050, ENDS),
+      ],
+      commits: [commit('b', 90n, count, 90_050)],
+      faults: [{ ...KILL, fromMs: 20_000 }],
+      processes: [killed, processOf('b')],
+      log: [Array.from({ length: count }, (_, offset) => `0-${offset}`)],
+      handled: [
+        ...Array.from({ length: count }, (_, n) => record('a', FIRST, n, 19_000 + 3 * n)),
+        ...Array.from({ length: count }, (_, n) => record('b', SECOND, n, 23_000 + 3 * n)),
+      ],
+    })
+    assert.deepEqual(violationsOf(leaving(130)), [])
+    assertFinds(leaving(140), /^repeated: 0@10 left 140 records to be repeated, and at most 134/)
+    const broker = { ...KILL, kind: 'broker-stop' as const, target: 'broker 1', fromMs: 15_000, toMs: 16_000 }
+    assert.deepEqual(violationsOf({ ...leaving(140), faults: [...leaving(140).faults!, broker] }), [])
   })
 
   it('finds members that end by themselves, badly, late or not at all, and failed ones', () => {
