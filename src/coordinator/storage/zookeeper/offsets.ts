@@ -153,9 +153,15 @@ async function pinTogether(
   paths: GroupPaths,
   starts: readonly StartOffset[],
 ): Promise<void> {
+  const missing = new Set<StartOffset>()
   for (let round = 0; round < ROUNDS; round += 1) {
-    const steps = await Promise.all(starts.map(start => pinSteps(client, paths, start)))
-    const ops = steps.flat()
+    const present = await presentNodes(client, paths, starts)
+    const isThere = (start: StartOffset): boolean => present.has(paths.offset(start))
+    // One that has appeared since was pinned by another member. Members of a new group all come here at the same moment:
+    // reading each node to see that would be most of what their start costs.
+    const left = starts.filter(start => !(missing.has(start) && isThere(start)))
+    for (const start of left) if (!isThere(start)) missing.add(start)
+    const ops = (await Promise.all(left.map(start => pinSteps(client, paths, start, present)))).flat()
     if (ops.length === 0) return
     const result = await client.multi(ops)
     if (result.committed) return
@@ -165,14 +171,29 @@ async function pinTogether(
   throw refused({ operation: 'pin offsets below', path: paths.offsets }, 'changes by others, again and again')
 }
 
+/** Paths of the offset and progress nodes that there are, of the topics of these starts. */
+async function presentNodes(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  starts: readonly StartOffset[],
+): Promise<ReadonlySet<string>> {
+  const topics = [...new Set(starts.map(({ topic }) => topic))]
+  const parents = topics.flatMap(topic => [paths.topicOffsets(topic), paths.topicProgress(topic)])
+  const children = await Promise.all(parents.map(parent => client.getChildren(parent)))
+  return new Set(parents.flatMap((parent, index) => (children[index] ?? []).map(name => `${parent}/${name}`)))
+}
+
 /** The version makes sure that nothing stored in the meantime is overwritten; progress that is left there counts for nothing. */
-async function pinSteps(client: ZooKeeperClient, paths: GroupPaths, start: StartOffset): Promise<Op[]> {
-  const [node, hasProgress] = await Promise.all([
-    readNode(client, paths, start),
-    client.exists(paths.progress(start)),
-  ])
-  if (node.offset !== null) return []
-  return pinOps(paths, start, { offsetVersion: node.version, hasProgress })
+async function pinSteps(
+  client: ZooKeeperClient,
+  paths: GroupPaths,
+  start: StartOffset,
+  present: ReadonlySet<string>,
+): Promise<Op[]> {
+  const hasProgress = present.has(paths.progress(start))
+  if (!present.has(paths.offset(start))) return pinOps(paths, start, { offsetVersion: null, hasProgress })
+  const node = await readNode(client, paths, start)
+  return node.offset === null ? pinOps(paths, start, { offsetVersion: node.version, hasProgress }) : []
 }
 
 function pinOps(

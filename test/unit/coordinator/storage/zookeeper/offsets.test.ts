@@ -13,6 +13,7 @@ async function pin(counts: Record<string, number>): Promise<Op[][]> {
   const sent: Op[][] = []
   const client = {
     exists: async () => false,
+    getChildren: async () => [],
     create: async () => {},
     getData: async () => null,
     multi: async (ops: readonly Op[]): Promise<MultiResult> => {
