@@ -56,8 +56,6 @@ export class Coordinator {
       const partitions = await this.#check()
       this.#parts.state.moveTo('joining', 'everything checked')
       await this.#enter(partitions)
-      // Before the claims: the first lanes may run while others still wait for a thread that is inside a handler.
-      this.#parts.session.enterRunning('joined')
       if (this.#choices.options.commit.auto) this.#parts.committer.start()
       this.#parts.balancer.start()
       this.#parts.alarm.start()
@@ -124,7 +122,8 @@ export class Coordinator {
 
   /**
    * Joins, and does what comes before the first claim; all of it again in a new session if one ends meanwhile. Nothing is
-   * claimed before: what is pinned tells others which partitions there were.
+   * claimed before: what is pinned tells others which partitions there were. Running before the claims: the first lanes may
+   * run while others still wait for a thread that is inside a handler.
    */
   async #enter(partitions: readonly TopicPartition[]): Promise<void> {
     const { session, starts, groupPath } = this.#parts
@@ -135,7 +134,9 @@ export class Coordinator {
         await refuseMixedGroup(this.#choices.storage, `${groupPath}/ids`, this.#stopSignal.signal) // before anything else is written
         await starts.pinMissing(partitions)
         this.#throwIfStopping() // the awaits above may have let a stop in
-        if (generation === session.generation) return
+        if (generation !== session.generation) continue
+        session.enterRunning('joined') // in this very turn: an expiry from now on begins a rejoin
+        return
       } catch (error) {
         this.#throwIfStopping()
         if (!isGroupError(error, 'SESSION_EXPIRED')) throw error

@@ -1,29 +1,38 @@
 import type { DrainPatience } from './drain-patience.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 
-type Drained = Pick<OwnedPartition, 'abortSignal' | 'hasSliceInHand'>
+type Drained = Pick<OwnedPartition, 'abortSignal'>
+
+export interface DrainWatchHost {
+  /** What keeps the thread from hearing is a handler of another partition, as far as can be told. */
+  isBlockedByOther(): boolean
+  cut(): void
+}
 
 /**
  * Watches over the end of a partition's lane: after a while its handler is told to give up, and is cut if it goes on.
  *
- * Only what is at work on this very partition is cut. While a handler of another partition blocks the thread, nobody there
- * hears of the drain, and ending the thread would hurt the other one only. Whether the thread hears is known from its answer
- * to the abort; that a sync handler of this partition blocks it, from shared memory.
+ * What is at work on this very partition is cut. While a handler of another partition blocks the thread, nobody there hears
+ * of the drain, and ending the thread would hurt the other one: that is put off for as long as the group can wait. Whether
+ * the thread hears is known from its answer to the abort, and who blocks it from shared memory.
  */
 export class DrainWatch {
   readonly #partition: Drained
   readonly #reason: string
   readonly #settleMs: number
-  readonly #cut: () => void
+  readonly #host: DrainWatchHost
+  /** How long another handler is still spared. */
+  #spareMs: number
   #timer: NodeJS.Timeout
   #hasHeard = false
   #isOver = false
 
-  constructor(partition: Drained, reason: string, patience: DrainPatience, cut: () => void) {
+  constructor(partition: Drained, reason: string, patience: DrainPatience, host: DrainWatchHost) {
     this.#partition = partition
     this.#reason = reason
     this.#settleMs = patience.cutAfterMs - patience.abortAfterMs
-    this.#cut = cut
+    this.#host = host
+    this.#spareMs = patience.sparesOthersForMs
     this.#timer = setTimeout(() => this.#abort(), patience.abortAfterMs)
   }
 
@@ -51,7 +60,9 @@ export class DrainWatch {
   }
 
   #look(): void {
-    if (this.#hasHeard || this.#partition.hasSliceInHand) this.#cut()
-    else this.#lookLater()
+    const isSpared = !this.#hasHeard && this.#spareMs > 0 && this.#host.isBlockedByOther()
+    this.#spareMs -= this.#settleMs
+    if (isSpared) this.#lookLater()
+    else this.#host.cut()
   }
 }

@@ -134,6 +134,11 @@ export class OwnedPartition implements WantedPartition {
     return this.#memory?.hasSliceInHand ?? false
   }
 
+  /** A record is taken and not finished. */
+  get hasInHand(): boolean {
+    return this.#memory?.read().inHand ?? false
+  }
+
   get isEnded(): boolean {
     return this.#state.isFinal
   }

@@ -102,7 +102,17 @@ export class PartitionSet {
   }
 
   #watch(partition: OwnedPartition, reason: string, patience: DrainPatience): DrainWatch {
-    return new DrainWatch(partition, reason, patience, () => this.#host.cut(partition))
+    return new DrainWatch(partition, reason, patience, {
+      isBlockedByOther: () => this.#isBlockedByOther(partition),
+      cut: () => this.#host.cut(partition),
+    })
+  }
+
+  /** Of a thread that does not hear: what runs in it is another partition's, if not surely this one's. */
+  #isBlockedByOther(partition: OwnedPartition): boolean {
+    const others = this.all.filter(one => one !== partition && one.thread === partition.thread)
+    if (others.some(one => one.hasSliceInHand)) return true
+    return !partition.hasInHand && others.some(one => one.hasInHand)
   }
 
   async #releaseOne(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../../shared/clock.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { OffsetReset } from '../../options/types.ts'
@@ -11,6 +12,8 @@ export const FIRST_OFFSET: Offset = 0
 
 /** The broker that is asked may hear of a topic after whoever stored it. */
 const LOOKS_FOR_STORED_TOPIC = 3
+/** Longer than brokers take to hear of a topic. */
+const CATCH_UP_MS = 10_000
 
 export type StartRule = 'stored' | 'earliest' | 'latest' | 'none'
 
@@ -60,7 +63,10 @@ export interface ClaimStart {
 }
 
 export interface StartOffsetsParts {
-  readonly storage: Pick<GroupStorage, 'readStored' | 'readTopics' | 'pinStartOffsets' | 'commit'>
+  readonly storage: Pick<
+    GroupStorage,
+    'readStored' | 'readOffsetsOf' | 'readTopics' | 'pinStartOffsets' | 'commit'
+  >
   readonly cluster: Pick<KafkaCluster, 'listOffsets' | 'listOffsetsInTime' | 'topicIdOf' | 'refresh'>
   report(error: GroupError): void
 }
@@ -71,6 +77,8 @@ export class StartOffsets {
   readonly #parts: StartOffsetsParts
   /** How many partitions of each topic there were when this member started; no entry for a topic that came later. */
   readonly #atStart = new Map<string, number>()
+  /** What brokers say of topics against what the storage says, and since when. */
+  readonly #insisted = new Map<string, { readonly topicId: string; readonly sinceMs: number }>()
 
   constructor(options: StartOffsetsOptions, parts: StartOffsetsParts) {
     this.#options = options
@@ -125,9 +133,17 @@ export class StartOffsets {
   async #startOf(claim: Claim, isRecreated: boolean): Promise<Offset> {
     if (claim.committedOffset !== null && !isRecreated) return claim.committedOffset
     const rule = isRecreated ? 'earliest' : this.#rule(claim, await this.#readStored([claim]))
-    if (rule === 'none' || rule === 'stored') throw missingOffset(claim)
+    if (rule === 'none') throw missingOffset(claim)
+    if (rule === 'stored') return this.#pinnedMeanwhile(claim)
     const [start] = await this.#resolve([claim], rule)
     return start!.offset
+  }
+
+  /** Another member has pinned it since the claim was read. */
+  async #pinnedMeanwhile(claim: Claim): Promise<Offset> {
+    const [pinned] = await this.#parts.storage.readOffsetsOf(this.#options.groupId, [claim])
+    if (pinned === undefined) throw missingOffset(claim)
+    return pinned.offset
   }
 
   /**
@@ -144,9 +160,18 @@ export class StartOffsets {
       if (present === storedId) return storedId
       const inStorage = await this.#idInStorage(topic)
       const isNews = present !== known || look === LOOKS_FOR_STORED_TOPIC
-      if (inStorage === null ? isNews : inStorage === present) return present
+      if (inStorage === null ? isNews : inStorage === present || this.#insist(topic, present)) return present
     }
     throw brokersAreBehind(topic, storedId)
+  }
+
+  /** Brokers that name the same id for so long are right: a storage that they have left for good still names the old one. */
+  #insist(topic: string, topicId: string): boolean {
+    const nowMs = monotonicMs()
+    const before = this.#insisted.get(topic)
+    if (before?.topicId === topicId) return nowMs - before.sinceMs >= CATCH_UP_MS
+    this.#insisted.set(topic, { topicId, sinceMs: nowMs })
+    return false
   }
 
   /** Null where that keeps no topics, does not let them be read, or does not have this one now. */

@@ -181,7 +181,8 @@ export class Rebalancer {
 
   /** Each once for as long as it stands, whoever comes and goes meanwhile. */
   #tell(troubles: readonly GroupError[]): void {
-    const nameOf = ({ code, details }: GroupError): string => `${code} ${String(details['path'])}`
+    const nameOf = ({ code, details }: GroupError): string =>
+      [code, details['path'], details['members']].map(String).join(' ')
     for (const trouble of troubles) if (!this.#told.has(nameOf(trouble))) this.#host.report(trouble)
     this.#told = new Set(troubles.map(nameOf))
   }

@@ -244,7 +244,9 @@ export class Session {
     }
     this.#unansweredBeats += 1
     this.#heartbeat(client).catch((error: unknown) => {
-      if (!isConnectionError(error) && this.isCurrent(client)) this.#afterRefusedBeat(error)
+      if (isConnectionError(error) || !this.isCurrent(client)) return
+      this.#unansweredBeats = 0 // a refusal is an answer
+      this.#afterRefusedBeat(error)
     })
   }
 

@@ -3,19 +3,19 @@ import { beforeEach, describe, it, type TestContext } from 'node:test'
 import { DrainWatch } from '#src/coordinator/partitions/drain-watch.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 
-const PATIENCE = { abortAfterMs: 100, cutAfterMs: 150 }
+const PATIENCE = { abortAfterMs: 100, cutAfterMs: 150, sparesOthersForMs: 5_000 }
 const SETTLE_MS = 50
 const TURNS = 5
 
 describe('the watch over a drain', () => {
   let log: string[]
   let heard: Deferred<void>
-  let hasSliceInHand: boolean
+  let isBlockedByOther: boolean
 
   beforeEach(() => {
     log = []
     heard = deferred()
-    hasSliceInHand = false
+    isBlockedByOther = false
   })
 
   function watch(t: TestContext): DrainWatch {
@@ -25,11 +25,9 @@ describe('the watch over a drain', () => {
         log.push(`abort: ${reason}`)
         return heard.promise
       },
-      get hasSliceInHand() {
-        return hasSliceInHand
-      },
     }
-    return new DrainWatch(partition, 'test', PATIENCE, () => log.push('cut'))
+    const host = { isBlockedByOther: () => isBlockedByOther, cut: () => void log.push('cut') }
+    return new DrainWatch(partition, 'test', PATIENCE, host)
   }
 
   async function turns(): Promise<void> {
@@ -48,21 +46,29 @@ describe('the watch over a drain', () => {
   })
 
   it('cuts one that blocks its thread, which hears nothing', t => {
-    hasSliceInHand = true
     watch(t)
     t.mock.timers.tick(PATIENCE.abortAfterMs)
     t.mock.timers.tick(SETTLE_MS)
     assert.deepEqual(log, ['abort: test', 'cut'])
   })
 
-  it('cuts nothing while a handler of another partition blocks the thread, however long', async t => {
+  it('puts it off while a handler of another partition blocks the thread', async t => {
+    isBlockedByOther = true
     watch(t)
     t.mock.timers.tick(PATIENCE.abortAfterMs)
-    for (let look = 0; look < 100; look += 1) t.mock.timers.tick(SETTLE_MS)
+    for (let look = 0; look < 99; look += 1) t.mock.timers.tick(SETTLE_MS)
     assert.deepEqual(log, ['abort: test'])
     heard.resolve() // it is free again, and what was awaited there gets its time from now on
     await turns()
     t.mock.timers.tick(SETTLE_MS)
+    assert.deepEqual(log, ['abort: test', 'cut'])
+  })
+
+  it('cuts in the end, when the other one goes on for longer than the group can wait', t => {
+    isBlockedByOther = true
+    watch(t)
+    t.mock.timers.tick(PATIENCE.abortAfterMs)
+    for (let look = 0; look < 101; look += 1) t.mock.timers.tick(SETTLE_MS)
     assert.deepEqual(log, ['abort: test', 'cut'])
   })
 

@@ -51,6 +51,7 @@ describe('the start of a claim', () => {
     const parts: StartOffsetsParts = {
       storage: {
         readStored: async () => stored,
+        readOffsetsOf: async () => stored,
         readTopics: async () =>
           storedTopicId === null ? null : [{ topic: 't', partitions: 4, topicId: storedTopicId }],
         pinStartOffsets: async pins => {
@@ -138,6 +139,29 @@ describe('the start of a claim', () => {
     const start = await create().resolveStart({ ...CLAIM, progress: null, progressFault })
     assert.equal(start.offset, 50)
     assert.deepEqual(reports, [progressFault])
+  })
+
+  it('is what another member has pinned since the claim was read', async () => {
+    stored = [{ topic: 't', partition: CLAIM.partition, offset: 77 }]
+    const unpinned = { ...CLAIM, committedOffset: null, progress: null }
+    assert.equal((await create().resolveStart(unpinned)).offset, 77)
+  })
+
+  it('takes in the end what brokers insist on against a storage that they may have left for good', async t => {
+    let nowMs = 1_000
+    t.mock.method(performance, 'now', () => nowMs)
+    storedTopicId = 'old'
+    ids = ['new']
+    const starts = create()
+    await rejection(starts.resolveStart(CLAIM), 'BROKER_DISCONNECTED')
+    nowMs += 9_000
+    await rejection(starts.resolveStart(CLAIM), 'BROKER_DISCONNECTED')
+    nowMs += 2_000
+    assert.deepEqual(await starts.resolveStart(CLAIM), { offset: EARLIEST, topicId: 'new' })
+    assert.deepEqual(
+      reports.map(({ code }) => code),
+      ['TOPIC_RECREATED'],
+    )
   })
 
   it('follows the policy where nothing is stored', async () => {
