@@ -14,6 +14,7 @@ import { silentLogger } from '#src/shared/logger.js'
 import { atEnd } from '../support/cleanup.ts'
 import { jsonLines, kwg } from '../support/cli.ts'
 import { eventually } from '../support/eventually.ts'
+import { rejection } from '../support/group-error.ts'
 import { createTopic, produce, uniqueGroup, withAdmin } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { Ledger } from '../support/ledger.ts'
@@ -214,6 +215,16 @@ describe('kwg offsets reset', () => {
     const nothing = PARTITIONS.map(partition => ({ topic, partition, from: null, to: 6 }))
     assert.deepEqual(await reset(group, 'latest'), nothing)
     assert.deepEqual(await readOffsets(groupId, topic), [6, 6])
+  })
+
+  it('of a few partitions is refused while others have no offset: it would change where those start', async t => {
+    const group = await storedGroup(t)
+    const { groupId, topic, zookeeper } = group
+    await zookeeper.remove(`/consumers/${groupId}/offsets/${topic}/0`)
+    const before = await readOffsets(groupId, topic)
+    const error = await rejection(reset(group, 'latest', [1]), 'OFFSET_MISSING')
+    assert.deepEqual(error.details, { topic, partitions: [0] })
+    assert.deepEqual(await readOffsets(groupId, topic), before)
   })
 })
 

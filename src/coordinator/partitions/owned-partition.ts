@@ -311,7 +311,6 @@ export class OwnedPartition implements WantedPartition {
     const onAbort = (): void => givenUp.reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
-    work.catch(() => {}) // nobody waits for it once the partition is given up
     try {
       return await Promise.race([work, givenUp.promise])
     } finally {

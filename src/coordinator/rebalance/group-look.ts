@@ -12,8 +12,8 @@ import { TopicLook } from './topic-look.ts'
 
 export interface GroupLookParts {
   readonly groupId: string
-  /** Where the nodes of the group are, for messages. @defaultValue `/consumers/<groupId>` */
-  readonly groupPath?: string
+  /** Where the nodes of the group are, for messages. */
+  readonly groupPath: string
   readonly memberId: string
   readonly topics: readonly string[]
   readonly storage: Pick<GroupStorage, 'readMembers' | 'readPlan' | 'writePlan' | 'readOwners'>
@@ -64,8 +64,7 @@ export class GroupLook {
   }
 
   async #decideOnce(isLeaving: boolean): Promise<GroupDecision | 'stale'> {
-    const { storage, groupId, memberId, topics } = this.#parts
-    const { groupPath = `/consumers/${groupId}` } = this.#parts
+    const { storage, groupPath, memberId, topics } = this.#parts
     // In this order, so that the plan is not older than the list of members; neither waits for the other's answer.
     const [members, plan] = await Promise.all([storage.readMembers(), storage.readPlan()])
     if (!members.members.some(member => member.memberId === memberId)) throw this.#notThere()

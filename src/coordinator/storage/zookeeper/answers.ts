@@ -1,6 +1,6 @@
 import { GroupError, isGroupError } from '../../../shared/errors.ts'
 import type { OutstandingCall } from './outstanding-calls.ts'
-import type { Answer } from './znode.ts'
+import type { Answer, MultiResult, Op } from './znode.ts'
 
 /** A call that ZooKeeper itself refused: `answer` tells why, and `answeredWith` recognises it. */
 export function refused({ operation, path }: OutstandingCall, answer: Answer, cause?: unknown): GroupError {
@@ -12,6 +12,23 @@ export function refused({ operation, path }: OutstandingCall, answer: Answer, ca
 
 export function answeredWith(error: unknown, ...answers: Answer[]): boolean {
   return isGroupError(error, 'ZOOKEEPER_REFUSED') && answers.includes(String(error.details['answer']))
+}
+
+/** What a step of a transaction fails with where a node is not as it had been read. */
+const CHANGED: readonly Answer[] = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
+
+/**
+ * The step that a transaction failed at, where somebody else was faster: then the nodes are to be read again. Rejects any
+ * other answer for what it is. `alsoChanged`: what else means a change to this transaction.
+ */
+export function changedStep(
+  ops: readonly Op[],
+  { failedAt, answer }: Extract<MultiResult, { committed: false }>,
+  alsoChanged: readonly Answer[] = [],
+): Op {
+  const step = ops[failedAt]!
+  if (CHANGED.includes(answer) || alsoChanged.includes(answer)) return step
+  throw refused({ operation: step.type, path: step.path }, answer)
 }
 
 export function disconnected({ operation, path }: OutstandingCall, why: string): GroupError {

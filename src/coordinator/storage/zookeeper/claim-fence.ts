@@ -1,7 +1,7 @@
 import { encodeProgress } from '../../progress/progress-format.ts'
 import { progressAt } from '../../progress/progress.ts'
 import { NO_NODE_YET, type ClaimNodes } from './owned-claim.ts'
-import type { Op, Znode } from './znode.ts'
+import { setOrCreate, type Op, type Znode } from './znode.ts'
 
 /** The nodes of a partition as they were read; null where there is none. The owner was read last. */
 export interface PartitionNodes {
@@ -62,14 +62,7 @@ export function isOfOffset(offset: Znode | null, progress: Znode | null): boolea
   return offset !== null && offset.stat.mzxid === progress?.stat.mzxid
 }
 
-/** A write at a version that is known, NO_NODE_YET included. */
-export function setOrCreate(path: string, data: Buffer, version: number): Op {
-  return version === NO_NODE_YET
-    ? { type: 'create', path, data, ephemeral: false }
-    : { type: 'set', path, data, version }
-}
-
 function progressStep({ progressPath }: ClaimNodes, progress: Znode | null): Op {
   const data = progress?.data ?? encodeProgress(progressAt(0, null)) // of no offset: counts for nothing
-  return setOrCreate(progressPath, data, progress?.stat.version ?? NO_NODE_YET)
+  return setOrCreate(progressPath, data, progress?.stat.version ?? null)
 }

@@ -1,16 +1,15 @@
 import { GroupError } from '../../../shared/errors.ts'
 import { partitionName, type Offset } from '../../../shared/types.ts'
-import { isConnectionError, refused } from './answers.ts'
+import { changedStep, isConnectionError, refused } from './answers.ts'
 import { encodeProgress } from '../../progress/progress-format.ts'
 import type { Progress } from '../../progress/progress.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import { encodeOffset } from './formats.ts'
-import { setOrCreate } from './claim-fence.ts'
 import { NO_NODE_YET, type OwnedClaim } from './owned-claim.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { withAncestors } from './paths.ts'
 import type { Session } from './session.ts'
-import type { MultiResult, Op, Znode } from './znode.ts'
+import { setOrCreate, type MultiResult, type Op, type Znode } from './znode.ts'
 
 /** A foreign writer may get in between a few times; more often, somebody fights us and is to be told of. */
 const ATTEMPTS = 6
@@ -61,7 +60,7 @@ export class ClaimWriter {
         if (andRelease) claim.finish('released', 'release')
         return
       }
-      await this.#resolveFailure(claim, ops[result.failedAt]!, result.answer, position)
+      await this.#resolveFailure(claim, ops, result, position)
       if (claim.state.is('released')) return
     }
     throw refused({ operation: 'commit', path: claim.nodes.offsetPath }, 'changes by others, again and again')
@@ -85,16 +84,17 @@ export class ClaimWriter {
   /** Makes the next attempt one that can succeed, or throws. */
   async #resolveFailure(
     claim: OwnedClaim,
-    failed: Op,
-    answer: string,
+    ops: readonly Op[],
+    failure: Extract<MultiResult, { committed: false }>,
     position: Position | null,
   ): Promise<void> {
-    const why = `${failed.type} ${answer}`
-    if (failed.path === claim.nodes.ownerPath) await this.#inspector.inspect(claim)
-    else if (why === 'create NO_NODE') await this.#makeParents(claim)
-    else if (['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS'].includes(answer))
-      await this.#learnVersions(claim, position)
-    else throw refused({ operation: failed.type, path: failed.path }, answer)
+    if (ops[failure.failedAt]!.path === claim.nodes.ownerPath) {
+      await this.#inspector.inspect(claim)
+      return
+    }
+    const { type } = changedStep(ops, failure)
+    if (type === 'create' && failure.answer === 'NO_NODE') await this.#makeParents(claim)
+    else await this.#learnVersions(claim, position)
   }
 
   async #makeParents({ client, nodes }: OwnedClaim): Promise<void> {
@@ -148,13 +148,18 @@ function foreignChange(claim: OwnedClaim, offset: Znode | null, position: Positi
 function transactionOf(claim: OwnedClaim, position: Position | null, andRelease: boolean): Op[] {
   const { ownerPath, offsetPath, progressPath } = claim.nodes
   const ops: Op[] = [{ type: 'check', path: ownerPath, version: claim.ownerVersion }]
-  if (position !== null) ops.push(setOrCreate(offsetPath, encodeOffset(position.offset), claim.offsetVersion))
+  if (position !== null)
+    ops.push(setOrCreate(offsetPath, encodeOffset(position.offset), versionOf(claim.offsetVersion)))
   if (position?.progress !== undefined)
-    ops.push(setOrCreate(progressPath, encodeProgress(position.progress), claim.progressVersion))
+    ops.push(setOrCreate(progressPath, encodeProgress(position.progress), versionOf(claim.progressVersion)))
   else if (claim.progressVersion !== NO_NODE_YET)
     ops.push({ type: 'check', path: progressPath, version: claim.progressVersion })
   if (andRelease) ops.push({ type: 'remove', path: ownerPath, version: claim.ownerVersion })
   return ops
+}
+
+function versionOf(known: number): number | null {
+  return known === NO_NODE_YET ? null : known
 }
 
 function claimIsGone(claim: OwnedClaim): GroupError {

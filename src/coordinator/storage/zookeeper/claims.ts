@@ -3,7 +3,7 @@ import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
-import { answeredWith, isConnectionError, refused } from './answers.ts'
+import { answeredWith, changedStep, isConnectionError } from './answers.ts'
 import { fence, removal, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
 import type { ClaimInspector } from './claim-inspector.ts'
 import type { ZooKeeperClient } from './client.ts'
@@ -21,9 +21,6 @@ import type { Op, Znode } from './znode.ts'
 interface Refusal {
   readonly holder: string | null
 }
-
-/** What a transaction fails with when somebody else was faster: then the nodes are read again. */
-const CHANGED = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
 
 /** The claims of one membership: all made in one session, void with it. */
 export class Claims {
@@ -183,8 +180,7 @@ export class Claims {
   async #change(of: TopicPartition, ops: readonly Op[]): Promise<boolean> {
     const result = await this.#client.multi(ops)
     if (result.committed) return true
-    const { type, path } = ops[result.failedAt]!
-    if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
+    const { type } = changedStep(ops, result)
     if (type === 'create' && result.answer === 'NO_NODE') await this.#makeParents(of)
     return false
   }

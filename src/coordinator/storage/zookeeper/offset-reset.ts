@@ -3,12 +3,12 @@ import type { Offset, TopicPartition } from '../../../shared/types.ts'
 import { encodeProgress } from '../../progress/progress-format.ts'
 import { progressAt } from '../../progress/progress.ts'
 import type { StoredOffset } from '../group-storage.ts'
-import { isConnectionError, refused } from './answers.ts'
+import { changedStep, isConnectionError, refused } from './answers.ts'
 import { MAX_TRANSACTION_BYTES, type ZooKeeperClient } from './client.ts'
 import { decodeOffset, encodeOffset, preview } from './formats.ts'
 import type { GroupPaths } from './paths.ts'
 import { multiBytes } from './wire.ts'
-import { ANY_VERSION, type MultiResult, type Op, type Znode } from './znode.ts'
+import { ANY_VERSION, setOrCreate, type MultiResult, type Op, type Znode } from './znode.ts'
 
 /** An offset as it was and as it is now. */
 export interface ResetOffset extends TopicPartition {
@@ -19,9 +19,6 @@ export interface ResetOffset extends TopicPartition {
 
 /** Somebody else may write at the same moment; each round begins with what is there then. */
 const ROUNDS = 5
-
-/** Steps that fail with these met something that has changed since it was looked at. */
-const HAS_CHANGED = ['NOT_EMPTY', 'NODE_EXISTS', 'NO_NODE', 'BAD_VERSION']
 
 /** What a reset finds: all of it nodes that its transaction depends on. */
 interface Look {
@@ -69,8 +66,7 @@ export async function resetOffsets(
     const result = await writeOnce(port, ops, topic)
     if (result.committed)
       return inOrder.map((target, index) => outcome(target, look.offsets[index] ?? null, paths))
-    const { path, type } = ops[result.failedAt]!
-    if (!HAS_CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
+    changedStep(ops, result, ['NOT_EMPTY']) // somebody has joined or claimed
   }
   throw refused({ operation: 'reset', path: paths.topicOffsets(topic) }, 'changes by others, again and again')
 }
@@ -145,16 +141,13 @@ function transactionOf(
       { type: 'remove', path, version: ANY_VERSION },
       { type: 'create', path, data, ephemeral: false },
     ]),
-    ...targets.map((target, index): Op => {
-      const [path, data, node] = [
+    ...targets.map((target, index) =>
+      setOrCreate(
         paths.offset(target),
         encodeOffset(target.offset),
-        look.offsets[index] ?? null,
-      ]
-      return node === null
-        ? { type: 'create', path, data, ephemeral: false }
-        : { type: 'set', path, data, version: node.stat.version }
-    }),
+        look.offsets[index]?.stat.version ?? null,
+      ),
+    ),
     ...targets.flatMap((target, index) =>
       progressSteps(paths.progress(target), target.offset, topicId, look.hasProgress[index] === true),
     ),
@@ -163,12 +156,7 @@ function transactionOf(
 
 function progressSteps(path: string, offset: Offset, topicId: string | null, isThere: boolean): Op[] {
   if (topicId === null) return isThere ? [{ type: 'remove', path, version: ANY_VERSION }] : []
-  const data = encodeProgress(progressAt(offset, topicId))
-  return [
-    isThere
-      ? { type: 'set', path, data, version: ANY_VERSION }
-      : { type: 'create', path, data, ephemeral: false },
-  ]
+  return [setOrCreate(path, encodeProgress(progressAt(offset, topicId)), isThere ? ANY_VERSION : null)]
 }
 
 /** Not repeated without an answer: had it taken effect, the offsets before it would be lost for the report. */

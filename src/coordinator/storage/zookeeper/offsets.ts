@@ -3,22 +3,19 @@ import type { TopicPartition } from '../../../shared/types.ts'
 import { encodeProgress } from '../../progress/progress-format.ts'
 import { progressAt } from '../../progress/progress.ts'
 import type { StartOffset, StoredOffset } from '../group-storage.ts'
-import { refused } from './answers.ts'
+import { changedStep, refused } from './answers.ts'
 import { MAX_TRANSACTION_BYTES, type ZooKeeperClient } from './client.ts'
 import { decodeOffset, encodeOffset } from './formats.ts'
 import { ensureNodes } from './own-nodes.ts'
 import { partitionOf, withAncestors, type GroupPaths } from './paths.ts'
 import { multiBytes, stepBytes } from './wire.ts'
-import { ANY_VERSION, type Op } from './znode.ts'
+import { ANY_VERSION, setOrCreate, type Op } from './znode.ts'
 
 /** What the steps of one transaction may take. */
 const MAX_PIN_BYTES = MAX_TRANSACTION_BYTES - multiBytes([])
 
 /** Somebody else may pin or commit at the same moment; each round begins with what is stored then. */
 const ROUNDS = 5
-
-/** What a transaction fails with where it was not as it had been read. */
-const CHANGED = ['BAD_VERSION', 'NO_NODE', 'NODE_EXISTS']
 
 interface OffsetNode extends TopicPartition {
   readonly path: string
@@ -165,8 +162,7 @@ async function pinTogether(
     if (ops.length === 0) return
     const result = await client.multi(ops)
     if (result.committed) return
-    const { type, path } = ops[result.failedAt]!
-    if (!CHANGED.includes(result.answer)) throw refused({ operation: type, path }, result.answer)
+    changedStep(ops, result)
   }
   throw refused({ operation: 'pin offsets below', path: paths.offsets }, 'changes by others, again and again')
 }
@@ -206,12 +202,6 @@ function pinOps(
     setOrCreate(paths.offset(start), encodeOffset(start.offset), offsetVersion),
     setOrCreate(paths.progress(start), data, hasProgress ? ANY_VERSION : null),
   ]
-}
-
-function setOrCreate(path: string, data: Buffer, version: number | null): Op {
-  return version === null
-    ? { type: 'create', path, data, ephemeral: false }
-    : { type: 'set', path, data, version }
 }
 
 async function readNode(client: ZooKeeperClient, paths: GroupPaths, of: TopicPartition): Promise<OffsetNode> {

@@ -41,6 +41,13 @@ export type Op =
 
 export const ANY_VERSION = -1
 
+/** Writes a persistent node at the version it is known in; null makes it, because there is none. */
+export function setOrCreate(path: string, data: Buffer, version: number | null): Op {
+  return version === null
+    ? { type: 'create', path, data, ephemeral: false }
+    : { type: 'set', path, data, version }
+}
+
 /** Name of an error that ZooKeeper answers with, `NO_NODE` for example; `CODE_<n>` where it has no name here. */
 export type Answer = string
 
