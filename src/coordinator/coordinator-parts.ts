@@ -167,10 +167,15 @@ export class CoordinatorParts {
       },
       released: (one, reason) => this.reports.released(one, reason),
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
-      failed: (_, error) => this.reports.error(error),
+      failed: (_, error) => this.#partitionFailed(error),
       claimRefused: one => void this.#reportRefusal(one),
       acquireFailed: (one, error) => this.session.acquireFailed(one, error),
     }
+  }
+
+  #partitionFailed(error: GroupError): void {
+    if (this.#choices.options.failGroup) this.#host.fail(error)
+    else this.reports.error(error)
   }
 
   #reportRefusal(one: OwnedPartition): Promise<void> {

@@ -7,6 +7,7 @@ import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
 import { errorsOf, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { within } from '../support/within.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 const PARTITIONS = 4
@@ -73,7 +74,7 @@ describe("a record that always fails under onFailure 'stop'", () => {
     await fill(topic)
     const attempts = new Attempts(t)
     const group = await runMember(t, attempts.handler(), { ...options(topic, groupId), failGroup: true })
-    await assert.rejects(group.finished, { code: 'HANDLER_FAILED' })
+    await assert.rejects(within(20_000, 'the end of the group', group.finished), { code: 'HANDLER_FAILED' })
     assert.equal(group.state, 'failed')
     assert.equal((await readOffsets(groupId, topic))[1], FAILS_AT)
   })
