@@ -184,6 +184,7 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
 function callableBy(listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
+    deadLetter: letter => listener.deadLetter(letter),
     oauthToken: () => listener.oauthToken(),
   }
 }

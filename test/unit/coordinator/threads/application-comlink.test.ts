@@ -55,6 +55,7 @@ function startPool(): ThreadPool {
   const listener = {
     message: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
+    deadLetter: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const groupMemory = new GroupMemory().buffer
