@@ -52,14 +52,6 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'the value of one record could not be decoded',
   },
-  DEAD_LETTER_FAILED: {
-    retryable: true,
-    meaning: 'a record could not be written to the dead-letter topic; its partition stops there',
-  },
-  DEAD_LETTER_TOPIC_UNAVAILABLE: {
-    retryable: true,
-    meaning: 'the dead-letter topic is missing and cannot be made, or may not be used',
-  },
   ZOOKEEPER_UNREACHABLE: {
     retryable: true,
     meaning: 'no ZooKeeper server answered within the connect deadline',

@@ -1,5 +1,4 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ErrorWire } from './error-wire.ts'
 import type { LogLevel } from './logger.ts'
 import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
 import type { ErrorWire } from './error-wire.ts'
@@ -154,19 +153,3 @@ export type WorkerMessage =
   | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
   /** A condition worth an error event; the lane tries on. */
   | { readonly type: 'lane-troubled'; readonly lane: LaneId; readonly error: unknown }
-
-/** A record that is given up, with its raw bytes: what `deadLetter` writes to the dead-letter topic. */
-export interface DeadLetter {
-  readonly lane: LaneId
-  readonly offset: Offset
-  /** Of the record, in milliseconds. */
-  readonly timestamp: number
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  /** In the order of the record, repeated names kept. */
-  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[]
-  /** How many attempts have failed. */
-  readonly attempts: number
-  readonly error: ErrorWire
-  readonly threadId: number
-}
