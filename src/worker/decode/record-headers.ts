@@ -20,6 +20,26 @@ export function readHeaders(bytes: Buffer, start: number, end: number): RecordHe
   return headers
 }
 
+/**
+ * The same as they stand there: in their order, repeated names kept, and a null value told from an empty one.
+ * @throws DamagedHeaders
+ */
+export function listHeaders(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): (readonly [name: string, value: Buffer | null])[] {
+  const headers: (readonly [string, Buffer | null])[] = []
+  const reader = new HeaderReader(bytes, start, end)
+  for (let left = reader.varint(); left > 0; left--) {
+    const name = reader.slice(reader.varint()).toString()
+    const length = reader.varint()
+    headers.push([name, length === -1 ? null : reader.slice(length)])
+  }
+  reader.expectEnd()
+  return headers
+}
+
 export class DamagedHeaders extends Error {
   override readonly name = 'DamagedHeaders'
 }
