@@ -117,10 +117,11 @@ function sized(bytes: Uint8Array | null): Uint8Array[] {
   return bytes === null ? [varint(-1)] : [varint(bytes.length), bytes]
 }
 
-/** Zigzag, seven bits a byte, low bits first. By arithmetic: the difference of two timestamps has more than 32 bits. */
+/** Zigzag, seven bits a byte, low bits first. As a bigint: the difference of two timestamps has up to 54 bits, and one more here. */
 function varint(value: number): Buffer {
-  let rest = value >= 0 ? value * 2 : -value * 2 - 1
+  const big = BigInt(value)
+  let rest = big >= 0n ? big * 2n : big * -2n - 1n
   const bytes: number[] = []
-  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  return Buffer.from([...bytes, rest])
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  return Buffer.from([...bytes, Number(rest)])
 }
