@@ -54,7 +54,11 @@ const owners = {
   snappy: ['src/worker/decode/codecs/**'],
   'lz4-napi': ['src/worker/decode/codecs/**'],
   zstddec: ['src/worker/decode/codecs/**'],
-  '@node-rs/crc32': ['src/worker/decode/batch-header.ts', 'src/worker/decode/old-messages.ts'],
+  '@node-rs/crc32': [
+    'src/worker/decode/batch-header.ts',
+    'src/worker/decode/old-messages.ts',
+    'src/shared/kafka/record-batch.ts',
+  ],
 }
 
 const ownedBy = path =>

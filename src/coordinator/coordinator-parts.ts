@@ -6,6 +6,7 @@ import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
+import { DeadLetters } from './dead-letters/dead-letters.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
 import { GroupReports } from './group-reports.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
@@ -72,6 +73,8 @@ export class CoordinatorParts {
   readonly partitions: PartitionSet
   readonly leaders: LeaderKeeper
   readonly topics: TopicFollower
+  /** Null unless `onFailure` is 'dead-letter'. */
+  readonly deadLetters: DeadLetters | null
   readonly pool: ThreadPool
   readonly replacer: ThreadReplacer
   readonly session: SessionKeeper
@@ -94,6 +97,7 @@ export class CoordinatorParts {
     this.partitions = this.#createPartitions()
     this.leaders = this.#createLeaders()
     this.topics = this.#createTopics()
+    this.deadLetters = this.#createDeadLetters()
     this.pool = choices.createPool(this.#createDesk())
     this.replacer = this.#createReplacer()
     this.session = this.#createSession()
@@ -117,6 +121,7 @@ export class CoordinatorParts {
         askers: [this.topics, this.leaders, this.rebalancer],
         committer: this.committer,
         partitions: this.partitions,
+        deadLetters: this.deadLetters,
         pool: this.pool,
         storage,
         cluster,
@@ -209,11 +214,23 @@ export class CoordinatorParts {
     })
   }
 
+  #createDeadLetters(): DeadLetters | null {
+    const { options, cluster } = this.#choices
+    const { deadLetter, groupId, memberId, kafka, logger } = options
+    if (deadLetter === null) return null
+    return new DeadLetters(
+      { ...deadLetter, groupId, memberId, connection: kafka.connection, logger },
+      cluster,
+    )
+  }
+
   #createDesk(): WorkerDesk {
     const { options, cluster } = this.#choices
     return new WorkerDesk({
       options,
       cluster,
+      deadLetters: this.deadLetters,
+      attemptFailed: (thread, failure) => this.reports.attemptFailed(thread, failure, options.deadLetter),
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
       report: error => this.reports.error(error),
