@@ -65,7 +65,7 @@ function createStorage(options: ResolvedOptions): GroupStorage {
   })
 }
 
-function workerSettings(options: ResolvedOptions, url: string): Omit<WorkerSettings, 'threadId'> {
+function workerSettings(options: ResolvedOptions, url: string): WorkerSettings {
   const { fetch } = options
   return {
     groupId: options.groupId,

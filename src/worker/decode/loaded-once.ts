@@ -8,5 +8,5 @@ const load = createRequire(import.meta.url)
  */
 export function loadedOnce(name: string): () => unknown {
   let library: unknown
-  return () => (library ??= load(name))
+  return () => (library ??= load(name) as unknown)
 }
