@@ -12,6 +12,16 @@ interface PartitionEvent {
   readonly offset: bigint
 }
 
+/** About one attempt. */
+interface RecordEvent {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly threadId: number
+  /** What failed the last attempt. */
+  readonly error: Error
+}
+
 /** What a group tells: event name to payload. */
 export interface GroupEventMap {
   'partition:claimed': PartitionEvent
@@ -29,6 +39,14 @@ export interface GroupEventMap {
   'session:lost': { readonly reason: string }
   /** Handlers start again: with the claims of before (`sameClaims`), or under a new session. */
   'session:restored': { readonly sameClaims: boolean }
+  /** An attempt failed; the record is run again. */
+  'record:failed': RecordEvent & { readonly attempt: number; readonly retryInMs: number }
+  /** The attempts of a record are used up, and it is left out. */
+  'record:skipped': RecordEvent & { readonly attempts: number }
+  /** The attempts of a record are used up, and its dead letter is stored. */
+  'record:dead-lettered': RecordEvent & { readonly attempts: number; readonly deadLetterTopic: string }
+  /** A thread ended without being asked to. */
+  'worker:died': { readonly threadId: number; readonly error: GroupError }
   /** A thread was ended, for a reason that an error event has told, and another runs its lanes. */
   'worker:replaced': { readonly threadId: number }
   'group:state': { readonly from: GroupState; readonly to: GroupState; readonly reason: string }

@@ -78,6 +78,11 @@ function workerSettings(options: ResolvedOptions, url: string): WorkerSettings {
     minBytes: fetch.minBytes,
     maxBatchBytes: fetch.maxBatchBytes,
     readCommitted: fetch.isolation === 'read_committed',
+    retry: options.retry,
+    onFailure: options.onFailure,
+    handlerTimeoutMs: options.handlerTimeoutMs,
+    batchSize: options.batchSize,
+    batchWaitMs: options.batchWaitMs,
   }
 }
 

@@ -38,11 +38,23 @@ export interface PartitionStatus {
   readonly end: bigint | null
   readonly lag: number | null
   readonly bufferedBytes: number
-  /** Why no record is taken; '' if nothing prevents it. */
+  /**
+   * Why no record is taken; '' if nothing prevents it: 'claim', 'lease', 'paused', 'failed', 'fetch-error', 'draining',
+   * 'retry', 'dead-letter' (until the dead letter of a record is stored), 'suspect' (it runs alone on its thread, or
+   * waits for one that does).
+   */
   readonly waitsFor: string
-  /** The record in hand, if one is, and for how long the coordinator has seen it there. */
+  /** The record in hand, if one is, running or waiting for its next attempt, and for how long the coordinator has seen it there. */
   readonly oldestInHand: { readonly offset: bigint; readonly ageMs: number; readonly attempt: number } | null
+  /** The record that waits for its next attempt: after how many that failed, for how long, and how long it still waits. */
+  readonly retry: {
+    readonly offset: bigint
+    readonly attempts: number
+    readonly waitedMs: number
+    readonly inMs: number
+  } | null
   readonly handled: number
+  /** What stopped the partition; null unless `state` is 'failed'. */
   readonly failure: GroupError | null
 }
 

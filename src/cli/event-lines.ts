@@ -14,7 +14,11 @@ const FORWARDED = [
   'offsets:committed',
   'session:lost',
   'session:restored',
+  'worker:died',
   'worker:replaced',
+  'record:failed',
+  'record:skipped',
+  'record:dead-lettered',
   'group:state',
 ] as const satisfies GroupEventName[]
 
@@ -29,7 +33,7 @@ export class EventLines {
 
   constructor(group: Group) {
     this.#group = group
-    for (const event of FORWARDED) group.on(event, payload => printEvent(event, payload))
+    for (const event of FORWARDED) group.on(event, payload => printEvent(event, readable(payload)))
     group.on('error', error => printEvent('error', errorFields(error)))
     this.#progress = setInterval(() => this.#printProgress(), PROGRESS_INTERVAL_MS)
   }
@@ -66,6 +70,11 @@ export class EventLines {
 /** A failure before there was a group. */
 export function printFailed(failure: unknown): void {
   printEvent('failed', errorFields(failure))
+}
+
+/** JSON shows nothing of an Error. */
+function readable(payload: object): object {
+  return 'error' in payload ? { ...payload, error: errorFields(payload.error) } : payload
 }
 
 function printEvent(event: string, fields: object): void {

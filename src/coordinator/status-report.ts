@@ -31,6 +31,7 @@ export class StatusReport {
       lag: lane === null || end === null ? null : Math.max(0, end - lane.floor),
       bufferedBytes: lane?.bufferedBytes ?? 0,
       waitsFor: lane?.waitsFor ?? (partition.state === 'waiting' ? 'claim' : ''),
+      retry: retryOf(lane),
       oldestInHand: lane === null ? null : this.#oldestInHand(partition, lane),
       handled: lane?.handled ?? 0,
       failure: partition.failure,
@@ -55,18 +56,30 @@ export class StatusReport {
 
   /** Age is counted from when a look first saw this record in hand: workers read no clock per record. */
   #oldestInHand(partition: OwnedPartition, lane: LaneReading): PartitionStatus['oldestInHand'] {
-    if (!lane.inHand) return null
+    if (lane.inHand === 'nothing' && lane.attempts === 0) return null
     const seen = this.#inHand.get(partition)
     const nowMs = monotonicMs()
     const since =
       seen?.floor === lane.floor ? seen : { floor: lane.floor, sinceMs: this.#runningSince(partition, nowMs) }
     this.#inHand.set(partition, since)
-    return { offset: BigInt(lane.floor), ageMs: nowMs - since.sinceMs, attempt: 1 }
+    return { offset: BigInt(lane.floor), ageMs: nowMs - since.sinceMs, attempt: lane.attempts + 1 }
   }
 
   #runningSince(partition: OwnedPartition, nowMs: number): number {
     const worker = partition.thread?.memory.read()
     return worker?.running === true ? worker.runningSinceMs : nowMs
+  }
+}
+
+function retryOf(lane: LaneReading | null): PartitionStatus['retry'] {
+  if (lane === null || lane.retry === null) return null
+  const { sinceMs, atMs } = lane.retry
+  const nowMs = monotonicMs()
+  return {
+    offset: BigInt(lane.floor),
+    attempts: lane.attempts,
+    waitedMs: Math.max(0, nowMs - sinceMs),
+    inMs: Math.max(0, atMs - nowMs),
   }
 }
 

@@ -11,6 +11,14 @@ type DefaultedKeys =
   | 'commit'
   | 'claim'
   | 'fetch'
+  | 'retry'
+  | 'onFailure'
+  | 'failGroup'
+  | 'handlerTimeoutMs'
+  | 'concurrency'
+  | 'batchSize'
+  | 'batchWaitMs'
+  | 'threadMemoryMb'
 
 interface Defaults extends Pick<ResolvedOptions, DefaultedKeys> {
   readonly zookeeper: Omit<ResolvedZooKeeperOptions, 'servers'>
@@ -47,7 +55,20 @@ export const DEFAULTS: Defaults = {
     maxBatchBytes: 67_108_864,
     isolation: 'read_committed',
   },
+  retry: { attempts: 3, backoffMs: 500, maxBackoffMs: 30_000, jitter: 0.5 },
+  onFailure: 'stop',
+  failGroup: false,
+  handlerTimeoutMs: null,
+  concurrency: 1,
+  batchSize: 1,
+  batchWaitMs: 0,
+  threadMemoryMb: null,
   stopTimeoutMs: 30_000,
+}
+
+/** Where the dead letters of a group go if nothing else is said. */
+export function defaultDeadLetterTopic(groupId: string): string {
+  return `${groupId}.dead-letters`
 }
 
 /** Cores this process may use, also within a container. */

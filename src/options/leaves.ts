@@ -25,6 +25,11 @@ export function bytes(min = 1, max = MAX_INT32): z.ZodNumber {
   return integer('bytes', min, max)
 }
 
+export function share(): z.ZodNumber {
+  const error = 'a number from 0 to 1'
+  return z.number({ error }).min(0, { error }).max(1, { error })
+}
+
 export function oneOf<const V extends readonly string[]>(values: V, note = ''): z.ZodType<V[number]> {
   const listed = values.map(value => `'${value}'`).join(' or ')
   return z.literal(values, { error: `${listed}${note}` })

@@ -4,7 +4,7 @@ import { GroupError, isGroupError } from '../shared/errors.ts'
 import { formatHostPort, parseHostPort } from '../shared/host-port.ts'
 import { createDefaultLogger } from '../shared/logger.ts'
 import { parseConnectString } from './addresses.ts'
-import { DEFAULTS, defaultThreads } from './defaults.ts'
+import { DEFAULTS, defaultDeadLetterTopic, defaultThreads } from './defaults.ts'
 import { createMemberId } from './member-id.ts'
 import { invalidOptions, problemsOf } from './problems.ts'
 import { brokenConnectionRules, brokenRules, type RuleCheck } from './rules.ts'
@@ -40,6 +40,11 @@ export function resolveOptions(given: RunGroupOptions): ResolvedOptions {
     commit: withDefaults(DEFAULTS.commit, valid.commit),
     claim: withDefaults(DEFAULTS.claim, valid.claim),
     fetch: withDefaults(DEFAULTS.fetch, valid.fetch),
+    ...resolveFailures(valid),
+    concurrency: valid.concurrency ?? DEFAULTS.concurrency,
+    batchSize: valid.batchSize ?? DEFAULTS.batchSize,
+    batchWaitMs: valid.batchWaitMs ?? DEFAULTS.batchWaitMs,
+    threadMemoryMb: valid.threadMemoryMb ?? DEFAULTS.threadMemoryMb,
     errorBufferSize: valid.errorBufferSize ?? DEFAULTS.errorBufferSize,
     stopTimeoutMs: valid.stopTimeoutMs ?? DEFAULTS.stopTimeoutMs,
   })
@@ -123,6 +128,20 @@ function validate<T>(schema: z.ZodType<T>, rules: RuleCheck, given: unknown): T 
       details: { problems: [] },
       cause: thrown,
     })
+  }
+}
+
+type FailureOptions = 'retry' | 'onFailure' | 'failGroup' | 'deadLetter' | 'handlerTimeoutMs'
+
+function resolveFailures(valid: RunGroupOptions): Pick<ResolvedOptions, FailureOptions> {
+  const { groupId, onFailure = DEFAULTS.onFailure } = valid
+  const topic = valid.deadLetter?.topic ?? defaultDeadLetterTopic(groupId)
+  return {
+    retry: withDefaults(DEFAULTS.retry, valid.retry),
+    onFailure,
+    failGroup: valid.failGroup ?? DEFAULTS.failGroup,
+    deadLetter: onFailure === 'dead-letter' ? { topic } : null,
+    handlerTimeoutMs: valid.handlerTimeoutMs ?? DEFAULTS.handlerTimeoutMs,
   }
 }
 

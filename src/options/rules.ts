@@ -1,7 +1,9 @@
 import { parseConnectString } from './addresses.ts'
 import { DEFAULTS } from './defaults.ts'
 import { MAX_INT32 } from './leaves.ts'
-import { showValue, type OptionProblem } from './problems.ts'
+import type { OptionProblem } from './problems.ts'
+import { FAILURE_RULES } from './failure-rules.ts'
+import { problem, type Rule } from './rule.ts'
 import type {
   ClaimOptions,
   FetchOptions,
@@ -9,12 +11,6 @@ import type {
   ResolvedClaimOptions,
   RunGroupOptions,
 } from './types.ts'
-
-/** What must hold between options, each with its reason. A rule runs only if the options it reads are valid by themselves. */
-interface Rule {
-  readonly reads: readonly string[]
-  readonly check: (given: RunGroupOptions) => readonly OptionProblem[]
-}
 
 const CONNECTION_RULES: readonly Rule[] = [
   { reads: [], check: exactlyOneStorage },
@@ -29,6 +25,7 @@ const RULES: readonly Rule[] = [
   { reads: ['fetch.maxWaitMs', 'kafka.requestTimeoutMs'], check: longPollEndsBeforeItsTimeout },
   { reads: ['fetch.maxWaitMs', 'kafka.requestTimeoutMs'], check: fetchFitsTimer },
   { reads: ['claim.retries', 'claim.retryIntervalMs'], check: refusalFitsTimer },
+  ...FAILURE_RULES,
 ]
 
 /** Problems between options; `found` are those of single options. */
@@ -147,10 +144,6 @@ function tooLarge(small: Limit, large: Limit, less: string, more: string): Optio
 
 function byDefault({ given }: Limit): string {
   return given === undefined ? ' by default' : ''
-}
-
-function problem(path: string, value: unknown, expected: string): OptionProblem {
-  return { path, given: showValue(path, value), expected }
 }
 
 /** Whether a problem at `path` concerns the value at `read`: it lies there or above it. */

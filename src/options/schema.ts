@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { SaslOptions } from '../shared/kafka/connection-options.ts'
 import type { Logger } from '../shared/logger.ts'
+import { MAX_ATTEMPTS } from '../shared/memory/remainder-memory.ts'
 import * as leaf from './leaves.ts'
 import type { RunGroupOptions, StopOptions, TlsMaterial } from './types.ts'
 
@@ -121,6 +122,26 @@ const fetch = z.strictObject(
   { error: 'an object { maxBytesPerPartition, maxWaitMs, … }' },
 )
 
+const retry = z.strictObject(
+  {
+    attempts: leaf.integer('', 1, MAX_ATTEMPTS).optional(),
+    backoffMs: leaf.milliseconds().optional(),
+    maxBackoffMs: leaf.milliseconds().optional(),
+    jitter: leaf.share().optional(),
+  },
+  { error: 'an object { attempts, backoffMs, maxBackoffMs, jitter }' },
+)
+
+const deadLetter = z.strictObject({ topic: leaf.topicName().optional() }, { error: 'an object { topic }' })
+
+/** A few turns of a thread's loop: whatever is shorter would count those, not the handler. */
+const MIN_HANDLER_TIMEOUT_MS = 10
+/** Node.js itself and the smallest handler need about as much. */
+const MIN_THREAD_MEMORY_MB = 16
+const MAX_THREAD_MEMORY_MB = 1_048_576
+/** The offsets of a whole batch must fit into the progress of its partition. */
+const MAX_BATCH_SIZE = 10_000
+
 export const runGroupSchema = z.strictObject(
   {
     groupId: leaf.znodeName(),
@@ -162,6 +183,15 @@ export const runGroupSchema = z.strictObject(
     commit: commit.optional(),
     claim: claim.optional(),
     fetch: fetch.optional(),
+    retry: retry.optional(),
+    onFailure: leaf.oneOf(['stop', 'skip', 'dead-letter']).optional(),
+    failGroup: leaf.flag().optional(),
+    deadLetter: deadLetter.optional(),
+    handlerTimeoutMs: leaf.milliseconds(MIN_HANDLER_TIMEOUT_MS).optional(),
+    concurrency: leaf.integer('', 1, leaf.MAX_INT32).optional(),
+    batchSize: leaf.integer('', 1, MAX_BATCH_SIZE).optional(),
+    batchWaitMs: leaf.milliseconds().optional(),
+    threadMemoryMb: leaf.integer('MiB', MIN_THREAD_MEMORY_MB, MAX_THREAD_MEMORY_MB).optional(),
     errorBufferSize: leaf.integer('', 1, leaf.MAX_INT32).optional(),
     stopTimeoutMs: leaf.milliseconds().optional(),
     logger: leaf.withMethods<Logger>('a logger', ['debug', 'info', 'warn', 'error']).optional(),
@@ -197,6 +227,8 @@ export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   commit: Object.keys(commit.shape),
   claim: Object.keys(claim.shape),
   fetch: Object.keys(fetch.shape),
+  retry: Object.keys(retry.shape),
+  deadLetter: Object.keys(deadLetter.shape),
 }
 
 /** The same for what calls on a running group take, by the name of the call. */

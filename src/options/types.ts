@@ -1,5 +1,6 @@
 import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { Logger } from '../shared/logger.ts'
+import type { RetrySettings } from '../shared/protocol.ts'
 import type { KafkaConnectionOptions, SaslOptions } from '../shared/kafka/connection-options.ts'
 
 /**
@@ -214,6 +215,47 @@ export interface FetchOptions {
   isolation?: IsolationLevel | undefined
 }
 
+/** How often a record is run again whose attempt failed, and how long it waits before. */
+export interface RetryOptions {
+  /**
+   * Attempts of one record, the first one included; 1: none is run again. Counted on when a thread or the process dies or
+   * the partition moves to another member. At most 1000. Too low: a short outage of something that the handler calls
+   * costs records. Too high: a record that can never succeed holds up what comes after it for longer.
+   * @defaultValue 3
+   */
+  attempts?: number | undefined
+  /**
+   * How long a record waits before its second attempt; doubled before each further one. Only what must keep its order
+   * behind the record waits with it. Too low: the attempts are used up before the cause is gone. Too high: as `attempts`.
+   * @defaultValue 500
+   */
+  backoffMs?: number | undefined
+  /**
+   * Longest wait between two attempts. Too low, too high: as `backoffMs`.
+   * @defaultValue 30_000
+   */
+  maxBackoffMs?: number | undefined
+  /**
+   * Share of each wait that is left to chance, from 0 to 1, so that records which failed together are not run again
+   * together: a wait is drawn evenly from between (1 - jitter) times its length and all of it. Too low: those that failed
+   * together meet again. Too high: some are run again almost at once.
+   * @defaultValue 0.5
+   */
+  jitter?: number | undefined
+}
+
+/** Where dead letters go. */
+export interface DeadLetterOptions {
+  /**
+   * Topic that gets them; it is created with the brokers' defaults if it is missing. Not one that the group consumes.
+   * @defaultValue `<groupId>.dead-letters`
+   */
+  topic?: string | undefined
+}
+
+/** What becomes of a record whose attempts are used up. */
+export type OnFailure = 'stop' | 'skip' | 'dead-letter'
+
 /** What `runGroup` takes. A key whose value is `undefined` counts as not given. */
 export interface RunGroupOptions {
   /**
@@ -273,6 +315,56 @@ export interface RunGroupOptions {
   commit?: CommitOptions | undefined
   /** When a refused claim is reported. */
   claim?: ClaimOptions | undefined
+  /** When a failed attempt is repeated. A handler module may export `retry` to decide record by record. */
+  retry?: RetryOptions | undefined
+  /**
+   * What becomes of a record whose attempts are used up, or whose handler threw an `UnrecoverableError`: `'stop'` stops its
+   * partition there, so that nothing is lost and a restart goes on with it; `'skip'` leaves it out; `'dead-letter'` stores
+   * it in another topic, with what failed it, and goes on when that is done.
+   * @defaultValue 'stop'
+   */
+  onFailure?: OnFailure | undefined
+  /**
+   * True: where a partition would stop, the whole group fails with the cause instead. Not with `onFailure: 'skip'`, which
+   * stops nothing.
+   * @defaultValue false
+   */
+  failGroup?: boolean | undefined
+  /** Where dead letters go. Only with `onFailure: 'dead-letter'`. */
+  deadLetter?: DeadLetterOptions | undefined
+  /**
+   * How long one attempt may take. Then `context.signal` aborts; a handler that settles soon after has failed its attempt,
+   * one that does not, or that blocks its thread, is ended with the thread, and a new one takes its place. A native call
+   * in progress (`execSync`, `pbkdf2Sync`) cannot be ended before it returns. At least 10. Too low: slow records fail, and
+   * each thread that is ended costs the others on it some time. Too high: a handler that hangs is noticed late.
+   * @defaultValue no limit
+   */
+  handlerTimeoutMs?: number | undefined
+  /**
+   * How many records of a lane may be in hand at once. With `ordering: 'partition'` that is one. Too low: handlers that
+   * wait keep a thread idle. Too high: more is repeated after a crash.
+   * @defaultValue 1
+   */
+  concurrency?: number | undefined
+  /**
+   * Records per call of `handleBatch`, at most; up to 10 000. Only with a handler module that exports `handleBatch`. Too
+   * low: what a batch saves is not saved. Too high: memory, and more is repeated when a thread dies.
+   * @defaultValue 1
+   */
+  batchSize?: number | undefined
+  /**
+   * How long records may wait for others to fill their batch; 0: a batch is what has been fetched. Too low: small batches.
+   * Too high: every record of a quiet partition waits that long.
+   * @defaultValue 0
+   */
+  batchWaitMs?: number | undefined
+  /**
+   * Memory for the JavaScript objects of one thread, in MiB; a thread that needs more is ended and replaced. Buffers are
+   * not counted: they lie outside of that memory. At least 16. Too low: legitimate records end their thread. Too high: all
+   * threads together need more than the machine has.
+   * @defaultValue that of Node.js
+   */
+  threadMemoryMb?: number | undefined
   /** How much is fetched ahead. */
   fetch?: FetchOptions | undefined
   /**
@@ -317,6 +409,16 @@ export interface ResolvedOptions {
   readonly commit: ResolvedCommitOptions
   readonly claim: ResolvedClaimOptions
   readonly fetch: ResolvedFetchOptions
+  readonly retry: RetrySettings
+  readonly onFailure: OnFailure
+  readonly failGroup: boolean
+  /** Null unless `onFailure` is 'dead-letter'. */
+  readonly deadLetter: { readonly topic: string } | null
+  readonly handlerTimeoutMs: number | null
+  readonly concurrency: number
+  readonly batchSize: number
+  readonly batchWaitMs: number
+  readonly threadMemoryMb: number | null
   readonly errorBufferSize: number
   readonly stopTimeoutMs: number
   readonly logger: Logger

@@ -12,16 +12,45 @@ export const ERROR_CODES = {
   HANDLER_HOOK_FAILED: { retryable: false, meaning: '`claimed` or `released` of the handler module threw' },
   HANDLER_FAILED: {
     retryable: false,
-    meaning: 'the handler threw or rejected for one record; its partition stops there',
+    meaning: 'the handler threw or rejected for one record',
   },
   HANDLER_CUT: {
     retryable: true,
     meaning:
       'a handler went on long after its partition was to be given up; its thread was ended and the record will be handled again',
   },
+  HANDLER_TIMEOUT: {
+    retryable: true,
+    meaning: 'an attempt took longer than `handlerTimeoutMs`',
+  },
+  HANDLER_KILLED_THREAD: {
+    retryable: true,
+    meaning: 'the worker thread died while it ran the handler on one record',
+  },
+  HANDLER_KILLED_PROCESS: {
+    retryable: true,
+    meaning: 'the process died, again and again, while it ran the handler on one record',
+  },
+  RETRY_RULE_FAILED: {
+    retryable: false,
+    meaning:
+      '`retry` of the handler module threw or answered nothing usable; the backoff of the options holds',
+  },
+  DEAD_LETTER_FAILED: {
+    retryable: true,
+    meaning: 'a dead letter could not be stored in its topic; its partition stops there',
+  },
+  DEAD_LETTER_TOPIC_UNAVAILABLE: {
+    retryable: false,
+    meaning: 'the topic for dead letters does not exist and could not be made',
+  },
+  RECORD_SKIPPED: {
+    retryable: false,
+    meaning: 'the attempts of a record were used up and it was left out, as `onFailure` says',
+  },
   DECODE_FAILED: {
     retryable: false,
-    meaning: 'the value of one record could not be decoded; its partition stops there',
+    meaning: 'the value of one record could not be decoded',
   },
   ZOOKEEPER_UNREACHABLE: {
     retryable: true,
@@ -110,7 +139,10 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'a batch is compressed with a codec that this client does not know or cannot use here',
   },
-  WORKER_DIED: { retryable: false, meaning: 'a worker thread ended without being asked to' },
+  WORKER_DIED: {
+    retryable: true,
+    meaning: 'a worker thread ended without being asked to; another takes its place',
+  },
   STOP_TIMEOUT: { retryable: false, meaning: 'stop() reached its deadline; handlers were cut' },
   NOT_RUNNING: { retryable: false, meaning: 'the call needs a running group' },
   EVENT_LOOP_BLOCKED: {

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { ErrorWire } from './error-wire.ts'
 import type { LogLevel } from './logger.ts'
 import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
 import type { BrokerAddress, Offset, TopicPartition } from './types.ts'
@@ -33,6 +34,26 @@ export interface WorkerSettings {
   readonly minBytes: number
   readonly maxBatchBytes: number
   readonly readCommitted: boolean
+  readonly retry: RetrySettings
+  /** What becomes of a record whose attempts are used up. */
+  readonly onFailure: OnFailure
+  /** How long an attempt may take; null: as long as it likes. */
+  readonly handlerTimeoutMs: number | null
+  /** Records per call of `handleBatch`, at most. */
+  readonly batchSize: number
+  /** How long records wait for others to fill their batch. */
+  readonly batchWaitMs: number
+}
+
+export type OnFailure = 'stop' | 'skip' | 'dead-letter'
+
+export interface RetrySettings {
+  /** Of one record, the first one included. */
+  readonly attempts: number
+  readonly backoffMs: number
+  readonly maxBackoffMs: number
+  /** Share of a delay that is left to chance, 0 to 1. */
+  readonly jitter: number
 }
 
 /** Names a lane of a claim: the claim's epoch is unique, so a late message about an old claim finds nothing. */
@@ -47,6 +68,29 @@ export interface LaneStart extends LaneId {
   /** GroupMemory's, when the claim was made. */
   readonly generation: number
   readonly paused: boolean
+  /**
+   * What failed the last attempt of the first record in hand, where the thread that ran it cannot tell: it or its process
+   * ended with it.
+   */
+  readonly lastFailure: ErrorWire | null
+  /** What is in hand may have ended its thread: it runs alone on the next one, for as long as this at most. 0: it is not suspected. */
+  readonly suspectForMs: number
+}
+
+/** A record whose attempts are used up, with all that its dead letter is made of. */
+export interface DeadLetter {
+  readonly lane: LaneId
+  readonly offset: Offset
+  /** Milliseconds since 1970. */
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** In the order of the record; a name may occur more than once. */
+  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[]
+  readonly attempts: number
+  /** What failed the last attempt. */
+  readonly error: ErrorWire
+  readonly threadId: number
 }
 
 /** Who leads the partitions, as far as the coordinator knows; replaces what the worker knew. */
@@ -77,6 +121,8 @@ export interface WorkerApi {
 export interface CoordinatorApi {
   /** The position is outside of the log. Answers where to go on (the reset policy), or rejects: the lane stops. */
   resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset>
+  /** Resolves once the brokers have stored it. DEAD_LETTER_FAILED: they did not in time. */
+  deadLetter(letter: DeadLetter): Promise<void>
   /** Token for SASL OAUTHBEARER: functions do not cross threads. */
   oauthToken(): Promise<{ value: string }>
 }
@@ -93,6 +139,17 @@ export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
   /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
   | { readonly type: 'leaders-stale'; readonly reason: string }
+  /** An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. */
+  | {
+      readonly type: 'record-failed'
+      readonly lane: LaneId
+      readonly offset: Offset
+      readonly attempt: number
+      readonly outcome: 'retry' | 'skipped' | 'dead-lettered'
+      /** For `retry`: when it is run again. */
+      readonly retryInMs: number | null
+      readonly error: ErrorWire
+    }
   /** A lane stopped for good until an operator acts; `error` is an ErrorWire. */
   | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
   /** A condition worth an error event; the lane tries on. */

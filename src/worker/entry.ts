@@ -40,6 +40,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
 function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
+    deadLetter: letter => outcome(remote.deadLetter(letter)),
     oauthToken: () => outcome(remote.oauthToken()),
   }
 }

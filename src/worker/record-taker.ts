@@ -81,7 +81,8 @@ export class RecordTaker {
       this.#reportThrown(thrown)
       return 'failed'
     } finally {
-      memory.setInHand(this.#awaitingSinceMs === null ? 'nothing' : 'awaited')
+      if (this.#awaitingSinceMs === null) memory.setInHand('nothing')
+      else memory.setAwaited(this.#awaitingSinceMs)
     }
   }
 

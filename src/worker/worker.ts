@@ -30,7 +30,7 @@ export interface WorkerParts {
   readonly settings: WorkerSettings
   readonly groupMemory: SharedArrayBuffer
   readonly workerMemory: SharedArrayBuffer
-  readonly coordinator: Pick<CoordinatorApi, 'resolveOutOfRange' | 'oauthToken'>
+  readonly coordinator: CoordinatorApi
   post(message: WorkerMessage): void
 }
 

@@ -53,7 +53,7 @@ describe('a record whose handler fails', () => {
         reading.waitsFor,
         reading.bufferedBytes,
       ],
-      [50, 50, 1, false, 'failed', 0],
+      [50, 50, 1, 'nothing', 'failed', 0],
     )
     assert.equal(chronicle.started(0).at(-1), 50)
   })

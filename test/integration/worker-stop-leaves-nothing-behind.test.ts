@@ -42,6 +42,7 @@ function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exite
     message: () => {},
     exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
+    deadLetter: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const thread = new WorkerThread(rigSettings(handler), memory.buffer, listener, host)
@@ -74,7 +75,14 @@ describe('stopping a worker thread', () => {
       return {
         id,
         memory,
-        started: thread.startLane({ ...id, memory: memory.buffer, generation: 0, paused: false }),
+        started: thread.startLane({
+          ...id,
+          memory: memory.buffer,
+          generation: 0,
+          paused: false,
+          lastFailure: null,
+          suspectForMs: 0,
+        }),
       }
     })
     await Promise.all(lanes.map(lane => lane.started))

@@ -48,6 +48,11 @@ export function rigSettings(handler: URL, threads = 1): WorkerSettings {
     minBytes: fetch.minBytes,
     maxBatchBytes: fetch.maxBatchBytes,
     readCommitted: true,
+    retry: DEFAULTS.retry,
+    onFailure: DEFAULTS.onFailure,
+    handlerTimeoutMs: DEFAULTS.handlerTimeoutMs,
+    batchSize: DEFAULTS.batchSize,
+    batchWaitMs: DEFAULTS.batchWaitMs,
   }
 }
 
@@ -74,6 +79,7 @@ export class WorkerRig {
       exited: () => {},
       resolveOutOfRange: (lane, position) =>
         options.resolveOutOfRange?.(lane, position) ?? Promise.reject(new Error(`out of range: ${position}`)),
+      deadLetter: () => Promise.reject(new Error('no dead letters')),
       oauthToken: () => Promise.reject(new Error('no token')),
     }
     this.pool = new ThreadPool(
@@ -179,7 +185,14 @@ export class ClaimedLane {
 
   async startOn(thread: WorkerThread, paused = false): Promise<void> {
     this.#thread = thread
-    await thread.startLane({ ...this.id, memory: this.memory.buffer, generation: this.#generation, paused })
+    await thread.startLane({
+      ...this.id,
+      memory: this.memory.buffer,
+      generation: this.#generation,
+      paused,
+      lastFailure: null,
+      suspectForMs: 0,
+    })
   }
 
   drain(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ResolvedOptions } from '../../options/types.ts'
 import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import type { LaneId, WorkerMessage } from '../../shared/protocol.ts'
+import type { DeadLetter, LaneId, WorkerMessage } from '../../shared/protocol.ts'
 import { partitionName, type Offset } from '../../shared/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
@@ -42,6 +42,8 @@ export class WorkerDesk implements WorkerThreadListener {
       case 'leaders-stale':
         this.#parts.leadersStale(message.reason)
         return
+      case 'record-failed':
+        return
       case 'lane-failed':
         this.#find(message.lane)?.fail(wireToGroupError(message.error))
         return
@@ -73,6 +75,12 @@ export class WorkerDesk implements WorkerThreadListener {
     const partition = this.#find(lane)
     if (partition !== undefined) this.#parts.restart(partition, `restarting at offset ${next}`, next)
     throw error
+  }
+
+  deadLetter(letter: DeadLetter): Promise<void> {
+    return Promise.reject(
+      new GroupError('DEAD_LETTER_FAILED', `no dead letters are sent yet: ${partitionName(letter.lane)}`),
+    )
   }
 
   oauthToken(): Promise<{ value: string }> {

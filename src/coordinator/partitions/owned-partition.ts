@@ -136,7 +136,7 @@ export class OwnedPartition implements WantedPartition {
 
   /** A record is taken and not finished. */
   get hasInHand(): boolean {
-    return this.#memory?.read().inHand ?? false
+    return (this.#memory?.inHand ?? 'nothing') !== 'nothing'
   }
 
   get isEnded(): boolean {
@@ -327,6 +327,8 @@ export class OwnedPartition implements WantedPartition {
         memory: this.#memory!.buffer,
         generation: this.#generation,
         paused,
+        lastFailure: null,
+        suspectForMs: 0,
       })
     } catch (error) {
       const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null

@@ -223,6 +223,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
 function callableBy(listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
+    deadLetter: letter => listener.deadLetter(letter),
     oauthToken: () => listener.oauthToken(),
   }
 }

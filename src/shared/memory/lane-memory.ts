@@ -1,4 +1,5 @@
 import type { Offset } from '../types.ts'
+import { RemainderMemory, type RecordInHand, type Remainder } from './remainder-memory.ts'
 
 /**
  * Shared memory of one lane of one claim. Written by the one thread that runs the lane, read by the coordinator.
@@ -12,15 +13,22 @@ import type { Offset } from '../types.ts'
  * | FLOOR_HIGH_NEXT | int32 | high word of the floor, written first when it changes                  | at a claim |
  * | FLOOR_LOW       | int32 | low 32 bits of the floor                                               | at a claim |
  * | FLOOR_HIGH      | int32 | high word of the floor, written last when it changes                   | at a claim |
- * | IN_HAND         | int32 | 1 while a slice of the lane runs, 2 while its async handler is awaited | at a claim |
+ * | IN_HAND         | int32 | index into IN_HAND_AS: what is in hand, and how                        | at a claim |
  * | HANDLED         | int32 | records finished, modulo 2^32: readers take differences                | at a claim |
  * | FAILED          | int32 | attempts that failed, modulo 2^32                                      | at a claim |
  * | BUFFERED_BYTES  | int32 | bytes fetched and not yet handled                                      | at a claim |
  * | WAITS_FOR       | int32 | index into WAIT_REASONS: why no record is taken                        | at a claim |
  * | HIGH_WATERMARK  | int64 | end of the partition as of the last fetch (last stable offset if read_committed); -1 unknown | at a claim |
+ * | AWAITING_SINCE  | int64 | monotonic microseconds at which the async handler in hand was called   | never      |
+ * | BATCH_END       | int64 | behind the last record of the batch in hand; 0 if one record is        | at a claim |
+ * | RETRY_SINCE     | int64 | monotonic microseconds since when the first record in hand waits for its next attempt; 0: none waits | at a claim |
+ * | RETRY_AT        | int64 | monotonic microseconds at which it is run again                        | at a claim |
+ * | SINGLES_BELOW   | int64 | records below are run one at a time, because one among them may have ended its thread | at a claim |
+ * | the remainder   |       | see remainder-memory.ts                                                | at a claim |
  *
  * In partition order a lane is serial: its frontier is its floor while nothing is in hand, else the floor plus one
- * record. So one number per finished record is the whole progress.
+ * record or batch. So one number per finished record is the whole progress, until an attempt fails: then the remainder
+ * tells what is left below the frontier. The coordinator writes it, too, when the thread has exited with a record in hand.
  */
 const FLOOR_HIGH_NEXT = 0
 const FLOOR_LOW = 1
@@ -31,21 +39,46 @@ const FAILED = 5
 const BUFFERED_BYTES = 6
 const WAITS_FOR = 7
 const HIGH_WATERMARK = 4 // in 64-bit words
+const AWAITING_SINCE = 5
+const BATCH_END = 6
+const RETRY_SINCE = 7
+const RETRY_AT = 8
+const SINGLES_BELOW = 9
 const BYTES = 128
 
-const IN_SLICE = 1
-const AWAITED = 2
+/**
+ * What a lane has in hand: `slice`: the lane is on the stack of its thread, perhaps in its handler; `awaited`: its async
+ * handler is under way and the thread free; `timed-out`: the same, and its signal has aborted because its time is over.
+ */
+export const IN_HAND_AS = ['nothing', 'slice', 'awaited', 'timed-out'] as const
+export type InHandAs = (typeof IN_HAND_AS)[number]
 
 const TWO_32 = 2 ** 32
 
 /** Why a lane takes no record; the position in the list is what shared memory holds. */
-export const WAIT_REASONS = ['', 'lease', 'paused', 'failed', 'fetch-error', 'draining'] as const
+export const WAIT_REASONS = [
+  '',
+  'lease',
+  'paused',
+  'failed',
+  'fetch-error',
+  'draining',
+  'retry',
+  'dead-letter',
+  'suspect',
+] as const
 export type WaitReason = (typeof WAIT_REASONS)[number]
 
 export interface LaneReading {
   /** The next offset to read after a crash: everything below is finished. */
   readonly floor: Offset
-  readonly inHand: boolean
+  readonly inHand: InHandAs
+  /** When the async handler in hand was called, in monotonic milliseconds; null if none is. */
+  readonly awaitingSinceMs: number | null
+  /** Attempts of the record at the floor that failed. */
+  readonly attempts: number
+  /** Monotonic milliseconds since when it waits for its next attempt, and when that begins; null if it does not wait. */
+  readonly retry: { readonly sinceMs: number; readonly atMs: number } | null
   readonly handled: number
   readonly failed: number
   readonly bufferedBytes: number
@@ -58,20 +91,27 @@ export class LaneMemory {
   readonly buffer: SharedArrayBuffer
   readonly #words: Int32Array
   readonly #longs: BigInt64Array
+  readonly #remainder: RemainderMemory
   /** Writer's copy of the high word, so that a finished record costs one store. */
   #high: number
 
   private constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer
     this.#words = new Int32Array(buffer)
-    this.#longs = new BigInt64Array(buffer)
+    this.#longs = new BigInt64Array(buffer, 0, BYTES / BigInt64Array.BYTES_PER_ELEMENT)
+    this.#remainder = new RemainderMemory(buffer, BYTES)
     this.#high = this.#words[FLOOR_HIGH]!
   }
 
-  /** Coordinator, at a claim: a lane that starts at `floor`. */
-  static create(floor: Offset): LaneMemory {
-    const memory = new LaneMemory(new SharedArrayBuffer(BYTES))
+  /**
+   * Coordinator, at a claim: a lane that starts at `floor`, of which `remainder` is left if that is not all. `maxInHand`:
+   * how many records it may have in hand at once; more of those that are left are taken in all the same.
+   */
+  static create(floor: Offset, maxInHand = 1, remainder: Remainder | null = null): LaneMemory {
+    const capacity = Math.max(maxInHand, remainder?.inHand.length ?? 0)
+    const memory = new LaneMemory(new SharedArrayBuffer(BYTES + RemainderMemory.bytesFor(capacity)))
     memory.advanceFloor(floor)
+    if (remainder !== null) memory.setRemainder(remainder)
     Atomics.store(memory.#longs, HIGH_WATERMARK, -1n)
     return memory
   }
@@ -103,6 +143,30 @@ export class LaneMemory {
 
   /** Reader. Never beyond what is finished, and never below what it was before. */
   get floor(): Offset {
+    const floor = this.#storedFloor
+    // Behind the floor: a remainder that is newer than it is right by itself, one that is older it makes void.
+    const remainder = this.#remainder.read()
+    if (remainder === null || remainder.frontier <= floor) return floor
+    return remainder.inHand.find(({ offset }) => offset >= floor)?.offset ?? remainder.frontier
+  }
+
+  /** What is left below the frontier, with its attempts; null if everything below the floor is all that was taken. */
+  get remainder(): Remainder | null {
+    const { floor } = this
+    const remainder = this.#remainder.read()
+    if (remainder === null || remainder.frontier <= floor) return null
+    return { ...remainder, inHand: remainder.inHand.filter(({ offset }) => offset >= floor) }
+  }
+
+  /**
+   * Writer, before the floor moves into it: a floor beyond a record that failed, without the remainder that names it,
+   * would say that it is finished. `inHand` in the order of the offsets, at most as many as fit.
+   */
+  setRemainder(remainder: Remainder): void {
+    this.#remainder.write(remainder)
+  }
+
+  get #storedFloor(): Offset {
     const high = Atomics.load(this.#words, FLOOR_HIGH)
     const low = Atomics.load(this.#words, FLOOR_LOW)
     const next = Atomics.load(this.#words, FLOOR_HIGH_NEXT)
@@ -120,14 +184,57 @@ export class LaneMemory {
     Atomics.add(this.#words, FAILED, 1)
   }
 
-  /** Writer: nothing is in hand, the thread is inside a slice of the lane, or an async handler is awaited and the thread is free. */
-  setInHand(inHand: 'nothing' | 'slice' | 'awaited'): void {
-    this.#words[IN_HAND] = inHand === 'nothing' ? 0 : inHand === 'slice' ? IN_SLICE : AWAITED
+  /** Writer. */
+  setInHand(inHand: Exclude<InHandAs, 'awaited'>): void {
+    this.#words[IN_HAND] = inHand === 'nothing' ? 0 : inHand === 'slice' ? 1 : 3
+  }
+
+  /** Writer: an async handler that was called at `sinceMs` is under way. */
+  setAwaited(sinceMs: number): void {
+    // Since when before that: a reader that sees it awaited must not pair it with the record before.
+    Atomics.store(this.#longs, AWAITING_SINCE, toMicroseconds(sinceMs))
+    Atomics.store(this.#words, IN_HAND, 2)
+  }
+
+  /** Writer, before a batch is run and when it is settled: see BATCH_END. */
+  setBatchEnd(offset: Offset): void {
+    Atomics.store(this.#longs, BATCH_END, BigInt(offset))
+  }
+
+  /** Reader: see BATCH_END. */
+  get batchEnd(): Offset {
+    return Number(Atomics.load(this.#longs, BATCH_END))
+  }
+
+  /** Coordinator, when the thread has exited: see SINGLES_BELOW. */
+  setSinglesBelow(offset: Offset): void {
+    Atomics.store(this.#longs, SINGLES_BELOW, BigInt(offset))
+  }
+
+  get singlesBelow(): Offset {
+    return Number(Atomics.load(this.#longs, SINGLES_BELOW))
+  }
+
+  /** Writer: the first record in hand waits for its next attempt, or no longer does. */
+  setRetry(retry: { readonly sinceMs: number; readonly atMs: number } | null): void {
+    // When before since: a reader that sees that one waits must not pair it with the end of an earlier wait.
+    if (retry !== null) Atomics.store(this.#longs, RETRY_AT, toMicroseconds(retry.atMs))
+    Atomics.store(this.#longs, RETRY_SINCE, retry === null ? 0n : toMicroseconds(retry.sinceMs))
+  }
+
+  get retry(): LaneReading['retry'] {
+    const sinceMs = this.#readMs(RETRY_SINCE)
+    return sinceMs === 0 ? null : { sinceMs, atMs: this.#readMs(RETRY_AT) }
+  }
+
+  /** Reader. */
+  get inHand(): InHandAs {
+    return IN_HAND_AS[Atomics.load(this.#words, IN_HAND)] ?? 'nothing'
   }
 
   /** Reader: the thread is inside a slice of this lane, perhaps in its handler. */
   get hasSliceInHand(): boolean {
-    return Atomics.load(this.#words, IN_HAND) === IN_SLICE
+    return this.inHand === 'slice'
   }
 
   setBufferedBytes(bytes: number): void {
@@ -147,9 +254,13 @@ export class LaneMemory {
   }
 
   read(): LaneReading {
+    const { inHand } = this
     return {
       floor: this.floor,
-      inHand: Atomics.load(this.#words, IN_HAND) !== 0,
+      inHand,
+      awaitingSinceMs: inHand === 'awaited' || inHand === 'timed-out' ? this.#readMs(AWAITING_SINCE) : null,
+      attempts: this.#attemptsAt(this.floor),
+      retry: this.retry,
       handled: this.handled,
       failed: Atomics.load(this.#words, FAILED) >>> 0,
       bufferedBytes: Atomics.load(this.#words, BUFFERED_BYTES),
@@ -157,4 +268,17 @@ export class LaneMemory {
       highWatermark: Number(Atomics.load(this.#longs, HIGH_WATERMARK)),
     }
   }
+
+  #attemptsAt(floor: Offset): number {
+    const first: RecordInHand | undefined = this.remainder?.inHand[0]
+    return first?.offset === floor ? first.attempts : 0
+  }
+
+  #readMs(slot: number): number {
+    return Number(Atomics.load(this.#longs, slot)) / 1000
+  }
+}
+
+function toMicroseconds(ms: number): bigint {
+  return BigInt(Math.floor(ms * 1000))
 }

@@ -188,7 +188,7 @@ describe('the report of invalid options', () => {
   })
 
   it('lists the known names where none is close', () => {
-    for (const later of ['retry', 'onFailure', 'handlerTimeoutMs', 'concurrency', 'batchSize', 'metrics']) {
+    for (const later of ['parallelism', 'pollers', 'metrics']) {
       assert.match(
         optionMessage({ ...least, [later]: 1 }),
         new RegExp(`${later}: unknown option, known are groupId,`),

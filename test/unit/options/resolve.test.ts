@@ -52,6 +52,15 @@ describe('resolveOptions', () => {
         maxBatchBytes: 67_108_864,
         isolation: 'read_committed',
       },
+      retry: { attempts: 3, backoffMs: 500, maxBackoffMs: 30_000, jitter: 0.5 },
+      onFailure: 'stop',
+      failGroup: false,
+      deadLetter: null,
+      handlerTimeoutMs: null,
+      concurrency: 1,
+      batchSize: 1,
+      batchWaitMs: 0,
+      threadMemoryMb: null,
       errorBufferSize: 1_024,
       stopTimeoutMs: 30_000,
     })
@@ -135,14 +144,14 @@ describe('resolveOptions', () => {
       zookeeper: 'localhost',
       threads: 0,
       fetch: { maxWait: 1, minBytes: '5' },
-      retry: {},
+      parallelism: {},
     }
     const paths = optionProblems(given).map(problem => problem.path)
     const expected = [
       'fetch.maxWait',
       'fetch.minBytes',
       'groupId',
-      'retry',
+      'parallelism',
       'threads',
       'topics[1]',
       'topics[2]',

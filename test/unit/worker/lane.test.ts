@@ -39,6 +39,8 @@ class Bench {
       memory: this.memory.buffer,
       generation: 0,
       paused: false,
+      lastFailure: null,
+      suspectForMs: 0,
     }
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       group: this.group,

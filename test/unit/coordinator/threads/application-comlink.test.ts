@@ -56,6 +56,7 @@ function startPool(): ThreadPool {
     message: () => {},
     exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
+    deadLetter: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const groupMemory = new GroupMemory().buffer

@@ -106,7 +106,10 @@ describe('lane memory', () => {
   it('starts with nothing in hand, nothing handled and no known end', () => {
     assert.deepEqual(LaneMemory.create(7).read(), {
       floor: 7,
-      inHand: false,
+      inHand: 'nothing',
+      awaitingSinceMs: null,
+      attempts: 0,
+      retry: null,
       handled: 0,
       failed: 0,
       bufferedBytes: 0,
