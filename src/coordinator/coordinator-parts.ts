@@ -7,6 +7,7 @@ import type { StateMachine } from '../shared/state-machine.ts'
 import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { ThreadInquests } from './failures/thread-inquests.ts'
 import { GroupReports } from './group-reports.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
 import { GroupStop } from './group-stop.ts'
@@ -30,7 +31,7 @@ import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
-import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
+import type { WorkerThreadListener } from './threads/worker-thread.ts'
 import { TopicFollower } from './topics/topic-follower.ts'
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
@@ -50,8 +51,6 @@ type PartitionNews = 'claimed' | 'released' | 'notStored' | 'failed' | 'claimRef
 export interface CoordinatorPartsHost {
   /** Aborts when the group stops. */
   readonly stopSignal: AbortSignal
-  /** A thread that was made later than the pool: if it dies, the group cannot go on. */
-  watchThread(thread: WorkerThread): void
   fail(error: GroupError): void
 }
 
@@ -211,6 +210,7 @@ export class CoordinatorParts {
       cluster,
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
+      threadExited: (thread, death) => this.replacer.exited(thread, death),
       report: error => this.reports.error(error),
       restart: (partition, reason, offset) => void this.targets.restart(partition, reason, offset),
     })
@@ -219,14 +219,26 @@ export class CoordinatorParts {
   #createReplacer(): ThreadReplacer {
     return new ThreadReplacer({
       pool: this.pool,
+      inquests: this.#createInquests(),
       partitions: () => this.partitions.all,
-      welcome: thread => {
-        this.#host.watchThread(thread)
-        this.leaders.welcome(thread)
-      },
+      welcome: thread => this.leaders.welcome(thread),
+      died: (thread, error) => this.reports.threadDied(thread, error),
       replaced: thread => this.reports.threadReplaced(thread),
       report: error => this.reports.error(error),
       fail: error => this.#host.fail(error),
+      stopSignal: this.#host.stopSignal,
+      handlerTimeoutMs: this.#choices.options.handlerTimeoutMs ?? Infinity,
+    })
+  }
+
+  #createInquests(): ThreadInquests {
+    const { options } = this.#choices
+    return new ThreadInquests({
+      partitions: () => this.partitions.all,
+      attempts: options.retry.attempts,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? Infinity,
+      report: error => this.reports.error(error),
+      attemptFailed: (attempt, error) => this.reports.attemptEndedItsThread(attempt, error),
     })
   }
 

@@ -94,7 +94,11 @@ export class Worker implements WorkerApi {
         'INTERNAL',
         `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
       )
-    const lane = new Lane(start, new LaneContext(this.#loaded.context, start.epoch), this.#laneHost(this.#loaded))
+    const lane = new Lane(
+      start,
+      new LaneContext(this.#loaded.context, start.epoch),
+      this.#laneHost(this.#loaded),
+    )
     this.#lanes.set(name, lane)
     this.#loop.add(lane)
     try {

@@ -17,6 +17,8 @@ export interface ThreadPoolOptions {
   readonly threads: number
   readonly settings: WorkerSettings
   readonly groupMemory: SharedArrayBuffer
+  /** What the heap of each thread may grow to. @defaultValue Node's own limit */
+  readonly threadMemoryMb?: number | null
   readonly logger: Logger
 }
 
@@ -45,7 +47,9 @@ export class ThreadPool {
   constructor(options: ThreadPoolOptions, listener: WorkerThreadListener) {
     this.#options = options
     this.#listener = listener
+    const { threadMemoryMb = null } = options
     this.#piscina = new Piscina({
+      ...(threadMemoryMb === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } }),
       filename: ENTRY,
       minThreads: options.threads,
       maxThreads: options.threads + 1, // the spare
