@@ -79,11 +79,10 @@ export class ThreadInquests {
     )
     const verdict = verdictOn(blameable)
     const records = blameable.map(lane => recordOf(lane, thread))
-    let told: GroupError | null = null
     const explain = (attempt: RecordInHand & BlamedAttempt): GroupError =>
-      (told = ranTooLong(attempt, handlerTimeoutMs))
-    this.#carryOut(verdict, thread, explain)
-    report(told ?? someRanTooLong(thread.threadId, records, handlerTimeoutMs))
+      ranTooLong(attempt, handlerTimeoutMs)
+    const blamed = this.#carryOut(verdict, thread, explain)
+    report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
   }
 
   /** Nothing is in hand on a thread that has exited. When all is judged. */

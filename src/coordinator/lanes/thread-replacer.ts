@@ -167,9 +167,9 @@ export class ThreadReplacer {
   }
 
   #moveOneOff(one: OwnedPartition, thread: WorkerThread, replacement: Promise<WorkerThread>): Promise<void> {
-    const left = deferred<void>()
+    const left = deferred<undefined>()
     one
-      .moveOff(thread, replacement, () => left.resolve())
+      .moveOff(thread, replacement, () => left.resolve(undefined))
       .catch((error: unknown) => this.#host.report(asGroupError(error, `moving ${partitionName(one)}`)))
     return left.promise
   }
