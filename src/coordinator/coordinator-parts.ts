@@ -7,6 +7,7 @@ import type { StateMachine } from '../shared/state-machine.ts'
 import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { DeadlineWatch } from './failures/deadline-watch.ts'
 import { ThreadInquests } from './failures/thread-inquests.ts'
 import { GroupReports } from './group-reports.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
@@ -73,6 +74,8 @@ export class CoordinatorParts {
   readonly topics: TopicFollower
   readonly pool: ThreadPool
   readonly replacer: ThreadReplacer
+  /** Null without a deadline for handlers. */
+  readonly deadlines: DeadlineWatch | null
   readonly session: SessionKeeper
   readonly committer: Committer
   readonly placer: LanePlacer
@@ -95,6 +98,7 @@ export class CoordinatorParts {
     this.topics = this.#createTopics()
     this.pool = choices.createPool(this.#createDesk())
     this.replacer = this.#createReplacer()
+    this.deadlines = this.#createDeadlines()
     this.session = this.#createSession()
     this.committer = this.#createCommitter()
     this.placer = this.#createPlacer()
@@ -116,6 +120,7 @@ export class CoordinatorParts {
         askers: [this.topics, this.leaders, this.rebalancer],
         committer: this.committer,
         partitions: this.partitions,
+        deadlines: this.deadlines,
         pool: this.pool,
         storage,
         cluster,
@@ -229,6 +234,17 @@ export class CoordinatorParts {
       stopSignal: this.#host.stopSignal,
       handlerTimeoutMs: this.#choices.options.handlerTimeoutMs ?? Infinity,
     })
+  }
+
+  #createDeadlines(): DeadlineWatch | null {
+    const { handlerTimeoutMs } = this.#choices.options
+    if (handlerTimeoutMs === null) return null
+    const host = {
+      threads: () => this.pool.threads,
+      partitions: () => this.partitions.all,
+      cut: this.replacer.cutOverdue.bind(this.replacer),
+    }
+    return new DeadlineWatch(host, handlerTimeoutMs)
   }
 
   #createInquests(): ThreadInquests {

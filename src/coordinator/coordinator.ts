@@ -56,6 +56,7 @@ export class Coordinator {
       await this.#enter(partitions)
       if (this.#choices.options.commit.auto) this.#parts.committer.start()
       this.#parts.balancer.start()
+      this.#parts.deadlines?.start()
       this.#parts.alarm.start()
       await this.#parts.rebalancer.trigger()
       await this.#parts.targets.claim()

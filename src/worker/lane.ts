@@ -50,6 +50,11 @@ export class Lane {
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
   #isHeld = false
+  /** Set by the loop while another lane runs alone. */
+  #isAside = false
+  #suspectForMs: number
+  /** Attempts when it came under suspicion. */
+  readonly #attemptsBefore: number
   #waitsFor: WaitReason = ''
   #bufferedBytes = 0
   #started: Promise<void> | null = null
@@ -66,6 +71,8 @@ export class Lane {
     this.#generation = start.generation
     this.#isPaused = start.paused
     this.#memory = LaneMemory.attach(start.memory)
+    this.#suspectForMs = start.suspectForMs
+    this.#attemptsBefore = attemptsOf(this.#memory)
     this.#state = new StateMachine(`lane ${partitionName(start)}`, LANE_MOVES, 'starting')
     this.#inbox = new LaneInbox({
       lane: this.id,
@@ -115,6 +122,21 @@ export class Lane {
   /** Since when an async handler of it runs; null if none does. */
   get awaitingSinceMs(): number | null {
     return this.#taker.awaitingSinceMs
+  }
+
+  /** Suspected until an attempt has ended, whichever way. */
+  get suspectForMs(): number {
+    if (this.#suspectForMs > 0 && attemptsOf(this.#memory) !== this.#attemptsBefore) this.#suspectForMs = 0
+    return this.#suspectForMs
+  }
+
+  trust(): void {
+    this.#suspectForMs = 0
+  }
+
+  setAside(isAside: boolean): void {
+    this.#isAside = isAside
+    this.#publish()
   }
 
   /** Runs `claimed`, then opens the lane. HANDLER_HOOK_FAILED: the lane is over. */
@@ -252,6 +274,13 @@ export class Lane {
     if (!this.#state.is('running')) return ''
     if (this.#isPaused) return 'paused'
     if (this.#isHeld) return 'lease'
+    if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
+}
+
+/** Attempts that have ended under this claim. */
+function attemptsOf(memory: LaneMemory): number {
+  const { handled, failed } = memory.read()
+  return handled + failed
 }

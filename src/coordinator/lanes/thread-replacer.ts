@@ -123,6 +123,7 @@ export class ThreadReplacer {
 
   async #replace(gone: WorkerThread): Promise<WorkerThread> {
     const { pool, stopSignal } = this.#host
+    if (stopSignal.aborted) throw new GroupError('NOT_RUNNING', 'the group stops: it needs no other thread')
     const backoff = new Backoff(BETWEEN_TRIES)
     let last = gone
     for (let tries = 1; ; tries += 1) {

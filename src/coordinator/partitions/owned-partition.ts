@@ -324,7 +324,8 @@ export class OwnedPartition implements WantedPartition {
       // While it was waited for it may have failed, or been given up: then the next operation ends it.
       if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
     } catch (error) {
-      if (!this.isUnwanted) this.fail(partitionError(error, this))
+      const isStopping = isGroupError(error, 'NOT_RUNNING') // then nothing is wrong with it: the next operation ends it
+      if (!this.isUnwanted && !isStopping) this.fail(partitionError(error, this))
     }
   }
 
