@@ -54,7 +54,7 @@ export async function runDeadly(
     replaced: [] as number[],
   }
   group.on('record:failed', ({ partition, offset, attempt, error }) => {
-    told.failures.push(`${partition}/${offset} ${attempt} ${(error as GroupError).code}`)
+    told.failures.push(`${partition}/${offset} ${attempt} ${codeOf(error)}`)
   })
   group.on('worker:died', ({ threadId }) => told.died.push(threadId))
   group.on('worker:replaced', ({ threadId }) => told.replaced.push(threadId))
@@ -75,4 +75,8 @@ export async function assertAllHandled(
   const repeated = Object.fromEntries(Object.entries(handler.starts()).filter(([, count]) => count > 1))
   assert.deepEqual(repeated, starts)
   assert.deepEqual(await readOffsets(groupId, topic), Array(PARTITIONS).fill(PER_PARTITION))
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : error.name
 }
