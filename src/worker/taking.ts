@@ -22,7 +22,7 @@ import type { TakeResult } from './take-result.ts'
 
 export type TakingSettings = Pick<
   WorkerSettings,
-  'threadId' | 'retry' | 'onFailure' | 'handlerTimeoutMs' | 'batchSize' | 'batchWaitMs'
+  'retry' | 'onFailure' | 'handlerTimeoutMs' | 'batchSize' | 'batchWaitMs'
 >
 
 export interface TakingListener extends FateListener {
@@ -46,7 +46,7 @@ export interface TakingParts {
   readonly lastFailure: GroupError | null
   readonly listener: TakingListener
   /** More can be fetched for it. */
-  hasRoom(): boolean
+  readonly hasRoom: () => boolean
 }
 
 /** How one lane takes its records, put together: where they come from, how the handler is called, and what is in hand. */
@@ -130,7 +130,7 @@ export class Taking {
     return {
       ...{ lane, settings, group, generation, memory, context, lastFailure, listener },
       ...{ unfinished, awaited, origin },
-      threadId: settings.threadId,
+      threadId: context.threadId,
       rule: handler.retry,
       call:
         handler.handleBatch === undefined
@@ -177,9 +177,9 @@ export class Taking {
   }
 
   #deadlineError(cause?: unknown): GroupError {
-    const { lane, settings } = this.#parts
+    const { lane, settings, context } = this.#parts
     const { topic, partition } = lane
-    const place = { topic, partition, ...this.#taker.running, threadId: settings.threadId }
+    const place = { topic, partition, ...this.#taker.running, threadId: context.threadId }
     return attemptTimedOut(place, settings.handlerTimeoutMs!, cause)
   }
 
