@@ -94,8 +94,12 @@ export interface BatchHandlerModule<T = unknown, S = unknown> extends HandlerExt
 export type HandlerModule<T = unknown, S = unknown> = RecordHandlerModule<T, S> | BatchHandlerModule<T, S>
 
 /** Gives a handler module its types: `export default defineHandler({ decode: 'json', handle(record) { … } })`. */
-export function defineHandler<T = unknown, S = unknown>(module: RecordHandlerModule<T, S>): RecordHandlerModule<T, S>
-export function defineHandler<T = unknown, S = unknown>(module: BatchHandlerModule<T, S>): BatchHandlerModule<T, S>
+export function defineHandler<T = unknown, S = unknown>(
+  module: RecordHandlerModule<T, S>,
+): RecordHandlerModule<T, S>
+export function defineHandler<T = unknown, S = unknown>(
+  module: BatchHandlerModule<T, S>,
+): BatchHandlerModule<T, S>
 export function defineHandler(module: HandlerModule): HandlerModule {
   return module
 }

@@ -29,10 +29,14 @@ export function attemptFailed(place: AttemptPlace, thrown: unknown): GroupError 
       details,
       cause: fieldOf(thrown as GroupError, 'cause'), // it went through the handler, which may have changed it
     })
-  return new GroupError('HANDLER_FAILED', `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`, {
-    details,
-    cause: thrown,
-  })
+  return new GroupError(
+    'HANDLER_FAILED',
+    `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`,
+    {
+      details,
+      cause: thrown,
+    },
+  )
 }
 
 export function attemptTimedOut(place: AttemptPlace, timeoutMs: number, cause?: unknown): GroupError {

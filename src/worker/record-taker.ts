@@ -2,6 +2,7 @@ import type { HandlerContext, KafkaRecord } from '../handler.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
+import type { Offset } from '../shared/types.ts'
 import type { Attempts, HandlerCall } from './attempts/attempts.ts'
 import { isThenable, type AwaitedResult, type Awaiter } from './attempts/awaited-result.ts'
 import type { Unfinished } from './attempts/unfinished.ts'
@@ -80,6 +81,7 @@ export class RecordTaker implements Taker, Awaiter {
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
     const { frontier } = unfinished // it moves only when a record fails, and then nothing further is taken here
     let { handled } = memory
+    let floor = -1
     let isFirst = true
     let allowed = 0
     let taken = 0 // since the clock was read
@@ -104,21 +106,27 @@ export class RecordTaker implements Taker, Awaiter {
         isFirst = false
       }
       taken += 1
-      if (reader.offset < frontier) return this.#meetKnown()
+      if (reader.offset !== floor) {
+        if (reader.offset < frontier) return this.#meetKnown()
+        // Behind a gap in the log, too, what is in hand is at the floor: who counts the attempt when the thread ends in it finds it.
+        memory.advanceFloor(reader.offset)
+      }
       const result = handle(new LaneRecord(origin, reader), context)
       if (result !== undefined && isThenable(result)) return this.#await(result)
-      this.#finish((handled += 1))
+      floor = this.#finish((handled += 1))
     }
   }
 
   /** The record the cursor stands on is done. Visible before the next handler call, or a thread's death would repeat it. */
-  #finish(handled: number): void {
+  #finish(handled: number): Offset {
     const { memory, source } = this.#parts
     const { cursor } = source
     const reader = cursor.record
-    memory.advanceFloor(reader.left > 0 ? reader.offset + 1 : cursor.nextOffset) // behind a batch's last record its compacted tail counts too
+    const floor = reader.left > 0 ? reader.offset + 1 : cursor.nextOffset // behind a batch's last record its compacted tail counts too
+    memory.advanceFloor(floor)
     memory.setHandled(handled)
     this.#isStanding = false
+    return floor
   }
 
   #openNext(): boolean {

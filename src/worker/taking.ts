@@ -46,7 +46,7 @@ export interface TakingParts {
   readonly lastFailure: GroupError | null
   readonly listener: TakingListener
   /** More can be fetched for it. */
-  hasRoom(): boolean
+  readonly hasRoom: () => boolean
 }
 
 /** How one lane takes its records, put together: where they come from, how the handler is called, and what is in hand. */

@@ -107,7 +107,8 @@ export class LaneBalancer {
     const restedMs = nowMs - (this.#movedAtMs.get(partition) ?? -Infinity)
     return {
       lane: partition,
-      backlog: lane === undefined || !isLoad(lane.waitsFor) ? 0 : Math.max(0, lane.highWatermark - lane.floor),
+      backlog:
+        lane === undefined || !isLoad(lane.waitsFor) ? 0 : Math.max(0, lane.highWatermark - lane.floor),
       handled: lane === undefined ? 0 : (lane.handled - (last.handled.get(partition) ?? 0)) >>> 0,
       movable: partition.state === 'running' && lane?.waitsFor === '' && restedMs > REST_AFTER_MOVE_MS,
     }

@@ -180,7 +180,7 @@ export class LaneMemory {
     this.#words[HANDLED] = count
   }
 
-  addFailed(attempts: number): void {
+  addFailed(attempts = 1): void {
     Atomics.add(this.#words, FAILED, attempts)
   }
 

@@ -193,7 +193,9 @@ export class Attempts implements Awaiter {
       one.retry = null
       if (one.attempts > 0) one.record = LaneRecord.again(one.record, origin, one.attempts + 1)
     }
-    // Before any code of the user's: a thread that ends in it must not look as if one record had been in hand.
+    // Both before any code of the user's. The floor: what is in hand is at it, also behind a gap in the log, and whoever
+    // counts the attempt when the thread ends in it finds the record there. The end: a thread that ends in it must not look as if one record had been in hand.
+    memory.advanceFloor(running[0]!.offset)
     if (running.length > 1) memory.setBatchEnd(running.at(-1)!.end)
     this.#running = running.length
     this.#call = call(running.map(({ record }) => record))
@@ -272,8 +274,7 @@ export class Attempts implements Awaiter {
       one.isUsedUp = isUsedUp
       one.retry = wait
     }
-    if (!isUsedUp)
-      this.#tellRetry(place, attemptFailed(place, thrown), verdict === 'give-up' ? 0 : verdict)
+    if (!isUsedUp) this.#tellRetry(place, attemptFailed(place, thrown), verdict === 'give-up' ? 0 : verdict)
   }
 
   #judgeEach(

@@ -14,11 +14,7 @@ export class CallContext implements BatchContext {
   #isOver = false
 
   /** `failures` gets what is said. */
-  constructor(
-    lane: HandlerContext,
-    records: readonly KafkaRecord[],
-    failures: Map<KafkaRecord, unknown>,
-  ) {
+  constructor(lane: HandlerContext, records: readonly KafkaRecord[], failures: Map<KafkaRecord, unknown>) {
     this.groupId = lane.groupId
     this.memberId = lane.memberId
     this.threadId = lane.threadId
@@ -45,7 +41,9 @@ export class CallContext implements BatchContext {
     if (!this.#records.has(record))
       throw new TypeError('context.fail: this record is not one of the batch that was given to handleBatch')
     if (this.#isOver)
-      throw new Error('context.fail: the batch is over; say so before handleBatch returns or its promise settles')
+      throw new Error(
+        'context.fail: the batch is over; say so before handleBatch returns or its promise settles',
+      )
     if (!this.#failures.has(record)) this.#failures.set(record, error)
   }
 

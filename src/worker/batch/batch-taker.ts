@@ -16,9 +16,9 @@ export interface BatchTakerParts {
   readonly batchSize: number
   readonly batchWaitMs: number
   /** More can be fetched while the gathered records are in memory. */
-  hasRoom(): boolean
+  readonly hasRoom: () => boolean
   /** A batch has waited long enough. */
-  due(): void
+  readonly due: () => void
 }
 
 /** What gathering came to: enough for a batch, all there is, or a record that is in hand from another thread. */

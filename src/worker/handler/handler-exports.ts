@@ -56,7 +56,10 @@ export function checkBatching(
 ): void {
   if (handleBatch !== undefined || (batchSize === 1 && batchWaitMs === 0)) return
   const asked = batchSize > 1 ? `batchSize is ${batchSize}` : `batchWaitMs is ${batchWaitMs}`
-  throw moduleInvalid(path, `exports no 'handleBatch', but ${asked}: a handler of single records gets no batches`)
+  throw moduleInvalid(
+    path,
+    `exports no 'handleBatch', but ${asked}: a handler of single records gets no batches`,
+  )
 }
 
 export function moduleInvalid(path: string, problem: string, cause?: unknown): GroupError {
