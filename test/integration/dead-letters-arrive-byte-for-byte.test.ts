@@ -7,11 +7,14 @@ import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
 import { createTopic, deleteTopic, endOffsets, uniqueGroup, withAdmin } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
+import { inRepository } from '../support/repository.ts'
+import { runMember } from '../support/running-group.ts'
 import { privateStack, sharedStack } from '../support/stack.ts'
 
 failOnLeaks()
 
 const NO_UTF8 = Buffer.from([0xff, 0x00, 0xc3, 0x28, 0xfe])
+const QUIET = new URL(`file://${inRepository('test/fixtures/handlers/quiet.js')}`)
 const MEGABYTE = 1_000_000
 
 /** Records as producers write them, the odd ones included. */
@@ -168,6 +171,18 @@ describe('the dead-letter topic', () => {
     await Promise.all(several.map(letters => letters.send(letterOf())))
     assert.equal((await readAll(t, topic)).length, 3)
     await withAdmin(sharedStack().brokers, admin => admin.deleteTopics({ topics: [topic] }))
+  })
+
+  it('is there when a member has started', async t => {
+    const [source, topic] = [await createTopic(t), `${uniqueGroup()}.letters`]
+    await runMember(t, QUIET, {
+      groupId: uniqueGroup(),
+      topics: [source],
+      zookeeper: sharedStack().zookeeper,
+      onFailure: 'dead-letter',
+      deadLetter: { topic },
+    })
+    assert.equal((await endOffsets(topic)).length, 1)
   })
 
   it('is told of when the brokers do not make it', async t => {

@@ -121,13 +121,15 @@ describe('writing to one partition', () => {
   })
 
   it('gives up after a while, naming the last cause, and never uses the sequence again', async () => {
-    const broker = new FakeBroker(...Array<number>(50).fill(19))
+    const broker = new FakeBroker(0, ...Array<number>(50).fill(19))
     const producer = producerTo(broker, 300)
+    await producer.send(records(1), NEVER)
     const error = await rejection(producer.send(records(2), NEVER), 'BROKER_DISCONNECTED')
     assert.match(error.message, /t\/3 for 300 ms: .*NOT_ENOUGH_REPLICAS \(19\)/)
     await rejection(producer.send(records(2), NEVER), 'BROKER_DISCONNECTED')
     const producers = new Set(broker.sent.map(({ producer: id }) => id))
     assert.deepEqual([...producers], [101n, 102n])
+    assert.deepEqual(broker.sent.at(-1), plain(102n, 0))
   })
 
   it('does not wait for a broker that is silent longer than it may', async () => {
