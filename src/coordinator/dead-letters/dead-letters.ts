@@ -12,6 +12,7 @@ import { PartitionProducer, type ProducerPort } from '../kafka/partition-produce
 import { ensureDeadLetterTopic } from './dead-letter-topic.ts'
 import { encodeLetter } from './letter-format.ts'
 import { LetterQueue } from './letter-queue.ts'
+import { NewestLetters } from './newest-letters.ts'
 
 export interface DeadLettersOptions {
   readonly topic: string
@@ -44,6 +45,7 @@ export class DeadLetters {
   readonly #links: BrokerLinks
   readonly #stop = new AbortController()
   readonly #queues = new Map<number, LetterQueue>()
+  readonly #newest = new NewestLetters()
 
   constructor(options: DeadLettersOptions, cluster: LetterCluster) {
     const { connection, logger } = options
@@ -63,9 +65,14 @@ export class DeadLetters {
 
   /**
    * Resolves when every replica in sync has the letter. DEAD_LETTER_FAILED: the brokers do not take it, or could not be
-   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not.
+   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not. Asked again under the same claim,
+   * by a thread that came after the one that asked first, it is the same letter.
    */
-  async send(letter: DeadLetter): Promise<void> {
+  send(letter: DeadLetter): Promise<void> {
+    return this.#newest.once(letter, () => this.#send(letter))
+  }
+
+  async #send(letter: DeadLetter): Promise<void> {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason as Error
     const { topic, groupId, memberId } = this.#options
     try {
