@@ -12,6 +12,8 @@ import { kindOf } from '../lib/failure-mix.js'
 
 const LOOK_MS = 10
 const SHOWN = 5
+/** Whatever else is told is what the run is made of. */
+const STOPS_A_PARTITION = new Set(['INTERNAL', 'HANDLER_FAILED', 'DEAD_LETTER_FAILED'])
 
 const input = contenderInput() as FailingGroupInput
 const directory = mkdtempSync(join(tmpdir(), 'kwg-bench-'))
@@ -36,6 +38,9 @@ let deaths = 0
 let deadLetters = 0
 group.on('worker:replaced', () => (deaths += 1))
 group.on('record:dead-lettered', () => (deadLetters += 1))
+group.on('error', error => {
+  if (STOPS_A_PARTITION.has(error.code)) throw error
+})
 const startedMs = performance.now()
 while (!group.status().partitions.every(({ lag }) => lag === 0)) await sleep(LOOK_MS)
 const elapsedMs = performance.now() - startedMs

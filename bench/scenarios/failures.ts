@@ -9,7 +9,7 @@ import { createFilledTopic } from '../lib/topic.js'
 const SIZE = { topic: 'failures', partitions: 8, records: 100_000, valueBytes: 100 }
 const THREADS = 2
 const CALL_US = 125
-const RUN = { threads: THREADS, attempts: 3, backoffMs: 10, handlerTimeoutMs: 100 }
+const RUN = { threads: THREADS, attempts: 3, backoffMs: 10, handlerTimeoutMs: 500 }
 const MAX_ROUNDS = 3
 
 /** How long a run with failures may take: the same run without, twice, and what the failures cost by themselves. */
