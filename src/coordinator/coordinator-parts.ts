@@ -148,9 +148,10 @@ export class CoordinatorParts {
   }
 
   #partitionNeeds(): Omit<PartitionSetHost, PartitionNews> {
-    const { storage, memory } = this.#choices
+    const { storage, memory, options } = this.#choices
     return {
       storage,
+      maxInHand: options.batchSize,
       resolveStart: claim => this.starts.resolveStart(claim),
       placed: () => this.placer.planned,
       chooseThread: partition => this.placer.choose(partition),

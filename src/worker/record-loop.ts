@@ -3,7 +3,7 @@ import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { WorkerMemory } from '../shared/memory/worker-memory.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
 import { LoneRuns, type SuspectLane } from './lone-runs.ts'
-import type { TakeResult } from './record-taker.ts'
+import type { TakeResult } from './take-result.ts'
 
 /** What the loop runs. */
 export interface LoopLane extends SuspectLane {

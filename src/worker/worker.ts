@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { ThreadContext } from '../handler.ts'
 import { toWire } from '../shared/error-wire.ts'
 import { GroupError, messageOf } from '../shared/errors.ts'
@@ -16,10 +17,11 @@ import type {
   WorkerSettings,
 } from '../shared/protocol.ts'
 import { partitionName } from '../shared/types.ts'
+import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
 import { createThreadContext, LaneContext } from './handler/contexts.ts'
-import type { LoadedHandler } from './handler/handler-exports.ts'
+import { checkBatching, type LoadedHandler } from './handler/handler-exports.ts'
 import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
@@ -50,6 +52,7 @@ export class Worker implements WorkerApi {
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
   readonly #garbage: GarbageLimit
+  readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
   readonly #lanes = new Map<string, Lane>()
   #loading: Promise<void> | null = null
@@ -61,6 +64,7 @@ export class Worker implements WorkerApi {
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
     this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
     this.#logger = createPortLogger(message => parts.post(message))
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
@@ -134,6 +138,7 @@ export class Worker implements WorkerApi {
     const { settings } = this.#parts
     const { handlerUrl } = settings
     const handler = await loadHandler(handlerUrl)
+    checkBatching(handler, settings, fileURLToPath(handlerUrl))
     const context = createThreadContext(settings, threadId, this.#logger)
     try {
       await handler.setup?.(context)
@@ -149,6 +154,7 @@ export class Worker implements WorkerApi {
   async #stop(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
+    this.#deadlines.stop()
     this.#feeds.close()
     try {
       await this.#loaded?.handler.teardown?.(this.#loaded.context)
@@ -167,20 +173,25 @@ export class Worker implements WorkerApi {
     if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
   }
 
-  #laneHost({ handler, context }: Loaded): LaneHost {
-    const { maxBatchBytes, readCommitted } = this.#parts.settings
+  #laneHost({ handler }: Loaded): LaneHost {
+    const { settings, coordinator } = this.#parts
+    const { maxBatchBytes, readCommitted } = settings
     return {
       group: this.#group,
       handler,
-      threadId: context.threadId,
+      settings,
       maxBatchBytes,
       readCommitted,
       attach: inbox => this.#feeds.attach(inbox),
       detach: inbox => this.#feeds.detach(inbox),
       fetchChanged: inbox => this.#feeds.changed(inbox),
+      hasRoom: inbox => this.#feeds.hasRoom(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
       wake: () => this.#loop.wake(),
+      awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
+      recordFailed: message => this.#parts.post(message),
+      deadLetter: letter => coordinator.deadLetter(letter),
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

@@ -22,6 +22,6 @@ export function blame(memory: LaneMemory): BlamedAttempt | null {
   const [first, ...others] = inHand
   const attempt = (first?.attempts ?? 0) + 1
   memory.setRemainder({ frontier, inHand: [{ offset: floor, attempts: attempt }, ...others] })
-  memory.addFailed()
+  memory.addFailed(1)
   return { offset: floor, attempt }
 }

@@ -50,6 +50,8 @@ interface Aftermath extends Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
 /** What an owned partition needs of the rest of the coordinator. */
 export interface OwnedPartitionHost {
   readonly storage: GroupStorage
+  /** Records that a lane may have in hand at once. */
+  readonly maxInHand: number
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<ClaimStart>
   /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
@@ -302,7 +304,7 @@ export class OwnedPartition implements WantedPartition {
   #tellClaimed({ offset, topicId }: ClaimStart): void {
     this.#committed = offset
     this.#topicId = topicId
-    this.#memory = LaneMemory.create(offset)
+    this.#memory = LaneMemory.create(offset, this.#host.maxInHand)
     this.#host.claimed(this)
   }
 
