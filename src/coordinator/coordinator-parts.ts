@@ -6,6 +6,7 @@ import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
+import { DeadLetters } from './dead-letters/dead-letters.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
 import { DeadlineWatch } from './failures/deadline-watch.ts'
 import { ThreadInquests } from './failures/thread-inquests.ts'
@@ -72,6 +73,8 @@ export class CoordinatorParts {
   readonly partitions: PartitionSet
   readonly leaders: LeaderKeeper
   readonly topics: TopicFollower
+  /** Null unless `onFailure` is 'dead-letter'. */
+  readonly deadLetters: DeadLetters | null
   readonly pool: ThreadPool
   readonly replacer: ThreadReplacer
   /** Null without a deadline for handlers. */
@@ -96,6 +99,7 @@ export class CoordinatorParts {
     this.partitions = this.#createPartitions()
     this.leaders = this.#createLeaders()
     this.topics = this.#createTopics()
+    this.deadLetters = this.#createDeadLetters()
     this.pool = choices.createPool(this.#createDesk())
     this.replacer = this.#createReplacer()
     this.deadlines = this.#createDeadlines()
@@ -120,6 +124,7 @@ export class CoordinatorParts {
         askers: [this.topics, this.leaders, this.rebalancer],
         committer: this.committer,
         partitions: this.partitions,
+        deadLetters: this.deadLetters,
         deadlines: this.deadlines,
         pool: this.pool,
         storage,
@@ -172,10 +177,15 @@ export class CoordinatorParts {
       },
       released: (one, reason) => this.reports.released(one, reason),
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
-      failed: (_, error) => this.reports.error(error),
+      failed: (_, error) => this.#partitionFailed(error),
       claimRefused: one => void this.#reportRefusal(one),
       acquireFailed: (one, error) => this.session.acquireFailed(one, error),
     }
+  }
+
+  #partitionFailed(error: GroupError): void {
+    if (this.#choices.options.failGroup) this.#host.fail(error)
+    else this.reports.error(error)
   }
 
   #reportRefusal(one: OwnedPartition): Promise<void> {
@@ -209,11 +219,23 @@ export class CoordinatorParts {
     })
   }
 
+  #createDeadLetters(): DeadLetters | null {
+    const { options, cluster } = this.#choices
+    const { deadLetter, groupId, memberId, kafka, logger } = options
+    if (deadLetter === null) return null
+    return new DeadLetters(
+      { ...deadLetter, groupId, memberId, connection: kafka.connection, logger },
+      cluster,
+    )
+  }
+
   #createDesk(): WorkerDesk {
     const { options, cluster } = this.#choices
     return new WorkerDesk({
       options,
       cluster,
+      deadLetters: this.deadLetters,
+      attemptFailed: (thread, failure) => this.reports.attemptFailed(thread, failure, options.deadLetter),
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
       threadExited: (thread, death) => this.replacer.exited(thread, death),

@@ -115,6 +115,7 @@ export class Coordinator {
     const partitions = await this.#parts.topics.find()
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#parts.leaders.refresh()
+    await this.#parts.deadLetters?.start()
     this.#throwIfStopping()
     return partitions
   }

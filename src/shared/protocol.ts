@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ErrorWire } from './error-wire.ts'
 import type { LogLevel } from './logger.ts'
 import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
+import type { ErrorWire } from './error-wire.ts'
 import type { BrokerAddress, Offset, TopicPartition } from './types.ts'
 
 /**
@@ -134,25 +134,24 @@ export interface WorkerStarted {
   readonly nodeThreadId: number
 }
 
+/** An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. */
+export interface AttemptFailure {
+  readonly type: 'record-failed'
+  readonly lane: LaneId
+  readonly offset: Offset
+  readonly attempt: number
+  readonly outcome: 'retry' | 'skipped' | 'dead-lettered'
+  /** For `retry`: when it is run again. */
+  readonly retryInMs: number | null
+  readonly error: ErrorWire
+}
+
 /** One-way messages of a worker. */
 export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
   /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
   | { readonly type: 'leaders-stale'; readonly reason: string }
-  /**
-   * An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. Of a batch
-   * that failed as a whole, the first record stands for all: `lastOffset` in the details of the error names the last.
-   */
-  | {
-      readonly type: 'record-failed'
-      readonly lane: LaneId
-      readonly offset: Offset
-      readonly attempt: number
-      readonly outcome: 'retry' | 'skipped' | 'dead-lettered'
-      /** For `retry`: when it is run again. */
-      readonly retryInMs: number | null
-      readonly error: ErrorWire
-    }
+  | AttemptFailure
   /** A lane stopped for good until an operator acts; `error` is an ErrorWire. */
   | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
   /** A condition worth an error event; the lane tries on. */

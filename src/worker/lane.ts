@@ -313,18 +313,18 @@ export class Lane {
     if (!this.#state.is('running')) return ''
     if (this.#isPaused) return 'paused'
     if (this.#isHeld) return 'lease'
-    if (this.#isAside) return 'suspect'
     if (this.#taking.waitsFor !== '') return this.#taking.waitsFor
+    if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
+}
+
+function toGroupError(wire: ErrorWire): GroupError {
+  return asGroupError(fromWire(wire), 'the last attempt failed')
 }
 
 /** Attempts that have ended under this claim. */
 function attemptsOf(memory: LaneMemory): number {
   const { handled, failed } = memory.read()
   return handled + failed
-}
-
-function toGroupError(wire: ErrorWire): GroupError {
-  return asGroupError(fromWire(wire), 'the last attempt failed')
 }

@@ -1,7 +1,7 @@
 import type { ResolvedOptions } from '../../options/types.ts'
 import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import type { DeadLetter, LaneId, WorkerMessage } from '../../shared/protocol.ts'
+import type { AttemptFailure, DeadLetter, LaneId, WorkerMessage } from '../../shared/protocol.ts'
 import { partitionName, type Offset } from '../../shared/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
@@ -15,6 +15,9 @@ export interface WorkerDeskParts {
   readonly options: ResolvedOptions
   readonly cluster: KafkaCluster
   readonly partitions: PartitionSet
+  /** Null: the member writes none. */
+  readonly deadLetters: { send(letter: DeadLetter): Promise<void> } | null
+  attemptFailed(thread: WorkerThread, failure: AttemptFailure): void
   leadersStale(reason: string): void
   threadExited(thread: WorkerThread, death: ThreadDeath | null): void
   report(error: GroupError): void
@@ -45,6 +48,7 @@ export class WorkerDesk implements WorkerThreadListener {
         this.#parts.leadersStale(message.reason)
         return
       case 'record-failed':
+        this.#parts.attemptFailed(thread, message) // it has happened, whether the claim is over or not
         return
       case 'lane-failed':
         this.#find(message.lane)?.fail(wireToGroupError(message.error))
@@ -83,10 +87,11 @@ export class WorkerDesk implements WorkerThreadListener {
     throw error
   }
 
-  deadLetter(letter: DeadLetter): Promise<void> {
-    return Promise.reject(
-      new GroupError('DEAD_LETTER_FAILED', `no dead letters are sent yet: ${partitionName(letter.lane)}`),
-    )
+  async deadLetter(letter: DeadLetter): Promise<void> {
+    const { deadLetters } = this.#parts
+    if (deadLetters === null)
+      throw new GroupError('INTERNAL', "a thread has a dead letter, but onFailure is not 'dead-letter'")
+    await deadLetters.send(letter)
   }
 
   oauthToken(): Promise<{ value: string }> {

@@ -161,8 +161,6 @@ export class BatchTaker implements Taker {
   #hand(): void {
     const records = this.#gathered
     this.#forget()
-    // Behind a gap: what ends its thread is known by the floor, and must be found under its own offset again.
-    this.#parts.unfinished.passed(LaneRecord.offsetOf(records[0]!))
     this.#parts.attempts.take(records, this.#end)
   }
 
