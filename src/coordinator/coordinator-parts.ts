@@ -274,10 +274,11 @@ export class CoordinatorParts {
     const { options } = this.#choices
     return new ThreadInquests({
       partitions: () => this.partitions.all,
-      attempts: options.retry.attempts,
+      retry: options.retry,
       handlerTimeoutMs: options.handlerTimeoutMs ?? Infinity,
       report: error => this.reports.error(error),
-      attemptFailed: (attempt, error) => this.reports.attemptEndedItsThread(attempt, error),
+      attemptFailed: (attempt, error, retryInMs) =>
+        this.reports.attemptEndedItsThread(attempt, error, retryInMs),
     })
   }
 

@@ -93,10 +93,10 @@ export class GroupReports {
     this.#events.emit('worker:died', { threadId, error })
   }
 
-  /** The record is run again as soon as another thread has its lane. */
-  attemptEndedItsThread(attempt: RecordInHand & BlamedAttempt, error: GroupError): void {
+  /** The record is run again on another thread. */
+  attemptEndedItsThread(attempt: RecordInHand & BlamedAttempt, error: GroupError, retryInMs: number): void {
     const { offset } = attempt
-    this.#events.emit('record:failed', { ...attempt, offset: BigInt(offset), error, retryInMs: 0 })
+    this.#events.emit('record:failed', { ...attempt, offset: BigInt(offset), error, retryInMs })
   }
 
   threadReplaced({ threadId }: { readonly threadId: number }): void {

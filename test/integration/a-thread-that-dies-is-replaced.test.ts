@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { assertAllHandled, runDeadly } from '../support/deadly-group.ts'
+import { eventually } from '../support/eventually.ts'
+import { produce } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
+import { readOffsets } from '../support/zookeeper.ts'
 
 failOnLeaks()
 
@@ -51,5 +54,30 @@ describe('a thread that dies', () => {
     await assertAllHandled(deaths, starts)
     assert.equal(deaths.failures.length, 12)
     assert.equal(deaths.died.length, 12)
+  })
+
+  it('takes no pause back: a paused partition waits on the new one as it did before', async t => {
+    const deaths = await runDeadly(t, { '0/10': 'exit-later:1:300' }, { threads: 1 })
+    const { group, topic, handler, replaced } = deaths
+    await eventually(() => handler.starts()['0/10'] === 1)
+    group.pause(topic, 1)
+    await eventually(() => replaced.length === 1)
+    await produce(topic, [{ partition: 1, value: 'nothing' }])
+    await eventually(() => handler.ends()['0/19'] === 1)
+    assert.equal(handler.starts()['1/20'], undefined)
+    group.resume(topic, 1)
+    await eventually(() => handler.ends()['1/20'] === 1)
+  })
+
+  it('is not replaced while the group stops, and what was finished is committed', async t => {
+    const { group, handler, replaced, died, groupId, topic } = await runDeadly(
+      t,
+      { '0/10': 'exit-later:1:500' },
+      { threads: 1 },
+    )
+    await eventually(() => handler.starts()['0/10'] === 1 && handler.ends()['1/19'] === 1)
+    await group.stop()
+    assert.deepEqual([died.length, replaced.length], [1, 0])
+    assert.deepEqual(await readOffsets(groupId, topic), [10, 20, 20, 20])
   })
 })

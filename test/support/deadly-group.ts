@@ -9,7 +9,7 @@ import { sharedStack } from './stack.ts'
 import { readOffsets } from './zookeeper.ts'
 
 export const PARTITIONS = 4
-const PER_PARTITION = 20
+export const PER_PARTITION = 20
 const DEADLINE_MS = 40_000
 /** As many attempts as a record has. */
 const ATTEMPTS = 3

@@ -13,7 +13,7 @@ export interface BlamedAttempt {
  */
 export function blame(memory: LaneMemory): BlamedAttempt | null {
   const { floor, batchEnd, singlesBelow } = memory
-  if (batchEnd > floor + 1 && singlesBelow < batchEnd) {
+  if (batchEnd > floor && singlesBelow < batchEnd) {
     memory.setSinglesBelow(batchEnd)
     return null
   }

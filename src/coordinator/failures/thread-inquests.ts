@@ -1,5 +1,8 @@
 import type { GroupError } from '../../shared/errors.ts'
+import { monotonicMs } from '../../shared/clock.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
+import type { RetrySettings } from '../../shared/protocol.ts'
+import { retryDelayMs } from '../../shared/retry-delay.ts'
 import type { Offset } from '../../shared/types.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { ThreadDeath } from '../threads/thread-death.ts'
@@ -17,12 +20,15 @@ import { inquest, verdictOn, type Verdict } from './inquest.ts'
 
 export interface ThreadInquestsHost {
   readonly partitions: () => readonly OwnedPartition[]
-  /** Attempts that a record has. */
-  readonly attempts: number
+  readonly retry: RetrySettings
   readonly handlerTimeoutMs: number
   readonly report: (error: GroupError) => void
-  /** An attempt failed, and the record is run again as soon as its lane is. */
-  readonly attemptFailed: (attempt: RecordInHand & BlamedAttempt, error: GroupError) => void
+  /** An attempt failed, and the record is run again. */
+  readonly attemptFailed: (
+    attempt: RecordInHand & BlamedAttempt,
+    error: GroupError,
+    retryInMs: number,
+  ) => void
 }
 
 /** A lane that took too long, as it was when its thread was told to end. */
@@ -105,8 +111,18 @@ export class ThreadInquests {
     const blamed = { ...recordOf(guilty, thread), ...attempt }
     const error = explain(blamed)
     guilty.partition.attemptFailed(attempt, error)
-    if (attempt.attempt < this.#host.attempts) this.#host.attemptFailed(blamed, error)
+    this.#retry(guilty.memory, blamed, error)
     return blamed
+  }
+
+  /** As if the handler had thrown: the wait stands in the memory, and whoever goes on with the lane keeps it. */
+  #retry(memory: LaneMemory, blamed: RecordInHand & BlamedAttempt, error: GroupError): void {
+    const { retry, attemptFailed } = this.#host
+    const isUsedUp = blamed.attempt >= retry.attempts
+    const retryInMs = isUsedUp ? 0 : retryDelayMs(retry, blamed.attempt)
+    const sinceMs = monotonicMs()
+    memory.setRetry(isUsedUp ? null : { sinceMs, atMs: sinceMs + retryInMs })
+    if (!isUsedUp) attemptFailed(blamed, error, retryInMs)
   }
 
   #lanesOf(thread: WorkerThread): Lane[] {

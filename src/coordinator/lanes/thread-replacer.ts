@@ -152,7 +152,10 @@ export class ThreadReplacer {
 
   #giveUp(error: GroupError): Promise<never> {
     this.#host.fail(error)
-    return Promise.reject(error)
+    // The group tells the cause; its partitions are given up by its stop, and nothing is wrong with them.
+    return Promise.reject(
+      new GroupError('NOT_RUNNING', 'the group fails: it has no thread', { cause: error }),
+    )
   }
 
   /** Resolves when nothing of the other lanes is in hand on the thread. */

@@ -3,7 +3,7 @@ import { fieldOf, GroupError, isGroupError, isInstance, messageOf } from '../../
 import type { RetrySettings } from '../../shared/protocol.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
 import { nameOfPlace, type AttemptPlace } from '../lane-errors.ts'
-import { retryDelayMs } from './retry-delay.ts'
+import { retryDelayMs } from '../../shared/retry-delay.ts'
 
 export interface RetryJudgeParts {
   readonly settings: RetrySettings

@@ -139,7 +139,7 @@ describe('the replacer of threads', () => {
   it('fails the group when no thread can take the place', async () => {
     loaded = () => Promise.reject(new GroupError('HANDLER_SETUP_FAILED', 'setup said no'))
     replacer.cut(partition(0, old, true))
-    await rejection(replacer.replacementOf(old)!, 'HANDLER_SETUP_FAILED')
+    await rejection(replacer.replacementOf(old)!, 'NOT_RUNNING')
     assert.ok(log.includes('fail HANDLER_SETUP_FAILED'))
     assert.equal(log.filter(line => line === 'replace').length, 3)
   })
@@ -190,7 +190,7 @@ describe('the replacer of threads', () => {
     }
     assert.ok(!log.includes('fail WORKER_DIED'))
     exit(replacer, old, 'uncaught')
-    await rejection(replacer.replacementOf(old)!, 'WORKER_DIED')
+    await rejection(replacer.replacementOf(old)!, 'NOT_RUNNING')
     assert.ok(log.includes('fail WORKER_DIED'))
   })
 

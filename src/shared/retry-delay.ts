@@ -1,4 +1,4 @@
-import type { RetrySettings } from '../../shared/protocol.ts'
+import type { RetrySettings } from './protocol.ts'
 
 /**
  * Milliseconds before the next attempt of a record of which `failed` attempts have failed, from 1: doubled from one to the

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Group, GroupError } from '#src/index.js'
+import { DeadlyHandler } from '../support/deadly-handler.ts'
+import { eventually } from '../support/eventually.ts'
+import { rejection } from '../support/group-error.ts'
+import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { failOnLeaks } from '../support/leaks.ts'
+import { errorsOf, runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { within } from '../support/within.ts'
+
+failOnLeaks()
+
+const FAILS_WITHIN_MS = 30_000
+
+/** A member whose only thread dies at the second record, after which no other can be set up. */
+async function runUntilBroken(
+  t: TestContext,
+  inSetup: string,
+): Promise<{ group: Group; handler: DeadlyHandler; errors: readonly GroupError[] }> {
+  const topic = await createTopic(t)
+  const handler = new DeadlyHandler(t, { inSetup })
+  const zookeeper = sharedStack().zookeeper
+  const group = await runMember(t, handler.url, {
+    groupId: uniqueGroup(),
+    topics: [topic],
+    zookeeper,
+    threads: 1,
+  })
+  const errors = errorsOf(group)
+  handler.breakSetup()
+  await produce(topic, [{ value: 'nothing' }, { value: 'exit:1' }])
+  return { group, handler, errors }
+}
+
+const setups = (handler: DeadlyHandler): number => handler.read().filter(one => one.what === 'setup').length
+
+describe('when no thread can be put in the place of one that died', () => {
+  it('the group fails with what its setup threw, after a few tries', async t => {
+    const { group, handler, errors } = await runUntilBroken(t, 'throw-error')
+    await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'HANDLER_SETUP_FAILED')
+    assert.equal(setups(handler), 3)
+    assert.deepEqual(
+      errors.map(({ code }) => code),
+      ['WORKER_DIED', 'HANDLER_SETUP_FAILED', 'HANDLER_SETUP_FAILED', 'HANDLER_SETUP_FAILED'],
+    )
+  })
+
+  it('the group fails when the setup exits', async t => {
+    const { group, handler } = await runUntilBroken(t, 'exit')
+    await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    assert.equal(setups(handler), 3)
+  })
+
+  it('the group fails when each dies soon after a setup that left something behind', async t => {
+    const { group, handler, errors } = await runUntilBroken(t, 'throw-soon')
+    await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    await eventually(() => group.state === 'failed')
+    assert.ok(setups(handler) >= 4 && setups(handler) <= 7, `${setups(handler)} setups`)
+    assert.match(errors.at(-1)!.message, /thrown by a timer.*in a row without finishing a record/)
+  })
+})
