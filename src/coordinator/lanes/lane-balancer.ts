@@ -95,7 +95,7 @@ export class LaneBalancer {
     if (last === null) return null
     const current = this.#last
     return this.#threads.map(thread => ({
-      busyShare: busyShare(thread, last, current),
+      busyShare: thread.isReady ? busyShare(thread, last, current) : 1,
       lanes: partitions
         .filter(partition => partition.thread === thread)
         .map(partition => this.#observeLane(partition, last, nowMs)),

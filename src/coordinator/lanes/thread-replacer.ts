@@ -50,6 +50,8 @@ export class ThreadReplacer {
   readonly #host: ThreadReplacerHost
   /** Threads stay in here: who planned with one that is gone finds its successor. */
   readonly #replacements = new WeakMap<WorkerThread, Promise<WorkerThread>>()
+  /** Threads that have not loaded the handler yet, with what lanes that were given to one go on on if it never does. */
+  readonly #starting = new WeakMap<WorkerThread, Promise<WorkerThread>>()
   readonly #judges = new WeakMap<WorkerThread, Judge>()
   readonly #streaks = new DeathStreaks()
 
@@ -82,12 +84,18 @@ export class ThreadReplacer {
   /** A thread has exited. In this very turn all is settled that whoever waits for an answer of it will ask for. */
   exited(thread: WorkerThread, death: ThreadDeath | null): void {
     if (death === null) return // it was asked to
+    if (!thread.isReady) this.#failedToStart(thread)
     if (death.kind === 'terminated') this.#judges.get(thread)?.()
     else if (thread.isReady) this.#died(thread, death)
-    // Else whoever had it load its handler hears of it.
     this.#host.inquests.putDown(thread)
     const replacement = this.#replacements.get(thread)
     if (replacement !== undefined) void this.#moveOff(thread, replacement, [])
+  }
+
+  /** Whoever had it load its handler hears of it, and tries with another one. */
+  #failedToStart(thread: WorkerThread): void {
+    const replacement = this.#starting.get(thread)
+    if (replacement !== undefined) this.#replacements.set(thread, replacement)
   }
 
   #died(thread: WorkerThread, death: ThreadDeath): void {
@@ -95,8 +103,8 @@ export class ThreadReplacer {
     const hasAdvanced = this.#host.inquests.died(thread, death)
     if (this.#replacements.has(thread) || this.#host.stopSignal.aborted) return
     const isTooMuch = this.#streaks.died(thread.threadId, hasAdvanced)
-    this.#begin(thread, () =>
-      isTooMuch ? this.#giveUp(diesAgainAndAgain(death.error)) : this.#replace(thread),
+    this.#begin(thread, replacement =>
+      isTooMuch ? this.#giveUp(diesAgainAndAgain(death.error)) : this.#replace(thread, replacement),
     )
   }
 
@@ -109,7 +117,7 @@ export class ThreadReplacer {
     this.#begin(thread, async replacement => {
       if (patienceMs > 0) await inTime(() => this.#moveOff(thread, replacement, except), patienceMs)
       await thread.terminate()
-      return this.#replace(thread)
+      return this.#replace(thread, replacement)
     })
   }
 
@@ -121,13 +129,14 @@ export class ThreadReplacer {
     work(promise).then(resolve, reject)
   }
 
-  async #replace(gone: WorkerThread): Promise<WorkerThread> {
+  async #replace(gone: WorkerThread, replacement: Promise<WorkerThread>): Promise<WorkerThread> {
     const { pool, stopSignal } = this.#host
     if (stopSignal.aborted) throw new GroupError('NOT_RUNNING', 'the group stops: it needs no other thread')
     const backoff = new Backoff(BETWEEN_TRIES)
     let last = gone
     for (let tries = 1; ; tries += 1) {
       last = pool.replace(last)
+      this.#starting.set(last, replacement)
       try {
         return await this.#prepare(last)
       } catch (thrown) {

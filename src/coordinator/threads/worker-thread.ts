@@ -1,6 +1,7 @@
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { answering, outcome, type Answer, type Answering } from '../../shared/call-answers.ts'
+import { deferred } from '../../shared/deferred.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
@@ -66,6 +67,8 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
   #threadId = NO_PLACE
   #restarts = 0
   #isReady = false
+  /** Resolves when the handler is loaded; stays as it is if it never is. */
+  readonly #ready = deferred<undefined>()
   /** The thread's own name for itself; null until it has begun. */
   #nodeThreadId: number | null = null
   #handledBefore = 0
@@ -150,6 +153,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
   async loadHandler(): Promise<void> {
     await this.#call(() => this.#remote.loadHandler(this.#threadId))
     this.#isReady = true
+    this.#ready.resolve(undefined)
   }
 
   updateLeaders(view: LeaderView): Promise<void> {
@@ -157,7 +161,11 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
   }
 
   startLane(lane: LaneStart): Promise<void> {
-    return this.#call(() => this.#remote.startLane(lane))
+    // A thread that takes the place of another is known, and may be chosen, before it has loaded the handler.
+    return this.#call(async () => {
+      await this.#ready.promise
+      return await this.#remote.startLane(lane)
+    })
   }
 
   drainLane(lane: LaneId): Promise<void> {

@@ -17,7 +17,7 @@ const LANES = 4
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
 function startBalancer(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })
-  const threads = [0, 1].map(threadId => ({ threadId, memory: new WorkerMemory() }))
+  const threads = [0, 1].map(threadId => ({ threadId, isReady: true, memory: new WorkerMemory() }))
   const moves: Deferred<void>[] = []
   const partitions = Array.from({ length: LANES }, (_, partition) => {
     const memory = LaneMemory.create(0)
