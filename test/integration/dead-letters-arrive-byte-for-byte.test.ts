@@ -87,6 +87,14 @@ describe('dead letters', () => {
     }
   })
 
+  it('that are asked for again while they are on their way are written once', async t => {
+    const topic = await createTopic(t)
+    const letters = await openDeadLetters(t, topic)
+    await Promise.all([0, 1, 1, 0, 1].map(offset => letters.send(letterOf({ offset }))))
+    await letters.send(letterOf({ offset: 1 })) // as after a crash: nobody knows that it is there
+    assert.deepEqual(await endOffsets(topic), [3])
+  })
+
   it('that are too large for a batch are compressed', async t => {
     const topic = await createTopic(t, { config: { 'max.message.bytes': '20000' } })
     const letters = await openDeadLetters(t, topic)

@@ -44,6 +44,7 @@ export class DeadLetters {
   readonly #links: BrokerLinks
   readonly #stop = new AbortController()
   readonly #queues = new Map<number, LetterQueue>()
+  readonly #underWay = new Map<string, Promise<void>>()
 
   constructor(options: DeadLettersOptions, cluster: LetterCluster) {
     const { connection, logger } = options
@@ -63,18 +64,16 @@ export class DeadLetters {
 
   /**
    * Resolves when every replica in sync has the letter. DEAD_LETTER_FAILED: the brokers do not take it, or could not be
-   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not.
+   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not. A lane that has moved to another
+   * thread asks for its letter again while it is still on its way: that is one letter.
    */
   async send(letter: DeadLetter): Promise<void> {
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason as Error
-    const { topic, groupId, memberId } = this.#options
-    try {
-      const record = encodeLetter(letter, { groupId, memberId }, wallMs())
-      await this.#queueFor(letter.lane.partition).add(record)
-    } catch (error) {
-      if (isGroupError(error, 'NOT_RUNNING')) throw error
-      throw failed(letter, topic, error)
-    }
+    const name = letterName(letter)
+    const underWay = this.#underWay.get(name)
+    if (underWay !== undefined) return underWay
+    const written = this.#write(letter).finally(() => this.#underWay.delete(name))
+    this.#underWay.set(name, written)
+    return written
   }
 
   /** What waits rejects; connections end. Idempotent, waits for nothing. */
@@ -86,6 +85,18 @@ export class DeadLetters {
       ),
     )
     this.#links.close()
+  }
+
+  async #write(letter: DeadLetter): Promise<void> {
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason as Error
+    const { topic, groupId, memberId } = this.#options
+    try {
+      const record = encodeLetter(letter, { groupId, memberId }, wallMs())
+      await this.#queueFor(letter.lane.partition).add(record)
+    } catch (error) {
+      if (isGroupError(error, 'NOT_RUNNING')) throw error
+      throw failed(letter, topic, error)
+    }
   }
 
   /** Letters of one source partition keep their order: they all go to the same one, as long as the topic has as many. */
@@ -121,6 +132,11 @@ export class DeadLetters {
       connectionTo: address => this.#links.to(address),
     }
   }
+}
+
+/** Of the record in its claim. */
+function letterName({ lane, offset }: DeadLetter): string {
+  return `${partitionName(lane)} ${lane.epoch} ${offset}`
 }
 
 function failed(

@@ -75,6 +75,7 @@ export const ERROR_CODE = {
   corruptMessage: 2,
   unknownTopicOrPartition: 3,
   leaderNotAvailable: 5,
+  requestTimedOut: 7,
   messageTooLarge: 10,
   recordListTooLarge: 18,
   invalidTimestamp: 32,
