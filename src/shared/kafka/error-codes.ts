@@ -78,6 +78,7 @@ export const ERROR_CODE = {
   requestTimedOut: 7,
   messageTooLarge: 10,
   recordListTooLarge: 18,
+  clusterAuthorizationFailed: 31,
   invalidTimestamp: 32,
   topicAlreadyExists: 36,
   notController: 41,
