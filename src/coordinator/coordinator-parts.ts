@@ -8,6 +8,8 @@ import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
 import { DeadLetters } from './dead-letters/dead-letters.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { DeadlineWatch } from './failures/deadline-watch.ts'
+import { ThreadInquests } from './failures/thread-inquests.ts'
 import { GroupReports } from './group-reports.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
 import { GroupStop } from './group-stop.ts'
@@ -31,7 +33,7 @@ import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
-import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
+import type { WorkerThreadListener } from './threads/worker-thread.ts'
 import { TopicFollower } from './topics/topic-follower.ts'
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
@@ -51,8 +53,6 @@ type PartitionNews = 'claimed' | 'released' | 'notStored' | 'failed' | 'claimRef
 export interface CoordinatorPartsHost {
   /** Aborts when the group stops. */
   readonly stopSignal: AbortSignal
-  /** A thread that was made later than the pool: if it dies, the group cannot go on. */
-  watchThread(thread: WorkerThread): void
   fail(error: GroupError): void
 }
 
@@ -77,6 +77,8 @@ export class CoordinatorParts {
   readonly deadLetters: DeadLetters | null
   readonly pool: ThreadPool
   readonly replacer: ThreadReplacer
+  /** Null without a deadline for handlers. */
+  readonly deadlines: DeadlineWatch | null
   readonly session: SessionKeeper
   readonly committer: Committer
   readonly placer: LanePlacer
@@ -100,6 +102,7 @@ export class CoordinatorParts {
     this.deadLetters = this.#createDeadLetters()
     this.pool = choices.createPool(this.#createDesk())
     this.replacer = this.#createReplacer()
+    this.deadlines = this.#createDeadlines()
     this.session = this.#createSession()
     this.committer = this.#createCommitter()
     this.placer = this.#createPlacer()
@@ -122,6 +125,7 @@ export class CoordinatorParts {
         committer: this.committer,
         partitions: this.partitions,
         deadLetters: this.deadLetters,
+        deadlines: this.deadlines,
         pool: this.pool,
         storage,
         cluster,
@@ -149,9 +153,10 @@ export class CoordinatorParts {
   }
 
   #partitionNeeds(): Omit<PartitionSetHost, PartitionNews> {
-    const { storage, memory } = this.#choices
+    const { storage, memory, options } = this.#choices
     return {
       storage,
+      maxInHand: options.batchSize,
       resolveStart: claim => this.starts.resolveStart(claim),
       placed: () => this.placer.planned,
       chooseThread: partition => this.placer.choose(partition),
@@ -172,10 +177,15 @@ export class CoordinatorParts {
       },
       released: (one, reason) => this.reports.released(one, reason),
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
-      failed: (_, error) => this.reports.error(error),
+      failed: (_, error) => this.#partitionFailed(error),
       claimRefused: one => void this.#reportRefusal(one),
       acquireFailed: (one, error) => this.session.acquireFailed(one, error),
     }
+  }
+
+  #partitionFailed(error: GroupError): void {
+    if (this.#choices.options.failGroup) this.#host.fail(error)
+    else this.reports.error(error)
   }
 
   #reportRefusal(one: OwnedPartition): Promise<void> {
@@ -228,6 +238,7 @@ export class CoordinatorParts {
       attemptFailed: (thread, failure) => this.reports.attemptFailed(thread, failure, options.deadLetter),
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
+      threadExited: (thread, death) => this.replacer.exited(thread, death),
       report: error => this.reports.error(error),
       restart: (partition, reason, offset) => void this.targets.restart(partition, reason, offset),
     })
@@ -236,14 +247,37 @@ export class CoordinatorParts {
   #createReplacer(): ThreadReplacer {
     return new ThreadReplacer({
       pool: this.pool,
+      inquests: this.#createInquests(),
       partitions: () => this.partitions.all,
-      welcome: thread => {
-        this.#host.watchThread(thread)
-        this.leaders.welcome(thread)
-      },
+      welcome: thread => this.leaders.welcome(thread),
+      died: (thread, error) => this.reports.threadDied(thread, error),
       replaced: thread => this.reports.threadReplaced(thread),
       report: error => this.reports.error(error),
       fail: error => this.#host.fail(error),
+      stopSignal: this.#host.stopSignal,
+      handlerTimeoutMs: this.#choices.options.handlerTimeoutMs ?? Infinity,
+    })
+  }
+
+  #createDeadlines(): DeadlineWatch | null {
+    const { handlerTimeoutMs } = this.#choices.options
+    if (handlerTimeoutMs === null) return null
+    const host = {
+      threads: () => this.pool.threads,
+      partitions: () => this.partitions.all,
+      cut: this.replacer.cutOverdue.bind(this.replacer),
+    }
+    return new DeadlineWatch(host, handlerTimeoutMs)
+  }
+
+  #createInquests(): ThreadInquests {
+    const { options } = this.#choices
+    return new ThreadInquests({
+      partitions: () => this.partitions.all,
+      attempts: options.retry.attempts,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? Infinity,
+      report: error => this.reports.error(error),
+      attemptFailed: (attempt, error) => this.reports.attemptEndedItsThread(attempt, error),
     })
   }
 

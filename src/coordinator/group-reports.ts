@@ -7,6 +7,8 @@ import type { AttemptFailure } from '../shared/protocol.ts'
 import type { Move } from '../shared/state-machine.ts'
 import type { Offset, TopicPartition } from '../shared/types.ts'
 import { recordSkipped } from './coordinator-errors.ts'
+import type { BlamedAttempt } from './failures/blame.ts'
+import type { RecordInHand } from './failures/failure-errors.ts'
 import type { GroupState } from './group-state.ts'
 import type { OwnedPartition } from './partitions/owned-partition.ts'
 
@@ -85,6 +87,16 @@ export class GroupReports {
         })
         return
     }
+  }
+
+  threadDied({ threadId }: { readonly threadId: number }, error: GroupError): void {
+    this.#events.emit('worker:died', { threadId, error })
+  }
+
+  /** The record is run again as soon as another thread has its lane. */
+  attemptEndedItsThread(attempt: RecordInHand & BlamedAttempt, error: GroupError): void {
+    const { offset } = attempt
+    this.#events.emit('record:failed', { ...attempt, offset: BigInt(offset), error, retryInMs: 0 })
   }
 
   threadReplaced({ threadId }: { readonly threadId: number }): void {

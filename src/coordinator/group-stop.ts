@@ -14,6 +14,8 @@ export interface GroupStopParts {
   readonly partitions: PartitionSet
   /** Null: the member writes none. */
   readonly deadLetters: { stop(): void } | null
+  /** Ends threads whose handlers take too long; null if they may take as long as they like. */
+  readonly deadlines: { stop(): void } | null
   readonly pool: ThreadPool
   readonly storage: Pick<GroupStorage, 'leave' | 'close' | 'abandon'>
   /** Tells the group that this member goes, so that others wait for its partitions before it lets them go. */
@@ -67,6 +69,7 @@ export class GroupStop {
       step('releasing', partitions.releaseAll('the member stops')),
     ])
     this.#parts.deadLetters?.stop() // no lane waits for one any more, but those that were cut
+    this.#parts.deadlines?.stop() // not before: a handler that never ends must not hold up the drain either
     // Before the threads end, which `teardown` may draw out: where there is no plan others wait for the member to be gone.
     if (!this.#mayRun) await step('leaving', storage.leave())
     await step('stopping threads', pool.stop(deadline.force, deadline.giveUp))

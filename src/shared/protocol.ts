@@ -24,8 +24,6 @@ export interface WorkerStart {
 export interface WorkerSettings {
   readonly groupId: string
   readonly memberId: string
-  /** Index of the thread in the pool, from 0: `context.threadId`. */
-  readonly threadId: number
   /** file: URL. */
   readonly handlerUrl: string
   readonly connection: KafkaConnectionOptions
@@ -103,8 +101,11 @@ export interface LeaderView {
 }
 
 export interface WorkerApi {
-  /** Imports the handler module and runs `setup`. HANDLER_MODULE_INVALID, HANDLER_SETUP_FAILED. */
-  loadHandler(): Promise<void>
+  /**
+   * Imports the handler module and runs `setup`: HANDLER_MODULE_INVALID, HANDLER_SETUP_FAILED. `threadId`: the place of the
+   * thread in the pool, from 0, `context.threadId`. A thread may have been started before it has one.
+   */
+  loadHandler(threadId: number): Promise<void>
   updateLeaders(view: LeaderView): void
   /** Runs `claimed`, then fetches and handles from the floor in the lane's memory on. HANDLER_HOOK_FAILED. */
   startLane(lane: LaneStart): Promise<void>

@@ -5,6 +5,7 @@ import { answering, outcome, type Answering } from '../shared/call-answers.ts'
 import { deferred, type Deferred } from '../shared/deferred.ts'
 import { GroupError } from '../shared/errors.ts'
 import type { CoordinatorApi, WorkerApi, WorkerStart, WorkerStarted } from '../shared/protocol.ts'
+import { transferables } from './attempts/dead-letter.ts'
 import { Worker } from './worker.ts'
 
 if (isMainThread)
@@ -27,7 +28,7 @@ export default async function runWorker(start: WorkerStart): Promise<void> {
 /** Only what WorkerApi names may be called from the coordinator. */
 function callable(worker: Worker, onStopped: () => void): WorkerApi {
   return {
-    loadHandler: () => worker.loadHandler(),
+    loadHandler: threadId => worker.loadHandler(threadId),
     updateLeaders: view => worker.updateLeaders(view),
     startLane: lane => worker.startLane(lane),
     drainLane: lane => worker.drainLane(lane),
@@ -40,7 +41,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
 function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
-    deadLetter: letter => outcome(remote.deadLetter(letter)),
+    deadLetter: letter => outcome(remote.deadLetter(Comlink.transfer(letter, transferables(letter)))),
     oauthToken: () => outcome(remote.oauthToken()),
   }
 }

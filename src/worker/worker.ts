@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { ThreadContext } from '../handler.ts'
 import { toWire } from '../shared/error-wire.ts'
 import { GroupError, messageOf } from '../shared/errors.ts'
@@ -16,10 +17,11 @@ import type {
   WorkerSettings,
 } from '../shared/protocol.ts'
 import { partitionName } from '../shared/types.ts'
+import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
 import { createThreadContext, LaneContext } from './handler/contexts.ts'
-import type { LoadedHandler } from './handler/handler-exports.ts'
+import { checkBatching, type LoadedHandler } from './handler/handler-exports.ts'
 import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
@@ -34,6 +36,12 @@ export interface WorkerParts {
   post(message: WorkerMessage): void
 }
 
+/** What a thread has once its handler module was imported and `setup` has run. */
+interface Loaded {
+  readonly handler: LoadedHandler
+  readonly context: ThreadContext
+}
+
 /** What may lie about unused beside the bytes that may be in use. */
 const GARBAGE_SHARE = 1 / 4
 
@@ -44,11 +52,11 @@ export class Worker implements WorkerApi {
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
   readonly #garbage: GarbageLimit
+  readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
-  readonly #context: ThreadContext
   readonly #lanes = new Map<string, Lane>()
   #loading: Promise<void> | null = null
-  #handler: LoadedHandler | null = null
+  #loaded: Loaded | null = null
   #stopped: Promise<void> | null = null
 
   constructor(parts: WorkerParts) {
@@ -56,8 +64,8 @@ export class Worker implements WorkerApi {
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
     this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
     this.#logger = createPortLogger(message => parts.post(message))
-    this.#context = createThreadContext(settings, this.#logger)
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
       openConnection: (address, signal) =>
@@ -72,8 +80,8 @@ export class Worker implements WorkerApi {
     })
   }
 
-  loadHandler(): Promise<void> {
-    this.#loading ??= this.#load()
+  loadHandler(threadId: number): Promise<void> {
+    this.#loading ??= this.#load(threadId)
     return this.#loading
   }
 
@@ -85,12 +93,16 @@ export class Worker implements WorkerApi {
     const name = nameOf(start)
     if (this.#stopped !== null)
       throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
-    if (this.#handler === null || this.#lanes.has(name))
+    if (this.#loaded === null || this.#lanes.has(name))
       throw new GroupError(
         'INTERNAL',
-        `lane ${name} cannot start: ${this.#handler === null ? 'no handler is loaded' : 'it runs'}`,
+        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
       )
-    const lane = new Lane(start, new LaneContext(this.#context, start.epoch), this.#laneHost(this.#handler))
+    const lane = new Lane(
+      start,
+      new LaneContext(this.#loaded.context, start.epoch),
+      this.#laneHost(this.#loaded),
+    )
     this.#lanes.set(name, lane)
     this.#loop.add(lane)
     try {
@@ -122,26 +134,30 @@ export class Worker implements WorkerApi {
     return this.#stopped
   }
 
-  async #load(): Promise<void> {
-    const handler = await loadHandler(this.#parts.settings.handlerUrl)
+  async #load(threadId: number): Promise<void> {
+    const { settings } = this.#parts
+    const { handlerUrl } = settings
+    const handler = await loadHandler(handlerUrl)
+    checkBatching(handler, settings, fileURLToPath(handlerUrl))
+    const context = createThreadContext(settings, threadId, this.#logger)
     try {
-      await handler.setup?.(this.#context)
+      await handler.setup?.(context)
     } catch (thrown) {
-      const { handlerUrl, threadId } = this.#parts.settings
       throw new GroupError('HANDLER_SETUP_FAILED', `'setup' of ${handlerUrl} failed: ${messageOf(thrown)}`, {
         details: { handlerUrl, threadId },
         cause: thrown,
       })
     }
-    this.#handler = handler
+    this.#loaded = { handler, context }
   }
 
   async #stop(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
+    this.#deadlines.stop()
     this.#feeds.close()
     try {
-      await this.#handler?.teardown?.(this.#context)
+      await this.#loaded?.handler.teardown?.(this.#loaded.context)
     } catch (thrown) {
       // Every record is finished by now, so nothing but the user's own cleaning up is affected.
       this.#logger.error(
@@ -157,20 +173,25 @@ export class Worker implements WorkerApi {
     if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
   }
 
-  #laneHost(handler: LoadedHandler): LaneHost {
-    const { threadId, maxBatchBytes, readCommitted } = this.#parts.settings
+  #laneHost({ handler }: Loaded): LaneHost {
+    const { settings, coordinator } = this.#parts
+    const { maxBatchBytes, readCommitted } = settings
     return {
       group: this.#group,
       handler,
-      threadId,
+      settings,
       maxBatchBytes,
       readCommitted,
       attach: inbox => this.#feeds.attach(inbox),
       detach: inbox => this.#feeds.detach(inbox),
       fetchChanged: inbox => this.#feeds.changed(inbox),
+      hasRoom: inbox => this.#feeds.hasRoom(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
       wake: () => this.#loop.wake(),
+      awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
+      recordFailed: message => this.#parts.post(message),
+      deadLetter: letter => coordinator.deadLetter(letter),
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

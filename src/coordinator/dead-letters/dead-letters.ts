@@ -13,6 +13,7 @@ import { PartitionProducer, type ProducerPort } from '../kafka/partition-produce
 import { ensureDeadLetterTopic, unavailable } from './dead-letter-topic.ts'
 import { encodeLetter } from './letter-format.ts'
 import { LetterQueue } from './letter-queue.ts'
+import { NewestLetters } from './newest-letters.ts'
 
 export interface DeadLettersOptions {
   readonly topic: string
@@ -45,7 +46,7 @@ export class DeadLetters {
   readonly #links: BrokerLinks
   readonly #stop = new AbortController()
   readonly #queues = new Map<number, LetterQueue>()
-  readonly #underWay = new Map<string, Promise<void>>()
+  readonly #newest = new NewestLetters()
 
   constructor(options: DeadLettersOptions, cluster: LetterCluster) {
     const { connection, logger } = options
@@ -66,16 +67,23 @@ export class DeadLetters {
 
   /**
    * Resolves when every replica in sync has the letter. DEAD_LETTER_FAILED: the brokers do not take it, or could not be
-   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not. A lane that has moved to another
-   * thread asks for its letter again while it is still on its way: that is one letter.
+   * reached for too long. NOT_RUNNING: the member stops; the letter may be written or not. Asked again under the same claim,
+   * by a thread that came after the one that asked first, it is the same letter.
    */
-  async send(letter: DeadLetter): Promise<void> {
-    const name = letterName(letter)
-    const underWay = this.#underWay.get(name)
-    if (underWay !== undefined) return underWay
-    const written = this.#write(letter).finally(() => this.#underWay.delete(name))
-    this.#underWay.set(name, written)
-    return written
+  send(letter: DeadLetter): Promise<void> {
+    return this.#newest.once(letter, () => this.#send(letter))
+  }
+
+  async #send(letter: DeadLetter): Promise<void> {
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason as Error
+    const { topic, groupId, memberId } = this.#options
+    try {
+      const record = encodeLetter(letter, { groupId, memberId }, wallMs())
+      await this.#queueFor(letter.lane.partition).add(record)
+    } catch (error) {
+      if (isGroupError(error, 'NOT_RUNNING')) throw error
+      throw failed(letter, topic, error)
+    }
   }
 
   /** What waits rejects; connections end. Idempotent, waits for nothing. */
@@ -103,18 +111,6 @@ export class DeadLetters {
       this.#stop.signal.throwIfAborted()
       if (!isGroupError(error) || !error.retryable) throw error
       logger.debug({ topic, err: toLoggable(error) }, 'no broker says whether dead letters may be written')
-    }
-  }
-
-  async #write(letter: DeadLetter): Promise<void> {
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason as Error
-    const { topic, groupId, memberId } = this.#options
-    try {
-      const record = encodeLetter(letter, { groupId, memberId }, wallMs())
-      await this.#queueFor(letter.lane.partition).add(record)
-    } catch (error) {
-      if (isGroupError(error, 'NOT_RUNNING')) throw error
-      throw failed(letter, topic, error)
     }
   }
 
@@ -151,11 +147,6 @@ export class DeadLetters {
       connectionTo: address => this.#links.to(address),
     }
   }
-}
-
-/** Of the record in its claim. */
-function letterName({ lane, offset }: DeadLetter): string {
-  return `${partitionName(lane)} ${lane.epoch} ${offset}`
 }
 
 function failed(

@@ -8,6 +8,7 @@ import type { KafkaCluster } from '../kafka/cluster.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { PartitionSet } from '../partitions/partition-set.ts'
 import { FIRST_OFFSET } from '../partitions/start-offsets.ts'
+import type { ThreadDeath } from '../threads/thread-death.ts'
 import type { WorkerThread, WorkerThreadListener } from '../threads/worker-thread.ts'
 
 export interface WorkerDeskParts {
@@ -18,6 +19,7 @@ export interface WorkerDeskParts {
   readonly deadLetters: { send(letter: DeadLetter): Promise<void> } | null
   attemptFailed(thread: WorkerThread, failure: AttemptFailure): void
   leadersStale(reason: string): void
+  threadExited(thread: WorkerThread, death: ThreadDeath | null): void
   report(error: GroupError): void
   /** Gives the partition up and claims it again: to go on at `offset`, or where its claim then finds that it starts. */
   restart(partition: OwnedPartition, reason: string, offset?: Offset): void
@@ -55,6 +57,10 @@ export class WorkerDesk implements WorkerThreadListener {
         if (this.#find(message.lane) !== undefined) this.#parts.report(wireToGroupError(message.error))
         return
     }
+  }
+
+  exited(thread: WorkerThread, death: ThreadDeath | null): void {
+    this.#parts.threadExited(thread, death)
   }
 
   /**

@@ -1,10 +1,13 @@
 import { deferred } from '../../shared/deferred.ts'
+import { toWire } from '../../shared/error-wire.ts'
 import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { LaneId } from '../../shared/protocol.ts'
+import type { LaneId, LaneStart } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
+import type { BlamedAttempt } from '../failures/blame.ts'
+import { Suspicion } from '../failures/suspicion.ts'
 import { progressAt } from '../progress/progress.ts'
 import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
@@ -37,16 +40,25 @@ export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
   lost: [],
 }
 
+/** What the thread that goes on with a lane has to know of the one before, as long as nothing has changed since. */
+interface Aftermath extends Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
+  readonly floor: Offset
+  /** Failed ones of the record at the floor. */
+  readonly attempts: number
+}
+
 /** What an owned partition needs of the rest of the coordinator. */
 export interface OwnedPartitionHost {
   readonly storage: GroupStorage
+  /** Records that a lane may have in hand at once. */
+  readonly maxInHand: number
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<ClaimStart>
   /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
   placed(): Promise<void>
   /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
-  /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
+  /** What takes the place of a thread that died or was ended, once it can run lanes; null if nothing does. */
   replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
@@ -86,6 +98,8 @@ export class OwnedPartition implements WantedPartition {
   #handledElsewhere = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
+  readonly #suspicion = new Suspicion()
+  #aftermath: Aftermath | null = null
 
   constructor(partition: WantedPartition, host: OwnedPartitionHost) {
     this.topic = partition.topic
@@ -237,6 +251,18 @@ export class OwnedPartition implements WantedPartition {
     await ignoreDeath(this.#thread.setPaused(id, paused))
   }
 
+  /** Its thread has exited, and the attempt of the record in hand failed with that: it is in the memory. */
+  attemptFailed({ offset, attempt }: BlamedAttempt, error: GroupError): void {
+    this.#aftermath = { floor: offset, attempts: attempt, lastFailure: toWire(error), suspectForMs: 0 }
+  }
+
+  /** Its thread has exited, and what it had in hand may be why. */
+  suspect(): void {
+    if (this.#memory === null) return
+    const { floor, attempts } = this.#memory.read()
+    this.#aftermath = { ...this.#aftermathNow(), floor, attempts, suspectForMs: this.#suspicion.raise(floor) }
+  }
+
   /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
   fail(error: GroupError): void {
     if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
@@ -278,7 +304,7 @@ export class OwnedPartition implements WantedPartition {
   #tellClaimed({ offset, topicId }: ClaimStart): void {
     this.#committed = offset
     this.#topicId = topicId
-    this.#memory = LaneMemory.create(offset)
+    this.#memory = LaneMemory.create(offset, this.#host.maxInHand)
     this.#host.claimed(this)
   }
 
@@ -300,7 +326,8 @@ export class OwnedPartition implements WantedPartition {
       // While it was waited for it may have failed, or been given up: then the next operation ends it.
       if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
     } catch (error) {
-      if (!this.isUnwanted) this.fail(partitionError(error, this))
+      const isStopping = isGroupError(error, 'NOT_RUNNING') // then nothing is wrong with it: the next operation ends it
+      if (!this.isUnwanted && !isStopping) this.fail(partitionError(error, this))
     }
   }
 
@@ -327,8 +354,7 @@ export class OwnedPartition implements WantedPartition {
         memory: this.#memory!.buffer,
         generation: this.#generation,
         paused,
-        lastFailure: null,
-        suspectForMs: 0,
+        ...this.#aftermathNow(),
       })
     } catch (error) {
       const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
@@ -339,6 +365,13 @@ export class OwnedPartition implements WantedPartition {
     // The lane may have failed, or the pause may have changed, while it started.
     if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
     if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
+  }
+
+  #aftermathNow(): Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
+    const lane = this.#memory?.read()
+    const { lastFailure, suspectForMs, floor, attempts } = this.#aftermath ?? NO_AFTERMATH
+    const isNews = floor === lane?.floor && attempts === lane.attempts
+    return isNews ? { lastFailure, suspectForMs } : { lastFailure: null, suspectForMs: 0 }
   }
 
   async #drainLane(): Promise<void> {
@@ -381,6 +414,8 @@ export class OwnedPartition implements WantedPartition {
     return result
   }
 }
+
+const NO_AFTERMATH: Aftermath = { floor: -1, attempts: 0, lastFailure: null, suspectForMs: 0 }
 
 /** A thread that died has no lane any more: what was asked of it is done. */
 async function ignoreDeath(call: Promise<void>): Promise<void> {

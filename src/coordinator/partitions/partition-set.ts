@@ -170,6 +170,7 @@ export class PartitionSet {
 function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
   return {
     storage: host.storage,
+    maxInHand: host.maxInHand,
     resolveStart: claim => host.resolveStart(claim),
     placed: () => host.placed(),
     chooseThread: partition => host.chooseThread(partition),

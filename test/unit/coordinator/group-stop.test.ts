@@ -27,6 +27,7 @@ function member(given: { asking?: Promise<undefined>; releasing?: Promise<void>;
     takeNoMore: () => void log.push('take no more'),
     committer: { stop: told('committer') },
     partitions: { all: left, releaseAll: told('release', given.releasing) } as unknown as PartitionSet,
+    deadlines: null,
     pool: { stop: told('threads') } as unknown as ThreadPool,
     storage: { leave: told('leave'), close: told('close storage'), abandon: told('abandon storage') },
     askers: [{ stop: told('asker', given.asking) }],

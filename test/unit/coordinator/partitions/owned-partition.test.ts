@@ -78,6 +78,7 @@ describe('an owned partition', () => {
     } as unknown as GroupStorage
     const host: OwnedPartitionHost = {
       storage,
+      maxInHand: 1,
       resolveStart: async one => {
         await startFound
         if (startError !== null) throw startError

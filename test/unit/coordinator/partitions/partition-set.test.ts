@@ -35,6 +35,7 @@ function create(
   } as unknown as WorkerThread
   const host: PartitionSetHost = {
     storage,
+    maxInHand: 1,
     resolveStart: async () => ({ offset: 0, topicId: null }),
     placed: () => Promise.resolve(),
     chooseThread: () => thread,
