@@ -21,7 +21,7 @@ import {
   letterText,
   originName,
 } from './letter-lines.ts'
-import { formatTable, printJson, printLine } from './output.ts'
+import { formatTable, printJson, printLine, watchReader } from './output.ts'
 
 interface CommonFlags extends Pick<GroupFlags, 'zookeeper' | 'brokers'>, DeadLetterFlags {
   config?: string
@@ -71,6 +71,7 @@ function withFilters(command: Command): Command {
 }
 
 async function list({ json, ...flags }: CommonFlags): Promise<void> {
+  watchReader(() => process.exit()) // whoever reads has seen enough
   const rows: string[][] = []
   const found = (letter: StoredLetter): void => {
     if (json === true) printJson(letterJson(letter))
@@ -94,6 +95,7 @@ async function show(position: string, { json, ...flags }: CommonFlags): Promise<
 
 async function replay(positions: string[], { json, all, dryRun, ...flags }: ReplayFlags): Promise<void> {
   assertChosen(positions, all === true, flags)
+  watchReader(() => {}) // what was begun is done all the same
   const counts = { replayed: 0, 'would-replay': 0, 'no-letter': 0, failed: 0 }
   const done = (one: ReplayedLetter): void => {
     counts[one.outcome] += 1

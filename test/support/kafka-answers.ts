@@ -6,11 +6,14 @@ import { WireWriter } from './wire-writer.ts'
 /** Answers as a broker encodes them, for scripted brokers and decoder tests. */
 
 export const API = {
+  produce: 0,
   fetch: 1,
   listOffsets: 2,
   metadata: 3,
   saslHandshake: 17,
   apiVersions: 18,
+  createTopics: 19,
+  initProducerId: 22,
   saslAuthenticate: 36,
 } as const
 
@@ -19,11 +22,14 @@ export type SpokenVersions = Readonly<Record<number, readonly [number, number]>>
 
 /** What Kafka 3.9 speaks, as far as it is asked. */
 export const MODERN: SpokenVersions = {
+  [API.produce]: [0, 11],
   [API.fetch]: [0, 17],
   [API.listOffsets]: [0, 9],
   [API.metadata]: [0, 12],
   [API.saslHandshake]: [0, 1],
   [API.apiVersions]: [0, 4],
+  [API.createTopics]: [0, 7],
+  [API.initProducerId]: [0, 5],
   [API.saslAuthenticate]: [0, 2],
 }
 

@@ -35,10 +35,10 @@ async function describeTopic(
   return found!
 }
 
-function unavailable(topic: string, why: string, cause?: GroupError): GroupError {
+export function unavailable(topic: string, why: string, cause?: GroupError): GroupError {
   return new GroupError(
     'DEAD_LETTER_TOPIC_UNAVAILABLE',
-    `dead letters cannot be written to topic "${topic}": ${why}; make the topic, or name another one in deadLetter.topic`,
+    `dead letters cannot be written to topic "${topic}": ${why}; make the topic, grant the rights, or name another one in deadLetter.topic`,
     { details: { topic }, cause },
   )
 }

@@ -1,5 +1,6 @@
 import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import type { KafkaConnectionOptions } from '../../shared/kafka/connection-options.ts'
+import { ERROR_CODE, errorCodeName } from '../../shared/kafka/error-codes.ts'
 import { openBrokerConnection } from '../../shared/kafka/open-broker-connection.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import { wallMs } from '../../shared/clock.ts'
@@ -9,7 +10,7 @@ import { partitionName } from '../../shared/types.ts'
 import { BrokerLinks } from '../kafka/broker-links.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
 import { PartitionProducer, type ProducerPort } from '../kafka/partition-producer.ts'
-import { ensureDeadLetterTopic } from './dead-letter-topic.ts'
+import { ensureDeadLetterTopic, unavailable } from './dead-letter-topic.ts'
 import { encodeLetter } from './letter-format.ts'
 import { LetterQueue } from './letter-queue.ts'
 import { NewestLetters } from './newest-letters.ts'
@@ -56,11 +57,12 @@ export class DeadLetters {
     )
   }
 
-  /** Makes sure that the topic is there. DEAD_LETTER_TOPIC_UNAVAILABLE. */
+  /** Makes sure that the topic is there and, as far as brokers tell, may be written. DEAD_LETTER_TOPIC_UNAVAILABLE. */
   async start(): Promise<void> {
     const { topic } = this.#options
     await ensureDeadLetterTopic(this.#cluster, topic)
     await this.#cluster.leaderView([topic]) // from now on refreshes ask for it, too
+    await this.#checkRights()
   }
 
   /**
@@ -93,6 +95,23 @@ export class DeadLetters {
       ),
     )
     this.#links.close()
+  }
+
+  /** Who may write nowhere is told so at the start. Whether it may write to this very topic shows with the first letter. */
+  async #checkRights(): Promise<void> {
+    const { topic, logger } = this.#options
+    const leader = this.#cluster.leaderOf({ topic, partition: 0 })
+    if (leader === null) return
+    try {
+      const connection = await this.#links.to(leader)
+      const { errorCode } = await connection.initProducerId()
+      if (errorCode === ERROR_CODE.clusterAuthorizationFailed)
+        throw unavailable(topic, `this client may not write: ${errorCodeName(errorCode)}`)
+    } catch (error) {
+      this.#stop.signal.throwIfAborted()
+      if (!isGroupError(error) || !error.retryable) throw error
+      logger.debug({ topic, err: toLoggable(error) }, 'no broker says whether dead letters may be written')
+    }
   }
 
   /** Letters of one source partition keep their order: they all go to the same one, as long as the topic has as many. */

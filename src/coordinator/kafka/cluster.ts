@@ -3,7 +3,6 @@ import { monotonicMs } from '../../shared/clock.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
 import type { HostPort } from '../../shared/host-port.ts'
 import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
-import type { CreateTopicAnswer } from '../../shared/kafka/create-topic.ts'
 import type { KafkaConnectionOptions } from '../../shared/kafka/connection-options.ts'
 import { ERROR_CODE, errorCodeName } from '../../shared/kafka/error-codes.ts'
 import type { OffsetTime } from '../../shared/kafka/list-offsets.ts'
@@ -155,13 +154,15 @@ export class KafkaCluster {
 
   /** Makes a topic as the brokers make them by default. One that is there already will do. BROKER_REFUSED. */
   async createTopic(topic: string): Promise<void> {
-    const { brokers } = await this.#ask([])
-    const { requestTimeoutMs } = this.#options.connection
-    const ask = (broker: BrokerAddress): Promise<CreateTopicAnswer> =>
-      this.#withConnection(broker, this.#stop.signal, connection =>
-        connection.createTopic(topic, Math.floor(requestTimeoutMs / 2)),
-      )
-    await this.#orClosed(createTopic(topic, brokers, ask))
+    const timeoutMs = Math.floor(this.#options.connection.requestTimeoutMs / 2)
+    const { signal } = this.#stop
+    const making = createTopic(topic, {
+      brokers: async () => (await this.#ask([])).brokers,
+      ask: broker =>
+        this.#withConnection(broker, signal, connection => connection.createTopic(topic, timeoutMs)),
+      signal,
+    })
+    await this.#orClosed(making)
   }
 
   /** Ends the connection; what is asked rejects with NOT_RUNNING. Idempotent. */

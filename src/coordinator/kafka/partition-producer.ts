@@ -29,7 +29,7 @@ export interface PartitionProducerOptions {
   readonly giveUpAfterMs: number
   /** Of the connections. */
   readonly requestTimeoutMs: number
-  /** Told of each attempt that failed and is repeated. */
+  /** Told of the first attempt of a batch that failed. */
   readonly troubled: (cause: GroupError) => void
 }
 
@@ -157,8 +157,8 @@ class Attempts {
   }
 
   #failed(cause: GroupError): void {
+    if (this.lastFailure === null) this.#options.troubled(cause)
     this.lastFailure = cause
-    this.#options.troubled(cause)
   }
 
   async #pause(): Promise<void> {
