@@ -25,6 +25,8 @@ export interface LaneBenchOptions {
   readonly settings?: Partial<TakingSettings>
   /** Records per fetched answer. @defaultValue all */
   readonly chunk?: number
+  /** The first answer that holds this offset is damaged at its end. */
+  readonly damageAt?: number
   /** Where a lane goes on. @defaultValue a new claim from offset 0 */
   readonly memory?: LaneMemory
   readonly start?: Partial<LaneStart>
@@ -67,7 +69,7 @@ export class LaneBench {
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       ...{ group: this.group, settings, maxBatchBytes: 2 ** 20, readCommitted: true },
       handler: readHandlerExports({ default: options.module }, 'module'),
-      attach: inbox => deliver(inbox, options.log, options.chunk ?? options.log.length),
+      attach: inbox => deliver(inbox, options),
       detach: () => {},
       fetchChanged: () => {},
       hasRoom: () => true,
@@ -117,13 +119,14 @@ export function copyOf(memory: LaneMemory): LaneMemory {
   return LaneMemory.attach(copy)
 }
 
-function deliver(inbox: LaneInbox, log: readonly TestRecord[], chunk: number): void {
+function deliver(inbox: LaneInbox, { log, chunk = log.length, damageAt }: LaneBenchOptions): void {
   inbox.setReachable(true)
   for (let at = 0; at < log.length; at += chunk) {
     const records = log.slice(at, at + chunk)
     const endOffset = log.at(-1)!.offset + 1
     if (records.at(-1)!.offset < inbox.position) continue
-    const fetched = { records: encodeBatch({ records }), fetchOffset: inbox.position }
-    inbox.accept({ ...fetched, aborted: [], endOffset, wholeBytes: 0 })
+    const bytes = encodeBatch({ records })
+    if (records.some(({ offset }) => offset === damageAt)) bytes[bytes.length - 2]! ^= 1
+    inbox.accept({ records: bytes, fetchOffset: inbox.position, aborted: [], endOffset, wholeBytes: 0 })
   }
 }

@@ -22,6 +22,7 @@ interface Scenario {
   readonly onFailure: Exclude<OnFailure, 'stop'>
   readonly batchSize: number
   readonly byBatch: boolean
+  readonly batchWaitMs: number
   readonly chunk: number
   /** By call of the handler, counted from 1. */
   readonly disturbances: ReadonlyMap<number, Disturbance>
@@ -40,6 +41,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   onFailure: fc.constantFrom('skip' as const, 'dead-letter' as const),
   batchSize: fc.constantFrom(1, 2, 3, 10),
   byBatch: fc.boolean(),
+  batchWaitMs: fc.constantFrom(0, 0, 3),
   chunk: fc.integer({ min: 1, max: MAX_RECORDS }),
   disturbances: fc
     .array(
@@ -68,7 +70,7 @@ class Play {
   #memory: LaneMemory
   #bench: LaneBench | null = null
   #inHand: readonly number[] = []
-  #broken: unknown = null
+  #broken: Error | null = null
 
   constructor(of: Scenario) {
     this.#of = of
@@ -82,6 +84,7 @@ class Play {
     try {
       await eventually(
         () => {
+          this.#checkFloor()
           if (this.#broken !== null) throw this.#broken
           return this.#log.every(({ offset }) => this.#finished.has(offset))
         },
@@ -96,7 +99,7 @@ class Play {
   }
 
   async #begin(): Promise<void> {
-    const { attempts, backoffMs, onFailure, batchSize, byBatch, chunk } = this.#of
+    const { attempts, backoffMs, onFailure, batchSize, byBatch, batchWaitMs, chunk } = this.#of
     const life = (this.#life += 1)
     this.#bench = new LaneBench({
       log: this.#log,
@@ -107,6 +110,7 @@ class Play {
         retry: { attempts, backoffMs, maxBackoffMs: backoffMs, jitter: 0 },
         onFailure,
         batchSize: byBatch ? batchSize : 1,
+        batchWaitMs: byBatch ? batchWaitMs : 0,
       },
       deadLetter: async ({ offset, attempts: used }) => {
         await nextTurn()
@@ -146,7 +150,10 @@ class Play {
     if (disturbance === 'death in the handler') return this.#die(life)
     if (disturbance !== undefined) setImmediate(() => void this.#disturb(disturbance, life))
     const settle = (): void => this.#settle(records, offsets, fail)
-    return this.#of.isAsync[this.#calls % this.#of.isAsync.length] === true ? nextTurn().then(() => (life === this.#life ? settle() : NEVER)) : settle()
+    const isAsync = this.#of.isAsync[this.#calls % this.#of.isAsync.length]
+    if (isAsync === true) return nextTurn().then(() => (life === this.#life ? settle() : NEVER))
+    settle()
+    return undefined
   }
 
   #settle(
@@ -167,6 +174,7 @@ class Play {
 
   async #disturb(disturbance: Disturbance, life: number): Promise<void> {
     if (life !== this.#life) return
+    this.#checkFloor()
     if (disturbance === 'pause') {
       this.#bench!.lane.setPaused(true)
       await nextTurn()
@@ -174,7 +182,7 @@ class Play {
     } else if (disturbance === 'drain') {
       await this.#bench!.drain()
       if (life === this.#life) await this.#begin()
-    } else this.#die(life)
+    } else void this.#die(life)
   }
 
   /** What the coordinator finds of a dead thread, which writes no more, is what the next one goes on with. */
@@ -210,13 +218,16 @@ class Play {
       this.#expect(!this.#finished.has(offset), `${offset} runs though it is finished`)
       this.#expect(attempt === this.#failedOf(offset) + 1, `${offset}: attempt ${attempt}`)
       this.#expect(attempt <= this.#of.attempts, `${offset} has too many attempts`)
-      this.#expect(
-        this.#memory.singlesBelow <= offset || offsets.length === 1,
-        `${offset} is not run alone`,
-      )
+      this.#expect(this.#memory.singlesBelow <= offset || offsets.length === 1, `${offset} is not run alone`)
       this.#runs.set(offset, (this.#runs.get(offset) ?? 0) + 1)
     }
     this.#checkRemainder()
+  }
+
+  #checkFloor(): void {
+    const { floor } = this.#memory
+    const passed = this.#log.find(({ offset }) => offset < floor && !this.#finished.has(offset))
+    this.#expect(passed === undefined, `floor ${floor} has passed ${passed?.offset}`)
   }
 
   #checkRemainder(): void {
@@ -225,14 +236,19 @@ class Play {
       const isFinished = this.#finished.has(offset)
       const isBelow = offset < (remainder?.frontier ?? this.#memory.floor)
       const inHand = remainder?.inHand.find(one => one.offset === offset)
-      this.#expect(!isBelow || isFinished === (inHand === undefined), `${offset} is wrongly told in the memory`)
+      this.#expect(
+        !isBelow || isFinished === (inHand === undefined),
+        `${offset} is wrongly told in the memory`,
+      )
       this.#expect((inHand?.attempts ?? 0) <= this.#failedOf(offset), `${offset} has failed less often`)
     }
   }
 
   #checkBatchEnd({ batchEnd, floor }: LaneMemory): void {
-    if (this.#inHand.length < 2) this.#expect(batchEnd <= floor + 1, `one in hand, but a batch to ${batchEnd}`)
-    else this.#expect(batchEnd > this.#inHand.at(-1)!, `${this.#inHand.join()} in hand, a batch to ${batchEnd}`)
+    if (this.#inHand.length < 2)
+      this.#expect(batchEnd <= floor + 1, `one in hand, but a batch to ${batchEnd}`)
+    else
+      this.#expect(batchEnd > this.#inHand.at(-1)!, `${this.#inHand.join()} in hand, a batch to ${batchEnd}`)
   }
 
   #checkEnd(): void {

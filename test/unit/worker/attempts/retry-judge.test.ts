@@ -92,7 +92,10 @@ describe('whether a record is run again', () => {
         throw make()
       })
       assert.equal(verdict, 100)
-      assert.match(troubles[0]!.message, /^'retry' of the handler module, asked about t\/1 at offset 7, threw: ./)
+      assert.match(
+        troubles[0]!.message,
+        /^'retry' of the handler module, asked about t\/1 at offset 7, threw: ./,
+      )
     })
 
     it(`is yes after ${what}`, () => {
@@ -107,7 +110,16 @@ describe('whether a record is run again', () => {
     class OfTheUser extends UnrecoverableError {}
     const foreign: unknown = runInNewContext("Object.assign(new Error('no'), { name: 'UnrecoverableError' })")
     const inDecoder = new GroupError('DECODE_FAILED', 'no', { cause: new UnrecoverableError('no') })
-    for (const thrown of [new UnrecoverableError('no'), new UnrecoverableCopy('no'), new OfTheUser('no'), foreign, inDecoder])
-      assert.deepEqual(judge(() => assert.fail('asked'), thrown), { verdict: 'give-up', troubles: [] })
+    for (const thrown of [
+      new UnrecoverableError('no'),
+      new UnrecoverableCopy('no'),
+      new OfTheUser('no'),
+      foreign,
+      inDecoder,
+    ])
+      assert.deepEqual(
+        judge(() => assert.fail('asked'), thrown),
+        { verdict: 'give-up', troubles: [] },
+      )
   })
 })
