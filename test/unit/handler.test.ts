@@ -12,7 +12,7 @@ describe('kafka-worker-group/handler', () => {
   const entry = manifest.exports['./handler']!
 
   it('is what a handler module needs of the package', async () => {
-    const names = Object.keys((await import('kafka-worker-group/handler')))
+    const names = Object.keys(await import('kafka-worker-group/handler'))
     assert.deepEqual(names.sort(), ['UnrecoverableError', 'defineHandler'])
     assert.match(entry.types, /\.d\.ts$/)
   })

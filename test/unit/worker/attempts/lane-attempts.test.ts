@@ -410,7 +410,7 @@ describe('a handler that throws what hurts whoever looks at it', () => {
 })
 
 async function rejecting(thrown: unknown): Promise<never> {
-  await null
+  await nextTurn()
   throw thrown
 }
 
