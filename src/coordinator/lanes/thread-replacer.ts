@@ -12,7 +12,7 @@ import type { ThreadPool } from '../threads/thread-pool.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 
 export interface ThreadReplacerHost {
-  readonly pool: Pick<ThreadPool, 'replace' | 'prepareSpare'>
+  readonly pool: Pick<ThreadPool, 'threads' | 'replace' | 'prepareSpare'>
   readonly inquests: Pick<ThreadInquests, 'died' | 'cut' | 'putDown'>
   readonly partitions: () => readonly OwnedPartition[]
   /** The new thread knows nothing yet of the cluster. */
@@ -48,10 +48,8 @@ type Judge = () => void
  */
 export class ThreadReplacer {
   readonly #host: ThreadReplacerHost
-  /** Threads stay in here: who planned with one that is gone finds its successor. */
-  readonly #replacements = new WeakMap<WorkerThread, Promise<WorkerThread>>()
-  /** Threads that have not loaded the handler yet, with what lanes that were given to one go on on if it never does. */
-  readonly #starting = new WeakMap<WorkerThread, Promise<WorkerThread>>()
+  /** Of the places whose next thread is not ready yet. By place, not by thread: a chain of successors would keep them all. */
+  readonly #replacements = new Map<number, Promise<WorkerThread>>()
   readonly #judges = new WeakMap<WorkerThread, Judge>()
   readonly #streaks = new DeathStreaks()
 
@@ -61,7 +59,11 @@ export class ThreadReplacer {
 
   /** What takes the thread's place, once it can run lanes; null if nothing does. */
   replacementOf(thread: WorkerThread): Promise<WorkerThread> | null {
-    return this.#replacements.get(thread) ?? null
+    const coming = this.#replacements.get(thread.threadId)
+    if (coming !== undefined) return coming
+    // Who planned with one that is gone finds its successor.
+    const present = this.#host.pool.threads[thread.threadId]
+    return present === undefined || present === thread ? null : Promise.resolve(present)
   }
 
   /** Ends the thread that a handler of the partition still runs on; nothing to do if none does. Counts as no attempt. */
@@ -84,32 +86,26 @@ export class ThreadReplacer {
   /** A thread has exited. In this very turn all is settled that whoever waits for an answer of it will ask for. */
   exited(thread: WorkerThread, death: ThreadDeath | null): void {
     if (death === null) return // it was asked to
-    if (!thread.isReady) this.#failedToStart(thread)
     if (death.kind === 'terminated') this.#judges.get(thread)?.()
     else if (thread.isReady) this.#died(thread, death)
+    // Else whoever had it load its handler hears of it.
     this.#host.inquests.putDown(thread)
-    const replacement = this.#replacements.get(thread)
+    const replacement = this.#replacements.get(thread.threadId)
     if (replacement !== undefined) void this.#moveOff(thread, replacement, [])
-  }
-
-  /** Whoever had it load its handler hears of it, and tries with another one. */
-  #failedToStart(thread: WorkerThread): void {
-    const replacement = this.#starting.get(thread)
-    if (replacement !== undefined) this.#replacements.set(thread, replacement)
   }
 
   #died(thread: WorkerThread, death: ThreadDeath): void {
     this.#host.died(thread, death.error)
     const hasAdvanced = this.#host.inquests.died(thread, death)
-    if (this.#replacements.has(thread) || this.#host.stopSignal.aborted) return
+    if (this.#replacements.has(thread.threadId) || this.#host.stopSignal.aborted) return
     const isTooMuch = this.#streaks.died(thread.threadId, hasAdvanced)
-    this.#begin(thread, replacement =>
-      isTooMuch ? this.#giveUp(diesAgainAndAgain(death.error)) : this.#replace(thread, replacement),
+    this.#begin(thread, () =>
+      isTooMuch ? this.#giveUp(diesAgainAndAgain(death.error)) : this.#replace(thread),
     )
   }
 
   #mayEnd(thread: WorkerThread): boolean {
-    return !thread.hasExited && !this.#replacements.has(thread)
+    return !thread.hasExited && !this.#replacements.has(thread.threadId)
   }
 
   #end(thread: WorkerThread, judge: Judge, except: readonly OwnedPartition[], patienceMs: number): void {
@@ -117,7 +113,7 @@ export class ThreadReplacer {
     this.#begin(thread, async replacement => {
       if (patienceMs > 0) await inTime(() => this.#moveOff(thread, replacement, except), patienceMs)
       await thread.terminate()
-      return this.#replace(thread, replacement)
+      return this.#replace(thread)
     })
   }
 
@@ -125,18 +121,20 @@ export class ThreadReplacer {
   #begin(thread: WorkerThread, work: (replacement: Promise<WorkerThread>) => Promise<WorkerThread>): void {
     const { promise, resolve, reject } = deferred<WorkerThread>()
     promise.catch(() => {}) // told to `fail`, too: nobody may be waiting for it
-    this.#replacements.set(thread, promise)
-    work(promise).then(resolve, reject)
+    this.#replacements.set(thread.threadId, promise)
+    work(promise).then(fresh => {
+      this.#replacements.delete(thread.threadId)
+      resolve(fresh)
+    }, reject)
   }
 
-  async #replace(gone: WorkerThread, replacement: Promise<WorkerThread>): Promise<WorkerThread> {
+  async #replace(gone: WorkerThread): Promise<WorkerThread> {
     const { pool, stopSignal } = this.#host
     if (stopSignal.aborted) throw new GroupError('NOT_RUNNING', 'the group stops: it needs no other thread')
     const backoff = new Backoff(BETWEEN_TRIES)
     let last = gone
     for (let tries = 1; ; tries += 1) {
       last = pool.replace(last)
-      this.#starting.set(last, replacement)
       try {
         return await this.#prepare(last)
       } catch (thrown) {

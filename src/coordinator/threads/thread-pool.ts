@@ -81,11 +81,9 @@ export class ThreadPool {
   /** Puts another thread, which has not loaded its handler yet, in the place of one that has exited. NOT_RUNNING once stopping. */
   replace(gone: WorkerThread): WorkerThread {
     if (this.#stopped !== null) throw new GroupError('NOT_RUNNING', 'the threads are being stopped')
-    const spare = this.#takeSpare()
-    const thread = spare ?? this.#start()
+    const thread = this.#takeSpare() ?? this.#start()
     thread.takePlace(gone.threadId, gone.restarts + 1)
     this.#threads[gone.threadId] = thread
-    if (spare !== null) this.prepareSpare() // else it would take time from the one whose lanes wait
     return thread
   }
 

@@ -17,6 +17,7 @@ describe('the replacer of threads', () => {
   let stopSignal: AbortController
   let replacer: ThreadReplacer
   let old: WorkerThread
+  let places: WorkerThread[]
   let bystanderDrained: Deferred<undefined>
 
   beforeEach(() => {
@@ -26,8 +27,9 @@ describe('the replacer of threads', () => {
     advances = true
     stopSignal = new AbortController()
     bystanderDrained = deferred()
-    replacer = create()
     old = thread('old')
+    places = [old]
+    replacer = create()
   })
 
   /** Told as a real one tells it. */
@@ -77,7 +79,8 @@ describe('the replacer of threads', () => {
   const create = (): ThreadReplacer =>
     new ThreadReplacer({
       pool: {
-        replace: () => (log.push('replace'), thread('fresh')),
+        threads: places,
+        replace: () => (log.push('replace'), (places[0] = thread('fresh'))),
         prepareSpare: () => {},
       },
       inquests: {
