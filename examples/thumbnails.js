@@ -1,7 +1,7 @@
 // A handler that burns CPU: it draws the uploaded photo, shrinks it and computes a fingerprint that stays the same when
 // the photo is compressed again (dHash: is each pixel brighter than its right neighbour?). There is no real photo to
 // load, so the pixels come from a random generator seeded by the upload's id: the same upload gives the same result.
-import { defineHandler } from 'kafka-worker-group'
+import { defineHandler } from 'kafka-worker-group/handler'
 
 const PHOTO = { width: 160, height: 120 }
 const THUMBNAIL = { width: 9, height: 8 }

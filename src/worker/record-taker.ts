@@ -7,6 +7,7 @@ import type { Attempts, HandlerCall } from './attempts/attempts.ts'
 import { isThenable, type AwaitedResult, type Awaiter } from './attempts/awaited-result.ts'
 import type { Unfinished } from './attempts/unfinished.ts'
 import { ClockStride } from './clock-stride.ts'
+import type { RecordCursor } from './decode/record-cursor.ts'
 import type { Running, Taker } from './lane-taker.ts'
 import { LaneRecord, type RecordOrigin } from './record.ts'
 import type { RecordSource } from './record-source.ts'
@@ -67,7 +68,9 @@ export class RecordTaker implements Taker, Awaiter {
   }
 
   fulfilled(): void {
-    this.#finish(this.#parts.memory.handled + 1)
+    const { memory, source } = this.#parts
+    finish(memory, source.cursor, memory.handled + 1)
+    this.#isStanding = false
   }
 
   rejected(thrown: unknown): void {
@@ -113,20 +116,9 @@ export class RecordTaker implements Taker, Awaiter {
       }
       const result = handle(new LaneRecord(origin, reader), context)
       if (result !== undefined && isThenable(result)) return this.#await(result)
-      floor = this.#finish((handled += 1))
+      floor = finish(memory, cursor, (handled += 1))
+      this.#isStanding = false
     }
-  }
-
-  /** The record the cursor stands on is done. Visible before the next handler call, or a thread's death would repeat it. */
-  #finish(handled: number): Offset {
-    const { memory, source } = this.#parts
-    const { cursor } = source
-    const reader = cursor.record
-    const floor = reader.left > 0 ? reader.offset + 1 : cursor.nextOffset // behind a batch's last record its compacted tail counts too
-    memory.advanceFloor(floor)
-    memory.setHandled(handled)
-    this.#isStanding = false
-    return floor
   }
 
   #openNext(): boolean {
@@ -156,6 +148,15 @@ export class RecordTaker implements Taker, Awaiter {
     this.#isStanding = false
     return attempts.failFresh(new LaneRecord(origin, source.cursor.record), thrown)
   }
+}
+
+/** The record the cursor stands on is done. Visible before the next handler call, or a thread's death would repeat it. */
+function finish(memory: LaneMemory, cursor: RecordCursor, handled: number): Offset {
+  const { left, offset } = cursor.record
+  const floor = left > 0 ? offset + 1 : cursor.nextOffset // behind a batch's last record its compacted tail counts too
+  memory.advanceFloor(floor)
+  memory.setHandled(handled)
+  return floor
 }
 
 /** How a module that handles record by record is called again. */

@@ -161,15 +161,11 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
   }
 
   startLane(lane: LaneStart): Promise<void> {
-    // A thread that takes the place of another is known, and may be chosen, before it has loaded the handler.
-    return this.#call(async () => {
-      await this.#ready.promise
-      return await this.#remote.startLane(lane)
-    })
+    return this.#whenReady(() => this.#remote.startLane(lane))
   }
 
   drainLane(lane: LaneId): Promise<void> {
-    return this.#call(() => this.#remote.drainLane(lane))
+    return this.#whenReady(() => this.#remote.drainLane(lane)) // not before the start of the same lane
   }
 
   abortLane(lane: LaneId, reason: string): Promise<void> {
@@ -190,6 +186,15 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
   terminate(): Promise<GroupError | null> {
     this.#kill.abort()
     return this.ended
+  }
+
+  /** A thread that takes the place of another is known, and may be chosen, before it has loaded the handler. */
+  #whenReady<T>(ask: () => Promise<Answer<T>>): Promise<T> {
+    if (this.#isReady) return this.#call(ask)
+    return this.#call(async () => {
+      await this.#ready.promise
+      return await ask()
+    })
   }
 
   #call<T>(ask: () => Promise<Answer<T>>): Promise<T> {
