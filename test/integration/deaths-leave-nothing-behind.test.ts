@@ -15,7 +15,7 @@ import { sharedStack } from '../support/stack.ts'
 failOnLeaks()
 
 /** `npm run test:deaths` has a thousand. */
-const DEATHS = Number(process.env['KWG_DEATHS'] ?? 100)
+const DEATHS = Number(process.env['KWG_DEATHS'] ?? 60)
 /** By then everything that is made once has been made. */
 const FIRST_DEATHS = Math.ceil(DEATHS / 4)
 const THREADS = 2
