@@ -117,6 +117,10 @@ export class Worker implements WorkerApi {
     this.#lanes.get(nameOf(id))?.setPaused(paused)
   }
 
+  wake(): void {
+    this.#loop.wake()
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped

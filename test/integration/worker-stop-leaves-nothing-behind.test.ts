@@ -42,6 +42,8 @@ function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exite
     message: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
+    announce: () => Promise.reject(new Error('not asked here')),
+    aloneOver: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const thread = new WorkerThread({ ...rigSettings(handler), threadId: 0 }, memory.buffer, listener, host)
@@ -80,6 +82,7 @@ describe('stopping a worker thread', () => {
           paused: false,
           lastFailure: null,
           suspectForMs: 0,
+          careful: null,
         }),
       }
     })

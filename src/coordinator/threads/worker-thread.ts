@@ -41,7 +41,7 @@ export interface WorkerThreadListener extends CoordinatorApi {
  * The coordinator's end of one worker thread. As long as the thread has not exited, a handler may run in it, so nothing
  * that was asked of it is given up before: a call of a thread that ends rejects with WORKER_DIED once it has exited.
  */
-export class WorkerThread implements Asynchronous<WorkerApi> {
+export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
   readonly threadId: number
   /** How many threads had this `threadId` before. */
   readonly restarts: number
@@ -134,6 +134,11 @@ export class WorkerThread implements Asynchronous<WorkerApi> {
     return this.#call(() => this.#remote.setPaused(lane, paused))
   }
 
+  /** Lanes that were held because another ran alone may take records. A thread that is ending has none. */
+  wake(): void {
+    this.#call(() => this.#remote.wake()).catch(() => {}) // WORKER_DIED: there is nothing to wake
+  }
+
   /** Lets the thread drain, tear down and end its task. Whoever started the thread then ends it. */
   async stop(): Promise<void> {
     await this.#call(() => this.#remote.stop())
@@ -185,6 +190,8 @@ function callableBy(listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
     deadLetter: letter => listener.deadLetter(letter),
+    announce: (lane, announcement) => listener.announce(lane, announcement),
+    aloneOver: lane => listener.aloneOver(lane),
     oauthToken: () => listener.oauthToken(),
   }
 }

@@ -41,6 +41,7 @@ class Bench {
       paused: false,
       lastFailure: null,
       suspectForMs: 0,
+      careful: null,
     }
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       group: this.group,
