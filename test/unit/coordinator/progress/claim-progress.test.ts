@@ -74,10 +74,7 @@ describe('the progress of a claim', () => {
     assert.deepEqual(progress.killer, { offset: 100, attempts: 3, deaths: 3 })
     assert.deepEqual(progress.memory.remainder?.inHand, [{ offset: 100, attempts: 3 }])
     assert.equal(progress.isStored(progress.now), false)
-    assert.deepEqual(
-      progress.atRelease(true).inHand,
-      [{ offset: 100, attempts: 0 }],
-      'somebody has seen to it',
-    )
+    assert.equal(progress.atRelease(false).open?.deaths, 3)
+    assert.equal(progress.atRelease(true).open, null, 'it stopped there, and somebody has seen to it')
   })
 })
