@@ -30,11 +30,15 @@ export type { ResetOffset } from './coordinator/storage/zookeeper/offset-reset.t
 export type { IsoTime, ResetTarget } from './options/reset-target.ts'
 export {
   defineHandler,
+  UnrecoverableError,
+  type BatchContext,
+  type BatchHandlerModule,
   type DecodeOption,
   type HandlerContext,
   type HandlerModule,
   type HandlerPartition,
   type KafkaRecord,
+  type RecordHandlerModule,
   type ThreadContext,
   type ValueDecoder,
 } from './handler.ts'

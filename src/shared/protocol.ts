@@ -169,7 +169,10 @@ export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
   /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
   | { readonly type: 'leaders-stale'; readonly reason: string }
-  /** An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. */
+  /**
+   * An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. Of a batch
+   * that failed as a whole, the first record stands for all: `lastOffset` in the details of the error names the last.
+   */
   | {
       readonly type: 'record-failed'
       readonly lane: LaneId

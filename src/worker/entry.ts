@@ -5,6 +5,7 @@ import { answering, outcome, type Answering } from '../shared/call-answers.ts'
 import { deferred, type Deferred } from '../shared/deferred.ts'
 import { GroupError } from '../shared/errors.ts'
 import type { CoordinatorApi, WorkerApi, WorkerStart, WorkerStarted } from '../shared/protocol.ts'
+import { transferables } from './attempts/dead-letter.ts'
 import { Worker } from './worker.ts'
 
 if (isMainThread)
@@ -43,7 +44,7 @@ function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): Coordinator
     resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
     announce: (lane, announcement) => outcome(remote.announce(lane, announcement)),
     aloneOver: lane => outcome(remote.aloneOver(lane)),
-    deadLetter: letter => outcome(remote.deadLetter(letter)),
+    deadLetter: letter => outcome(remote.deadLetter(Comlink.transfer(letter, transferables(letter)))),
     oauthToken: () => outcome(remote.oauthToken()),
   }
 }

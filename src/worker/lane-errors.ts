@@ -1,32 +1,76 @@
 import { fieldOf, GroupError, isGroupError, messageOf, type ErrorCode } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
-/** Attempts are not repeated yet. */
-const ATTEMPT = 1
+/** Which attempt on what; the details of its errors. */
+export interface AttemptPlace extends TopicPartition {
+  readonly offset: Offset
+  /** Of a batch that failed as a whole: its last record. */
+  readonly lastOffset?: Offset
+  /** From 1. */
+  readonly attempt: number
+  readonly threadId: number
+}
 
-/** What reading a record's fields throws, inside of the handler. */
-const OF_THE_RECORD: readonly ErrorCode[] = ['DECODE_FAILED', 'BATCH_CORRUPT']
+/** What reading a record's fields throws, inside of the handler; and the end of its time. */
+const KEPT: readonly ErrorCode[] = ['DECODE_FAILED', 'BATCH_CORRUPT', 'HANDLER_TIMEOUT']
 
-/** The handler threw or rejected, or read a value that cannot be decoded. */
-export function handlerFailed(
-  { topic, partition }: TopicPartition,
-  offset: Offset,
-  threadId: number,
-  thrown: unknown,
-): GroupError {
-  const where = `${partitionName({ topic, partition })} at offset ${offset}`
-  const details = { topic, partition, offset, attempt: ATTEMPT, threadId }
-  const stays = 'the partition stops there and its offset stays'
-  const ownCode = OF_THE_RECORD.find(code => isGroupError(thrown, code))
+export function nameOfPlace(place: AttemptPlace): string {
+  const { offset, lastOffset = offset } = place
+  const offsets = lastOffset === offset ? `offset ${offset}` : `offsets ${offset} to ${lastOffset}`
+  return `${partitionName(place)} at ${offsets}`
+}
+
+/** The handler threw or rejected, or read a value that cannot be decoded, or took too long. */
+export function attemptFailed(place: AttemptPlace, thrown: unknown): GroupError {
+  const details = { ...place }
+  const ownCode = KEPT.find(code => isGroupError(thrown, code))
   if (ownCode !== undefined)
-    return new GroupError(ownCode, `${messageOf(thrown)}; ${stays}`, {
+    return new GroupError(ownCode, messageOf(thrown), {
       details,
       cause: fieldOf(thrown as GroupError, 'cause'), // it went through the handler, which may have changed it
     })
-  return new GroupError('HANDLER_FAILED', `the handler failed on ${where}: ${messageOf(thrown)}; ${stays}`, {
-    details,
-    cause: thrown,
+  return new GroupError(
+    'HANDLER_FAILED',
+    `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`,
+    {
+      details,
+      cause: thrown,
+    },
+  )
+}
+
+export function attemptTimedOut(place: AttemptPlace, timeoutMs: number, cause?: unknown): GroupError {
+  return new GroupError(
+    'HANDLER_TIMEOUT',
+    `the handler took longer than handlerTimeoutMs (${timeoutMs}) for ${nameOfPlace(place)}`,
+    { details: { ...place }, cause },
+  )
+}
+
+/** Nobody who is still there saw how the attempts failed. */
+export function usedUpBefore(place: AttemptPlace): GroupError {
+  return new GroupError(
+    'HANDLER_FAILED',
+    `the attempts of the record at offset ${place.offset} of ${partitionName(place)} were used up before this thread got it`,
+    { details: { ...place } },
+  )
+}
+
+/** The last attempt failed, and there the partition stops. */
+export function partitionStops(error: GroupError): GroupError {
+  return new GroupError(error.code, `${error.message}; the partition stops there and its offset stays`, {
+    details: error.details,
+    cause: error.cause,
   })
+}
+
+/** The last attempt failed, and what failed it cannot be kept with the record either. */
+export function deadLetterFailed(place: AttemptPlace, thrown: unknown): GroupError {
+  return new GroupError(
+    'DEAD_LETTER_FAILED',
+    `the dead letter of the record at offset ${place.offset} of ${partitionName(place)} could not be stored: ${messageOf(thrown)}`,
+    { details: { ...place }, cause: thrown },
+  )
 }
 
 /** What came next in a partition cannot be read: adds where to what is wrong. */

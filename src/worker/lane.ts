@@ -1,37 +1,49 @@
 import { deferred, type Deferred } from '../shared/deferred.ts'
-import { GroupError } from '../shared/errors.ts'
+import { asGroupError, GroupError } from '../shared/errors.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
+import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
 import { LaneMemory, type WaitReason } from '../shared/memory/lane-memory.ts'
-import type { LaneId, LaneStart } from '../shared/protocol.ts'
+import type { Announcement, DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
 import { StateMachine } from '../shared/state-machine.ts'
-import { partitionName, type Offset } from '../shared/types.ts'
+import { partitionName } from '../shared/types.ts'
 import type { HandlerPartition } from '../handler.ts'
 import { RecordCursor } from './decode/record-cursor.ts'
 import { LaneInbox } from './feed/lane-inbox.ts'
 import { LaneContext } from './handler/contexts.ts'
 import type { LoadedHandler } from './handler/handler-exports.ts'
-import { feedFailed, handlerFailed, hookFailed } from './lane-errors.ts'
+import { feedFailed, hookFailed } from './lane-errors.ts'
 import { LANE_MOVES, type LaneState } from './lane-state.ts'
-import { valueDecoder } from './decode/value-decoders.ts'
-import { RecordTaker, type TakeResult } from './record-taker.ts'
+import type { RecordFailed } from './attempts/fate.ts'
+import { Taking, type TakingSettings } from './taking.ts'
+import type { TakeResult } from './take-result.ts'
 
 /** What a lane needs of its thread. */
 export interface LaneHost {
   readonly group: GroupMemory
   readonly handler: LoadedHandler
-  readonly threadId: number
+  readonly settings: TakingSettings
   readonly maxBatchBytes: number
   readonly readCommitted: boolean
   /** Fetch for it from now on. */
   attach(inbox: LaneInbox): void
   detach(inbox: LaneInbox): void
   fetchChanged(inbox: LaneInbox): void
+  /** More can be fetched for it while it holds what it has. */
+  hasRoom(inbox: LaneInbox): boolean
   /** As many fetched bytes are no longer needed. */
   dropped(bytes: number): void
   /** It can take records now. */
   wake(lane: Lane): void
+  /** An async handler of it is awaited from now on. */
+  awaits(): void
   /** Its async record is done, whatever the lane can do next. */
   settled(lane: Lane): void
+  recordFailed(message: RecordFailed): void
+  /** Resolves once it is stored. */
+  deadLetter(letter: DeadLetter): Promise<void>
+  /** See CoordinatorApi. */
+  announce(lane: LaneId, announcement: Announcement): Promise<boolean>
+  aloneOver(lane: LaneId): void
   failed(lane: LaneId, error: GroupError): void
   troubled(lane: LaneId, error: GroupError): void
 }
@@ -44,7 +56,7 @@ export class Lane {
   readonly #context: LaneContext
   readonly #partition: HandlerPartition
   readonly #inbox: LaneInbox
-  readonly #taker: RecordTaker
+  readonly #taking: Taking
   readonly #state: StateMachine<LaneState>
   readonly #generation: number
   #isPaused: boolean
@@ -79,21 +91,7 @@ export class Lane {
       },
     })
     this.#inbox.setPaused(this.#isPaused)
-    this.#taker = new RecordTaker({
-      group: host.group,
-      generation: start.generation,
-      memory: this.#memory,
-      inbox: this.#inbox,
-      cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
-      origin: { topic, partition, decode: valueDecoder(host.handler.decode) },
-      handle: host.handler.handle,
-      context,
-      listener: {
-        settled: () => this.#onSettled(),
-        handlerFailed: (offset, thrown) => this.#onHandlerFailed(offset, thrown),
-        feedFailed: thrown => this.#fail(feedFailed(this.#partition, this.#memory.floor, thrown)),
-      },
-    })
+    this.#taking = this.#makeTaking(start)
   }
 
   get state(): LaneState {
@@ -105,16 +103,19 @@ export class Lane {
     return (
       this.#state.is('running') &&
       !this.#isPaused &&
-      !this.#context.signal.aborted &&
+      !LaneContext.isGivenUp(this.#context) &&
       !this.#host.group.isVoid(this.#generation) &&
-      this.#taker.awaitingSinceMs === null &&
-      !this.#taker.isEmpty
+      this.#taking.canTake
     )
   }
 
   /** Since when an async handler of it runs; null if none does. */
   get awaitingSinceMs(): number | null {
-    return this.#taker.awaitingSinceMs
+    return this.#taking.awaitingSinceMs
+  }
+
+  get isTimedOut(): boolean {
+    return this.#taking.isTimedOut
   }
 
   /** Runs `claimed`, then opens the lane. HANDLER_HOOK_FAILED: the lane is over. */
@@ -125,7 +126,15 @@ export class Lane {
 
   /** Only while `canTake`. */
   take(untilMs: number): TakeResult {
-    return this.#taker.take(untilMs)
+    const result = this.#taking.take(untilMs)
+    if (result === 'awaiting') this.#host.awaits()
+    else if (result === 'waiting') this.#publish()
+    return result
+  }
+
+  /** Only while an async handler is awaited: its attempt has failed, and it is told to give up. */
+  timeOut(): void {
+    this.#taking.timeOut()
   }
 
   setHeld(isHeld: boolean): void {
@@ -137,6 +146,7 @@ export class Lane {
     this.#isPaused = isPaused
     this.#inbox.setPaused(isPaused)
     if (!isPaused) this.#host.wake(this)
+    else if (this.awaitingSinceMs === null) this.#taking.rest() // others would wait for it until it is resumed
   }
 
   /** Tells the handler in hand to give up; no further record is taken. */
@@ -146,9 +156,13 @@ export class Lane {
       details: { topic, partition },
     })
     LaneContext.abort(this.#context, error)
+    this.#cancelTaking()
   }
 
-  /** Takes no further record, waits for the one in hand, runs `released`. Idempotent; never rejects. */
+  /**
+   * Takes no further record, waits for the one that runs, runs `released`. One that waits for its next attempt or its dead
+   * letter is left unfinished. Idempotent; never rejects.
+   */
   drain(): Promise<void> {
     this.#drained ??= this.#drain()
     return this.#drained
@@ -171,9 +185,10 @@ export class Lane {
     if (this.#state.is('drained')) return
     const wasStarting = this.#state.is('starting')
     this.#state.moveTo('draining', 'asked to')
+    this.#cancelTaking()
     this.#closeInbox()
     if (wasStarting && !(await this.#hasStarted())) return
-    if (this.#taker.awaitingSinceMs !== null) {
+    if (this.#taking.awaitingSinceMs !== null) {
       this.#settled = deferred()
       await this.#settled.promise
     }
@@ -208,23 +223,55 @@ export class Lane {
     this.#publish()
   }
 
-  #onHandlerFailed(offset: Offset, thrown: unknown): void {
-    this.#memory.addFailed()
-    this.#fail(handlerFailed(this.#partition, offset, this.#host.threadId, thrown))
-  }
-
   #fail(error: GroupError): void {
     if (this.#state.is('draining')) {
       this.#host.troubled(this.id, error) // whoever goes on with the lane meets the same record
       return
     }
     this.#state.moveTo('failed', error.code)
-    this.#taker.release()
+    this.#cancelTaking()
+    this.#taking.release()
     this.#closeInbox()
     this.#host.failed(this.id, error)
   }
 
+  #makeTaking(start: LaneStart): Taking {
+    const host = this.#host
+    const { group, handler, settings } = host
+    return new Taking({
+      ...{ lane: this.id, group, handler, settings, context: this.#context },
+      ...{ generation: this.#generation, memory: this.#memory, inbox: this.#inbox },
+      cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
+      lastFailure: start.lastFailure === null ? null : toGroupError(start.lastFailure),
+      careful: start.careful,
+      hasRoom: () => host.hasRoom(this.#inbox),
+      listener: {
+        settled: () => this.#onSettled(),
+        feedFailed: thrown => this.#fail(feedFailed(this.#partition, this.#memory.floor, thrown)),
+        recordFailed: message => host.recordFailed(message),
+        deadLetter: letter => host.deadLetter(letter),
+        failed: error => this.#fail(error),
+        troubled: error => host.troubled(this.id, error),
+        announce: announcement => host.announce(this.id, announcement),
+        aloneOver: () => host.aloneOver(this.id),
+        waitChanged: () => this.#onWaitChanged(),
+      },
+    })
+  }
+
+  #cancelTaking(): void {
+    this.#taking.cancel()
+    this.#publish()
+  }
+
+  #onWaitChanged(): void {
+    if (this.#isPaused && this.awaitingSinceMs === null) this.#taking.rest() // paused while it asked to run alone
+    this.#publish()
+    this.#host.wake(this)
+  }
+
   #onSettled(): void {
+    this.#publish()
     this.#settled?.resolve()
     this.#host.settled(this)
   }
@@ -252,6 +299,11 @@ export class Lane {
     if (!this.#state.is('running')) return ''
     if (this.#isPaused) return 'paused'
     if (this.#isHeld) return 'lease'
+    if (this.#taking.waitsFor !== '') return this.#taking.waitsFor
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
+}
+
+function toGroupError(wire: ErrorWire): GroupError {
+  return asGroupError(fromWire(wire), 'the last attempt failed')
 }

@@ -2,7 +2,7 @@ import { monotonicMs, wallMs } from '../shared/clock.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { WorkerMemory } from '../shared/memory/worker-memory.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
-import type { TakeResult } from './record-taker.ts'
+import type { TakeResult } from './take-result.ts'
 
 /** What the loop runs. */
 export interface LoopLane {

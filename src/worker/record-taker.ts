@@ -1,100 +1,90 @@
-import type { HandlerContext } from '../handler.ts'
+import type { HandlerContext, KafkaRecord } from '../handler.ts'
 import { monotonicMs, wallMs } from '../shared/clock.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { Offset } from '../shared/types.ts'
+import type { Attempts, HandlerCall } from './attempts/attempts.ts'
+import type { Permission } from './attempts/permission.ts'
+import { isThenable, type AwaitedResult, type Awaiter } from './attempts/awaited-result.ts'
+import type { Unfinished } from './attempts/unfinished.ts'
 import { ClockStride } from './clock-stride.ts'
-import type { RecordCursor } from './decode/record-cursor.ts'
-import type { LaneInbox } from './feed/lane-inbox.ts'
+import type { Running, Taker } from './lane-taker.ts'
 import { LaneRecord, type RecordOrigin } from './record.ts'
+import type { RecordSource } from './record-source.ts'
+import type { TakeResult } from './take-result.ts'
 
-/**
- * Why a lane stopped taking:
- * - `more`: its time is up
- * - `empty`: nothing is left to take
- * - `awaiting`: the handler returned a promise; `settled` is called when it is done
- * - `held`: the lease is over, or the group is being stopped
- * - `failed`: `failed` was called
- */
-export type TakeResult = 'more' | 'empty' | 'awaiting' | 'held' | 'failed'
-
-export interface TakerListener {
-  /** The promise of the record in hand is done; it is no longer in hand, unless it failed. */
-  settled(): void
-  /** The handler failed at the record in hand. */
-  handlerFailed(offset: Offset, thrown: unknown): void
-  /** What comes next cannot be read; everything before it is finished. */
-  feedFailed(thrown: unknown): void
-}
-
-export interface TakerParts {
+export interface RecordTakerParts {
   readonly group: GroupMemory
   /** Of the claim. */
   readonly generation: number
   readonly memory: LaneMemory
-  readonly inbox: LaneInbox
-  readonly cursor: RecordCursor
+  readonly source: RecordSource
+  readonly unfinished: Unfinished
+  readonly attempts: Attempts
+  readonly awaited: AwaitedResult
+  readonly permission: Permission
   readonly origin: RecordOrigin
   readonly handle: (record: LaneRecord, context: HandlerContext) => unknown
   readonly context: HandlerContext
-  readonly listener: TakerListener
 }
 
 /**
  * Takes the records of one lane, one after the other, and keeps its shared memory. A sync handler costs a call and
- * two stores per record: no promise, timer or closure is made.
+ * two stores per record: no promise, timer or closure is made. A record that fails goes to `Attempts`, and nothing behind
+ * it is taken before it is out of hand there.
  */
-export class RecordTaker {
-  readonly #parts: TakerParts
+export class RecordTaker implements Taker, Awaiter {
+  readonly #parts: RecordTakerParts
   readonly #stride = new ClockStride()
-  /** The cursor has bytes of the inbox; until it is done with them the inbox counts them. */
-  #isOpen = false
-  /** The cursor stands on a record that is not finished. */
+  /** The cursor stands on a record that is not finished, nor in hand elsewhere. */
   #isStanding = false
   /** The last look at the clock. */
   #nowMs = 0
-  #awaitingSinceMs: number | null = null
-  #handled: number
 
-  constructor(parts: TakerParts) {
+  constructor(parts: RecordTakerParts) {
     this.#parts = parts
-    this.#handled = parts.memory.handled
-    parts.cursor.reset(NO_BYTES, parts.memory.floor, null)
   }
 
-  /** Since when an async handler runs; null if none does. */
-  get awaitingSinceMs(): number | null {
-    return this.#awaitingSinceMs
+  get isReady(): boolean {
+    return !this.#parts.attempts.isIdle || !this.#parts.source.isEmpty
   }
 
-  get isEmpty(): boolean {
-    return !this.#isOpen && this.#parts.inbox.isEmpty
+  get running(): Running {
+    const { attempts, source } = this.#parts
+    return attempts.isIdle ? { offset: source.cursor.record.offset, attempt: 1 } : attempts.running
   }
 
-  /** Takes records until `untilMs`, at least one if there is any. */
+  /** Takes records until `untilMs`, at least one if there is any. Throws what the fetch met; what came before is finished. */
   take(untilMs: number): TakeResult {
-    const { memory } = this.#parts
-    memory.setInHand('slice')
     try {
-      return this.#run(untilMs)
+      return this.#parts.attempts.run(untilMs) ?? this.#takeFresh(untilMs)
     } catch (thrown) {
-      this.#reportThrown(thrown)
-      return 'failed'
-    } finally {
-      if (this.#awaitingSinceMs === null) memory.setInHand('nothing')
-      else memory.setAwaited(this.#awaitingSinceMs)
+      if (!this.#isStanding) throw thrown
+      return this.#fail(thrown)
     }
   }
 
-  /** A lane that takes nothing any more keeps no bytes. Not while a record is in hand. */
-  release(): void {
-    this.#parts.cursor.release()
+  cancel(): void {
+    this.#parts.attempts.cancel()
   }
 
-  #run(untilMs: number): TakeResult {
-    const { group, generation, cursor, inbox, origin, handle, context } = this.#parts
+  fulfilled(): void {
+    this.#finish(this.#parts.memory.handled + 1)
+  }
+
+  rejected(thrown: unknown): void {
+    this.#fail(thrown)
+  }
+
+  #takeFresh(untilMs: number): TakeResult {
+    const { group, generation, memory, source, unfinished, permission, origin, handle, context } = this.#parts
+    const { cursor, inbox } = source
     const reader = cursor.record
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
+    const { frontier } = unfinished // it moves only when a record fails, and then nothing further is taken here
+    const { below, isAlone } = permission // they change between two calls of this
+    let { handled } = memory
+    let floor = -1
     let isFirst = true
     let allowed = 0
     let taken = 0 // since the clock was read
@@ -102,14 +92,15 @@ export class RecordTaker {
       if (!this.#isStanding) {
         const opensBatch = reader.left === 0
         if (opensBatch) allowed = taken // the next batch may take long to decompress: look at the clock behind it
-        if (!this.#isOpen || !cursor.next()) {
+        if (!source.isOpen || !cursor.next()) {
           if (!this.#openNext()) return 'empty'
           continue
         }
         if (opensBatch) inbox.openedBatch(cursor.decompressedBytes)
         this.#isStanding = true
       }
-      if (!group.mayStart(generation)) return 'held'
+      if (reader.offset >= below && !permission.covers(reader.offset, reader.offset + 1)) return 'waiting'
+      if (!group.mayStart(generation, isAlone)) return 'held'
       if (taken === allowed) {
         const nowMs = (this.#nowMs = monotonicMs())
         if (!isFirst && nowMs >= untilMs) return 'more'
@@ -119,86 +110,64 @@ export class RecordTaker {
         isFirst = false
       }
       taken += 1
+      if (reader.offset !== floor) {
+        if (reader.offset < frontier) return this.#meetKnown()
+        // Behind a gap in the log, too, what is in hand is at the floor: who counts the attempt when the thread ends in it finds it.
+        memory.advanceFloor(reader.offset)
+      }
       const result = handle(new LaneRecord(origin, reader), context)
       if (result !== undefined && isThenable(result)) return this.#await(result)
-      this.#finish()
+      floor = this.#finish((handled += 1))
     }
   }
 
   /** The record the cursor stands on is done. Visible before the next handler call, or a thread's death would repeat it. */
-  #finish(): void {
-    const { memory, cursor } = this.#parts
+  #finish(handled: number): Offset {
+    const { memory, source } = this.#parts
+    const { cursor } = source
     const reader = cursor.record
-    memory.advanceFloor(reader.left > 0 ? reader.offset + 1 : cursor.nextOffset) // behind a batch's last record its compacted tail counts too
-    memory.setHandled((this.#handled += 1))
+    const floor = reader.left > 0 ? reader.offset + 1 : cursor.nextOffset // behind a batch's last record its compacted tail counts too
+    memory.advanceFloor(floor)
+    memory.setHandled(handled)
     this.#isStanding = false
+    return floor
   }
 
-  /** Done with the bytes the cursor had; opens what comes next. False if nothing does. */
   #openNext(): boolean {
-    const { memory, cursor, inbox } = this.#parts
-    if (this.#isOpen) memory.advanceFloor(cursor.nextOffset) // what was hidden or compacted away at the end is passed too
-    this.#isOpen = false
-    const item = inbox.take()
-    switch (item?.type) {
-      case undefined:
-        return false
-      case 'chunk':
-        cursor.reset(item.bytes, item.fetchOffset, item.aborted)
-        this.#isOpen = true
-        return true
-      case 'jump':
-        memory.advanceFloor(item.offset)
-        return true
-      case 'failure':
-        throw item.error
-    }
+    const { source, unfinished } = this.#parts
+    const isMore = source.openNext()
+    unfinished.passed(source.passed)
+    return isMore
   }
 
-  /**
-   * The language's own `then`: one of the handler's might call back twice, and the floor would pass a record that is
-   * not finished. What the result throws here, its `constructor` for one, is thrown before anything waits for it.
-   */
   #await(result: PromiseLike<unknown>): TakeResult {
-    void Promise.prototype.then.call(Promise.resolve(result), this.#onFulfilled, this.#onRejected)
-    this.#awaitingSinceMs = this.#nowMs
+    this.#parts.awaited.start(result, this.#nowMs, this)
     return 'awaiting'
   }
 
-  // Made once per lane, so that an async handler costs no closure per record either.
-  readonly #onFulfilled = (): void => {
-    this.#awaitingSinceMs = null
-    this.#finish()
-    this.#settle()
+  /** The lane began with records in hand, and the cursor stands on one from that time. */
+  #meetKnown(): TakeResult {
+    const { attempts, source, unfinished, origin } = this.#parts
+    const { record } = source.cursor
+    const failed = unfinished.attemptsOf(record.offset)
+    this.#isStanding = false
+    if (failed !== null) attempts.meet(new LaneRecord(origin, record), record.offset, failed)
+    return 'more'
   }
 
-  readonly #onRejected = (thrown: unknown): void => {
-    this.#awaitingSinceMs = null
-    this.#reportThrown(thrown)
-    this.#settle()
-  }
-
-  #settle(): void {
-    this.#parts.memory.setInHand('nothing')
-    this.#parts.listener.settled()
-  }
-
-  #reportThrown(thrown: unknown): void {
-    const { memory, cursor, listener } = this.#parts
-    if (this.#isStanding) {
-      listener.handlerFailed(cursor.record.offset, thrown)
-      return
-    }
-    if (this.#isOpen) memory.advanceFloor(cursor.nextOffset) // what came before the damage is good
-    listener.feedFailed(thrown)
+  #fail(thrown: unknown): TakeResult {
+    const { attempts, source, origin } = this.#parts
+    this.#isStanding = false
+    return attempts.failFresh(new LaneRecord(origin, source.cursor.record), thrown)
   }
 }
 
-const NO_BYTES = Buffer.alloc(0)
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
+/** How a module that handles record by record is called again. */
+export function callOnOne(
+  handle: (record: LaneRecord, context: HandlerContext) => unknown,
+  context: HandlerContext,
+): (records: readonly LaneRecord[]) => HandlerCall {
+  return records => ({ run: () => handle(records[0]!, context), failures: NONE, close: () => {} })
 }
+
+const NONE: ReadonlyMap<KafkaRecord, unknown> = new Map()

@@ -3,7 +3,7 @@ import type { KafkaRecord, ValueDecoder } from '../handler.ts'
 import { GroupError, isInstance } from '../shared/errors.ts'
 import type { Offset } from '../shared/types.ts'
 import { readHeaders, type RecordHeaders } from './decode/record-headers.ts'
-import type { RecordReader } from './decode/record-reader.ts'
+import { RecordReader } from './decode/record-reader.ts'
 import { returnsView, ValueFault } from './decode/value-decoders.ts'
 
 /** What all records of a lane share. */
@@ -61,6 +61,30 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
     this.#valueEnd = reader.valueEnd
     this.#headersStart = reader.headersStart
     this.#headersEnd = reader.headersEnd
+  }
+
+  static offsetOf(record: LaneRecord): Offset {
+    return record.#offset
+  }
+
+  /** The same record for another attempt: whatever was done to the one before, it is read anew. */
+  static again(record: LaneRecord, origin: RecordOrigin, attempt: number): LaneRecord {
+    return new LaneRecord(origin, LaneRecord.raw(record), attempt)
+  }
+
+  /** Where its parts are in its bytes, as if a reader stood on it. */
+  static raw(record: LaneRecord): RecordReader {
+    const raw = new RecordReader()
+    raw.bytes = record.#bytes
+    raw.offset = record.#offset
+    raw.timestamp = record.timestamp
+    raw.keyStart = record.#keyStart
+    raw.keyEnd = record.#keyEnd
+    raw.valueStart = record.#valueStart
+    raw.valueEnd = record.#valueEnd
+    raw.headersStart = record.#headersStart
+    raw.headersEnd = record.#headersEnd
+    return raw
   }
 
   get topic(): string {

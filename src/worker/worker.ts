@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { ThreadContext } from '../handler.ts'
 import { toWire } from '../shared/error-wire.ts'
 import { GroupError, messageOf } from '../shared/errors.ts'
@@ -16,10 +17,11 @@ import type {
   WorkerSettings,
 } from '../shared/protocol.ts'
 import { partitionName } from '../shared/types.ts'
+import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
 import { createThreadContext, LaneContext } from './handler/contexts.ts'
-import type { LoadedHandler } from './handler/handler-exports.ts'
+import { checkBatching, type LoadedHandler } from './handler/handler-exports.ts'
 import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
@@ -44,6 +46,7 @@ export class Worker implements WorkerApi {
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
   readonly #garbage: GarbageLimit
+  readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
   readonly #context: ThreadContext
   readonly #lanes = new Map<string, Lane>()
@@ -56,6 +59,7 @@ export class Worker implements WorkerApi {
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
     this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
     this.#logger = createPortLogger(message => parts.post(message))
     this.#context = createThreadContext(settings, this.#logger)
     const options = connectionOptions(parts)
@@ -127,11 +131,13 @@ export class Worker implements WorkerApi {
   }
 
   async #load(): Promise<void> {
-    const handler = await loadHandler(this.#parts.settings.handlerUrl)
+    const { settings } = this.#parts
+    const handler = await loadHandler(settings.handlerUrl)
+    checkBatching(handler, settings, fileURLToPath(settings.handlerUrl))
     try {
       await handler.setup?.(this.#context)
     } catch (thrown) {
-      const { handlerUrl, threadId } = this.#parts.settings
+      const { handlerUrl, threadId } = settings
       throw new GroupError('HANDLER_SETUP_FAILED', `'setup' of ${handlerUrl} failed: ${messageOf(thrown)}`, {
         details: { handlerUrl, threadId },
         cause: thrown,
@@ -143,6 +149,7 @@ export class Worker implements WorkerApi {
   async #stop(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
+    this.#deadlines.stop()
     this.#feeds.close()
     try {
       await this.#handler?.teardown?.(this.#context)
@@ -162,19 +169,26 @@ export class Worker implements WorkerApi {
   }
 
   #laneHost(handler: LoadedHandler): LaneHost {
-    const { threadId, maxBatchBytes, readCommitted } = this.#parts.settings
+    const { settings, coordinator } = this.#parts
+    const { maxBatchBytes, readCommitted } = settings
     return {
       group: this.#group,
       handler,
-      threadId,
+      settings,
       maxBatchBytes,
       readCommitted,
       attach: inbox => this.#feeds.attach(inbox),
       detach: inbox => this.#feeds.detach(inbox),
       fetchChanged: inbox => this.#feeds.changed(inbox),
+      hasRoom: inbox => this.#feeds.hasRoom(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
       wake: () => this.#loop.wake(),
+      awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
+      recordFailed: message => this.#parts.post(message),
+      deadLetter: letter => coordinator.deadLetter(letter),
+      announce: (lane, announcement) => coordinator.announce(lane, announcement),
+      aloneOver: lane => void coordinator.aloneOver(lane).catch(() => {}), // the claim is over, and that with it
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

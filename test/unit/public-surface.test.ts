@@ -80,6 +80,7 @@ describe('what the package exports', () => {
     assert.deepEqual(Object.keys(surface).sort(), [
       'Group',
       'GroupError',
+      'UnrecoverableError',
       'ZooKeeperGroupStorage',
       'defineHandler',
       'describeGroup',

@@ -1,6 +1,7 @@
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { monotonicMs } from '../../shared/clock.ts'
+import type { WaitReason } from '../../shared/memory/lane-memory.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import { chooseMove, type LaneMove, type LaneObservation, type ThreadObservation } from './lane-balance.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
@@ -106,11 +107,17 @@ export class LaneBalancer {
     const restedMs = nowMs - (this.#movedAtMs.get(partition) ?? -Infinity)
     return {
       lane: partition,
-      backlog: lane === undefined ? 0 : Math.max(0, lane.highWatermark - lane.floor),
+      backlog:
+        lane === undefined || !isLoad(lane.waitsFor) ? 0 : Math.max(0, lane.highWatermark - lane.floor),
       handled: lane === undefined ? 0 : (lane.handled - (last.handled.get(partition) ?? 0)) >>> 0,
       movable: partition.state === 'running' && lane?.waitsFor === '' && restedMs > REST_AFTER_MOVE_MS,
     }
   }
+}
+
+/** A lane whose records wait whatever the thread does is no work for it, however many they are. */
+function isLoad(waitsFor: WaitReason): boolean {
+  return !['retry', 'dead-letter', 'suspect', 'failed', 'paused'].includes(waitsFor)
 }
 
 /** A thread inside one slice since before the last look was busy all the time; its busy time counts when the slice ends. */

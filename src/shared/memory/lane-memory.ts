@@ -182,8 +182,8 @@ export class LaneMemory {
     this.#words[HANDLED] = count
   }
 
-  addFailed(): void {
-    Atomics.add(this.#words, FAILED, 1)
+  addFailed(attempts = 1): void {
+    Atomics.add(this.#words, FAILED, attempts)
   }
 
   /** Writer. */

@@ -20,6 +20,26 @@ export function readHeaders(bytes: Buffer, start: number, end: number): RecordHe
   return headers
 }
 
+/** The same headers as they stand there, in their order, with repeats and null values; of damaged ones those before the damage. */
+export function readRawHeaders(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): (readonly [name: string, value: Buffer | null])[] {
+  const headers: (readonly [string, Buffer | null])[] = []
+  const reader = new HeaderReader(bytes, start, end)
+  try {
+    for (let left = reader.varint(); left > 0; left--) {
+      const name = reader.slice(reader.varint()).toString()
+      const length = reader.varint()
+      headers.push([name, length === -1 ? null : reader.slice(length)])
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof DamagedHeaders)) throw thrown
+  }
+  return headers
+}
+
 export class DamagedHeaders extends Error {
   override readonly name = 'DamagedHeaders'
 }

@@ -4,7 +4,7 @@ import type { GroupError } from '../../shared/errors.ts'
 import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
 import type { LaneId, LeaderView } from '../../shared/protocol.ts'
 import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
-import { laneShare, type LaneShare } from './budget.ts'
+import { hasRoom, laneShare, type LaneShare } from './budget.ts'
 import type { LaneInbox } from './lane-inbox.ts'
 import { LeaderFeed, type FeedHost, type FeedSettings } from './leader-feed.ts'
 
@@ -52,6 +52,11 @@ export class Feeds implements FeedHost {
 
   get spareBytes(): number {
     return this.#settings.maxBufferedBytes - this.heldBytes
+  }
+
+  /** More may be fetched for it while it holds what it has. */
+  hasRoom(inbox: LaneInbox): boolean {
+    return hasRoom(this.#share, inbox.bufferedBytes, this.spareBytes)
   }
 
   /** What all lanes together hold. */

@@ -72,6 +72,8 @@ export class LaneInbox implements TopicPartition {
   #openBytes = 0
   /** What the batch it is working on takes beside that. */
   #decompressedBytes = 0
+  /** Chunks that it is done with while records of them are still in hand. */
+  #keptBytes = 0
   #queuedBytes = 0
   #position: Offset
   #neededBytes = 0
@@ -102,7 +104,7 @@ export class LaneInbox implements TopicPartition {
 
   /** Bytes fetched and not yet handled, and what they take decompressed. */
   get bufferedBytes(): number {
-    return this.#openBytes + this.#decompressedBytes + this.#queuedBytes
+    return this.#openBytes + this.#decompressedBytes + this.#keptBytes + this.#queuedBytes
   }
 
   /** What the next fetch must ask for to get a whole batch; 0 while any size will do. */
@@ -224,8 +226,8 @@ export class LaneInbox implements TopicPartition {
     this.#put({ type: 'failure', error })
   }
 
-  /** Lane: the next item; what it took before is no longer in memory because of this inbox. */
-  take(): InboxItem | undefined {
+  /** Lane: the next item; what it took before is no longer in memory because of this inbox, unless the lane keeps it. */
+  take(keep = false): InboxItem | undefined {
     const item = this.#items.shift()
     const bytes = item?.type === 'chunk' ? item.bytes.length : 0
     const droppedBytes = this.#openBytes + this.#decompressedBytes
@@ -233,11 +235,20 @@ export class LaneInbox implements TopicPartition {
       this.#queuedBytes -= bytes
       this.#openBytes = bytes
       this.#decompressedBytes = 0
-      this.#listener.dropped(droppedBytes)
+      if (keep) this.#keptBytes += droppedBytes
+      else this.#listener.dropped(droppedBytes)
       this.#listener.changed()
     }
     if (item === undefined) this.#askNow()
     return item
+  }
+
+  /** Lane: nothing is in hand any more of what it kept. Idempotent. */
+  dropKept(): void {
+    if (this.#keptBytes === 0) return
+    this.#listener.dropped(this.#keptBytes)
+    this.#keptBytes = 0
+    this.#listener.changed()
   }
 
   /** Lane: it has opened the next batch of what it took, which takes as much beside the fetched bytes. */
@@ -255,6 +266,7 @@ export class LaneInbox implements TopicPartition {
     this.#items = []
     this.#openBytes = 0
     this.#decompressedBytes = 0
+    this.#keptBytes = 0
     this.#queuedBytes = 0
     this.#askWhenEmpty = null
     this.#state.moveTo('closed', 'the lane is over')

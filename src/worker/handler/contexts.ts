@@ -16,7 +16,9 @@ export class LaneContext implements HandlerContext {
   readonly logger: Logger
   readonly epoch: bigint
   readonly #thread: ThreadContext
-  readonly #controller = new AbortController()
+  #controller = new AbortController()
+  /** Why its handlers are to give up, now and later; null: they are not. */
+  #givenUp: Error | null = null
 
   constructor(thread: ThreadContext, epoch: bigint) {
     this.#thread = thread
@@ -39,8 +41,26 @@ export class LaneContext implements HandlerContext {
     this.#thread.state = state
   }
 
-  /** The owner of the lane alone calls this; handlers see only the signal. */
+  // The owner of the lane alone calls these; handlers see only the signal.
+
+  /** For good. */
   static abort(context: LaneContext, reason: Error): void {
+    context.#givenUp = reason
     context.#controller.abort(reason)
+  }
+
+  static isGivenUp(context: LaneContext): boolean {
+    return context.#givenUp !== null
+  }
+
+  /** The attempt under way alone is to give up. */
+  static abortAttempt(context: LaneContext, reason: Error): void {
+    context.#controller.abort(reason)
+  }
+
+  /** The next attempt has nothing to do with what the one before was told. */
+  static renewSignal(context: LaneContext): void {
+    context.#controller = new AbortController()
+    if (context.#givenUp !== null) context.#controller.abort(context.#givenUp)
   }
 }

@@ -1,24 +1,21 @@
-import type { DecodeOption, HandlerModule } from '../../handler.ts'
+import type { BatchHandlerModule, DecodeOption, RecordHandlerModule } from '../../handler.ts'
 import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 
 const HOOKS = ['setup', 'teardown', 'claimed', 'released'] as const
-const OPTIONAL = ['decode', ...HOOKS] as const
-/** Exports of the full handler contract that this version does not run: ignoring them would change what a module means. */
-const NOT_AVAILABLE_YET = ['handleBatch', 'retry'] as const
+const FUNCTIONS = [...HOOKS, 'retry', 'handleBatch'] as const
+const OPTIONAL = ['decode', ...FUNCTIONS] as const
 const DECODERS = ['buffer', 'string', 'json', 'msgpack']
 
-/** A handler module with its decoder filled in. */
-export interface LoadedHandler extends HandlerModule {
-  readonly decode: DecodeOption
-}
+/** A handler module with its decoder filled in: with either `handle` or `handleBatch`. */
+export type LoadedHandler = (RecordHandlerModule | BatchHandlerModule) & { readonly decode: DecodeOption }
 
 type Exports = Readonly<Record<string, unknown>>
 type Invalid = (problem: string) => GroupError
 
 /**
  * Reads the contract out of an imported module. The handler is the default export, or `handle` of a default-exported
- * object (`defineHandler`, `module.exports = { … }`); `decode` and the hooks stand in that object, on that function,
- * or beside it as exports of their own. Each function is bound to what it stands in, so that `this` is the object that
+ * object (`defineHandler`, `module.exports = { … }`); `decode`, `retry`, the hooks, and `handleBatch` in place of the
+ * handler stand in that object, on that function, or beside it as exports of their own. Each function is bound to what it stands in, so that `this` is the object that
  * was exported. HANDLER_MODULE_INVALID names what was found instead, or what a getter of the module threw.
  */
 export function readHandlerExports(imported: object, path: string): LoadedHandler {
@@ -33,24 +30,36 @@ export function readHandlerExports(imported: object, path: string): LoadedHandle
 function readContract(module: Exports, invalid: Invalid): LoadedHandler {
   const main = module['default']
   const sources = isObjectLike(main) ? [main as Exports, module] : [module]
-  for (const name of NOT_AVAILABLE_YET) {
-    if (find(name, sources, invalid) !== undefined)
-      throw invalid(`exports '${name}', which is not available in this version; remove it`)
-  }
-  const handle = findHandle(main)
-  if (handle === undefined) throw invalid(`has no usable handler: ${describeExports(module)}`)
-
   const found = Object.fromEntries(
     OPTIONAL.map(name => [name, find(name, sources, invalid)] as const).filter(
       ([, value]) => value !== undefined,
     ),
   )
-  for (const name of HOOKS) {
+  for (const name of FUNCTIONS) {
     if (found[name] !== undefined && typeof found[name] !== 'function')
       throw invalid(`exports '${name}' as ${kindOf(found[name])}; it must be a function`)
   }
   const decode = checkDecode(found['decode'] ?? 'buffer', invalid)
-  return { ...(found as Partial<HandlerModule>), handle, decode }
+  const handle = findHandle(main)
+  if (handle !== undefined && found['handleBatch'] !== undefined)
+    throw invalid("exports a handler and 'handleBatch'; keep the one that is to get the records")
+  if (handle === undefined && found['handleBatch'] === undefined)
+    throw invalid(`has no usable handler: ${describeExports(module)}`)
+  return { ...(handle === undefined ? found : { ...found, handle }), decode } as LoadedHandler
+}
+
+/** HANDLER_MODULE_INVALID if the module cannot do what the options ask of it. */
+export function checkBatching(
+  { handleBatch }: LoadedHandler,
+  { batchSize, batchWaitMs }: { readonly batchSize: number; readonly batchWaitMs: number },
+  path: string,
+): void {
+  if (handleBatch !== undefined || (batchSize === 1 && batchWaitMs === 0)) return
+  const asked = batchSize > 1 ? `batchSize is ${batchSize}` : `batchWaitMs is ${batchWaitMs}`
+  throw moduleInvalid(
+    path,
+    `exports no 'handleBatch', but ${asked}: a handler of single records gets no batches`,
+  )
 }
 
 export function moduleInvalid(path: string, problem: string, cause?: unknown): GroupError {
@@ -68,10 +77,10 @@ function unwrapCompiledCommonJs(imported: Exports): Exports {
   return inner['__esModule'] === true && 'default' in inner ? inner : imported
 }
 
-function findHandle(main: unknown): HandlerModule['handle'] | undefined {
+function findHandle(main: unknown): RecordHandlerModule['handle'] | undefined {
   if (!isObjectLike(main)) return undefined
   const handle = typeof main === 'function' ? main : (main as Exports)['handle']
-  return typeof handle === 'function' ? (bind(handle, main) as HandlerModule['handle']) : undefined
+  return typeof handle === 'function' ? (bind(handle, main) as RecordHandlerModule['handle']) : undefined
 }
 
 /** The same export may be seen twice (CommonJS names are also members of the default export), but not with two values. */
@@ -98,7 +107,7 @@ function checkDecode(decode: unknown, invalid: Invalid): DecodeOption {
 
 function describeExports(module: Exports): string {
   const wanted =
-    'export a function as the default export, or an object with a function `handle` (see defineHandler)'
+    'export a function as the default export, or an object with a function `handle` or `handleBatch` (see defineHandler)'
   const main = module['default']
   if (isObjectLike(main)) {
     const keys = Object.keys(main)

@@ -5,7 +5,7 @@ import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
 import { RecordLoop, type LoopLane } from '#src/worker/record-loop.js'
-import type { TakeResult } from '#src/worker/record-taker.js'
+import type { TakeResult } from '#src/worker/take-result.js'
 import { eventually } from '../../support/eventually.ts'
 
 /** A lane of so many records, each of which burns so much time. */

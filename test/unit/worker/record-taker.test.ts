@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { HandlerContext } from '#src/handler.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { RecordCursor } from '#src/worker/decode/record-cursor.js'
 import { LaneInbox } from '#src/worker/feed/lane-inbox.js'
-import type { LaneRecord } from '#src/worker/record.js'
-import { RecordTaker } from '#src/worker/record-taker.js'
+import { LaneContext } from '#src/worker/handler/contexts.js'
+import type { LoadedHandler } from '#src/worker/handler/handler-exports.js'
+import { Taking } from '#src/worker/taking.js'
+import { silentLogger } from '#src/shared/logger.js'
 import { GroupError } from '#src/shared/errors.js'
 import { encodeBatch, encodeMarker } from '../../support/record-batches.ts'
 
@@ -21,7 +22,7 @@ class Bench {
   readonly heard: string[] = []
   readonly handled: number[] = []
   readonly inbox: LaneInbox
-  readonly taker: RecordTaker
+  readonly taker: Taking
   /** Told the offset; what it returns or throws is the handler's. */
   handler: (offset: number) => unknown = () => {}
 
@@ -30,22 +31,44 @@ class Bench {
     const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
     const listener = { arrived() {}, changed() {}, sawEnd() {}, dropped() {} }
     this.inbox = new LaneInbox({ lane, position: 0, maxBatchBytes: LIMITS.maxBatchBytes, listener })
-    this.taker = new RecordTaker({
+    const thread = { groupId: 'g', memberId: 'm', threadId: 0, logger: silentLogger, state: undefined }
+    const handler: LoadedHandler = {
+      decode: 'string',
+      handle: record => {
+        this.handled.push(Number(record.offset))
+        return this.handler(Number(record.offset))
+      },
+    }
+    this.taker = new Taking({
+      lane,
+      handler,
+      settings: {
+        retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0, jitter: 0 },
+        onFailure: 'stop',
+        handlerTimeoutMs: null,
+        batchSize: 1,
+        batchWaitMs: 0,
+      },
+      context: new LaneContext(thread, 1n),
       group: this.group,
       generation: this.group.generation,
       memory: this.memory,
       inbox: this.inbox,
       cursor: new RecordCursor(LIMITS),
-      origin: { topic: 't', partition: 0, decode: bytes => bytes.toString() },
-      handle: (record: LaneRecord) => {
-        this.handled.push(Number(record.offset))
-        return this.handler(Number(record.offset))
-      },
-      context: {} as HandlerContext,
+      lastFailure: null,
+      careful: null,
+      hasRoom: () => true,
       listener: {
         settled: () => this.heard.push('settled'),
-        handlerFailed: (offset, thrown) => this.heard.push(`failed ${offset} ${String(thrown)}`),
+        failed: ({ details, cause }) =>
+          this.heard.push(`failed ${String(details['offset'])} ${String(cause)}`),
         feedFailed: thrown => this.heard.push(`feed ${String(thrown)}`),
+        recordFailed: ({ outcome }) => this.heard.push(outcome),
+        deadLetter: () => Promise.reject(new Error('no dead letters')),
+        announce: () => Promise.reject(new Error('nothing is to be announced')),
+        aloneOver: () => {},
+        troubled: error => this.heard.push(`troubled ${error.message}`),
+        waitChanged: () => {},
       },
     })
   }
@@ -65,7 +88,7 @@ class Bench {
     })
   }
 
-  take(forMs = LONG_MS): ReturnType<RecordTaker['take']> {
+  take(forMs = LONG_MS): ReturnType<Taking['take']> {
     return this.taker.take(monotonicMs() + forMs)
   }
 }
@@ -81,7 +104,7 @@ describe('taking records with a sync handler', () => {
     assert.deepEqual(floors, [0, 1, 2])
     assert.equal(bench.memory.floor, 3)
     assert.equal(bench.memory.handled, 3)
-    assert.equal(bench.memory.read().inHand, false)
+    assert.equal(bench.memory.inHand, 'nothing')
   })
 
   it('ends at the end of the partition, behind records that are compacted away, hidden or control', () => {
@@ -192,13 +215,13 @@ describe('taking records with an async handler', () => {
     bench.handler = () => new Promise<void>(done => (resolve = done))
     assert.equal(bench.take(), 'awaiting')
     assert.deepEqual(bench.handled, [0])
-    assert.equal(bench.memory.read().inHand, true)
+    assert.equal(bench.memory.inHand, 'awaited')
     assert.ok(bench.taker.awaitingSinceMs! <= monotonicMs())
     resolve()
     await nextTurn()
     assert.deepEqual(bench.heard, ['settled'])
     assert.equal(bench.memory.floor, 1)
-    assert.equal(bench.memory.read().inHand, false)
+    assert.equal(bench.memory.inHand, 'nothing')
     assert.equal(bench.take(), 'awaiting')
     assert.deepEqual(bench.handled, [0, 1])
   })
@@ -259,7 +282,7 @@ describe('taking records with an async handler', () => {
     assert.equal(bench.take(), 'failed')
     assert.deepEqual(bench.heard, ['failed 0 Error: trap'])
     assert.equal(bench.taker.awaitingSinceMs, null)
-    assert.equal(bench.memory.read().inHand, false)
+    assert.equal(bench.memory.inHand, 'nothing')
     assert.equal(bench.memory.floor, 0)
   })
 

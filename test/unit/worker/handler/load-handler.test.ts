@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { loadHandler } from '#src/worker/handler/load-handler.js'
 import {
   defineHandler,
+  type BatchContext,
   type HandlerContext,
   type KafkaRecord,
   type ThreadContext,
   type ValueDecoder,
 } from '#src/handler.js'
-import { readHandlerExports } from '#src/worker/handler/handler-exports.js'
+import { checkBatching, readHandlerExports } from '#src/worker/handler/handler-exports.js'
 import { rejection } from '../../../support/group-error.ts'
 
 const MODULES = new URL('../../../../../test/fixtures/handlers/modules/', import.meta.url)
@@ -26,10 +27,12 @@ async function refusal(file: string): Promise<string> {
   return error.message.slice(`handler module ${path} `.length)
 }
 
+const record = {} as KafkaRecord
+
 describe('loading a handler module', () => {
   it('takes a default-exported function, whose values are buffers unless it says otherwise', async () => {
     const handler = await load('function.mjs')
-    assert.equal(handler.handle.name, 'bound handle')
+    assert.equal(handler.handle?.name, 'bound handle')
     assert.equal(handler.decode, 'buffer')
     assert.equal(handler.setup, undefined)
   })
@@ -66,20 +69,28 @@ describe('loading a handler module', () => {
     assert.equal((await load('compiled-object.cjs')).decode, 'json')
   })
 
+  it('takes a batch handler in the place of a handler, alone or in an object, and a retry rule', async () => {
+    const { handle, handleBatch } = await load('handle-batch.mjs')
+    assert.deepEqual([handle, typeof handleBatch], [undefined, 'function'])
+    const inObject = readHandlerExports({ default: defineHandler({ handleBatch: () => 'done' }) }, 'x')
+    assert.equal(inObject.handleBatch?.([], {} as BatchContext), 'done')
+    const { retry } = await load('retry.mjs')
+    assert.equal(retry?.(1, new Error('no'), record), 10)
+  })
+
   it('takes parameters behind a question mark', async () => {
     assert.equal(typeof (await load('function.mjs?a=1')).handle, 'function')
   })
 })
 
 describe('the functions of a handler module', () => {
-  const record = {} as KafkaRecord
   const context = {} as HandlerContext
 
   for (const file of ['class.mjs', 'class.cjs']) {
     it(`have the exported object as this, also when its class has them (${file})`, async () => {
       const { handle, setup, decode } = await load(file)
       setup!(context)
-      assert.deepEqual([handle(record, context), handle(record, context)], [1, 2])
+      assert.deepEqual([handle!(record, context), handle!(record, context)], [1, 2])
       assert.equal((decode as ValueDecoder)(Buffer.from('world'), record), 'hello world')
     })
   }
@@ -92,15 +103,15 @@ describe('the functions of a handler module', () => {
       },
     }
     const { handle } = readHandlerExports({ default: defineHandler(counter) }, 'x')
-    handle(record, context)
-    assert.equal(handle(record, context), 2)
+    handle!(record, context)
+    assert.equal(handle!(record, context), 2)
     assert.equal(counter.handled, 2)
   })
 
   it('have the handler as this when they stand on it', async () => {
     const { handle, setup } = await load('function-with-state.cjs')
     setup!(context)
-    assert.deepEqual([handle(record, context), handle(record, context)], [1, 2])
+    assert.deepEqual([handle!(record, context), handle!(record, context)], [1, 2])
   })
 })
 
@@ -176,11 +187,34 @@ describe('refusing a handler module', () => {
     assert.match(await refusal('twice.mjs'), /^exports 'decode' twice/)
   })
 
-  it('does not ignore exports that later versions will run', async () => {
-    assert.match(
-      await refusal('handle-batch.mjs'),
-      /^exports 'handleBatch', which is not available in this version/,
+  it('does not choose between a handler of records and one of batches', async () => {
+    assert.equal(
+      await refusal('handle-and-batch.mjs'),
+      "exports a handler and 'handleBatch'; keep the one that is to get the records",
     )
-    assert.match(await refusal('retry.mjs'), /^exports 'retry', which is not available in this version/)
+  })
+
+  it('names a retry rule or a batch handler that is not a function', async () => {
+    const read = (module: object): unknown => readHandlerExports({ default: module }, 'x')
+    assert.throws(
+      () => read({ handle() {}, retry: 10 }),
+      /exports 'retry' as a number; it must be a function/,
+    )
+    assert.throws(
+      () => read({ handleBatch: {} }),
+      /exports 'handleBatch' as an object; it must be a function/,
+    )
+  })
+
+  it('does not ignore that batches are asked for', () => {
+    const byRecord = readHandlerExports({ default: () => {} }, 'x')
+    const byBatch = readHandlerExports({ handleBatch: () => {} }, 'x')
+    const check = (handler: typeof byRecord, batchSize: number, batchWaitMs: number): void =>
+      checkBatching(handler, { batchSize, batchWaitMs }, 'x')
+    assert.throws(() => check(byRecord, 10, 0), /exports no 'handleBatch', but batchSize is 10/)
+    assert.throws(() => check(byRecord, 1, 5), /exports no 'handleBatch', but batchWaitMs is 5/)
+    check(byRecord, 1, 0)
+    check(byBatch, 10, 5)
+    check(byBatch, 1, 0)
   })
 })

@@ -1,0 +1,81 @@
+import type { GroupError } from '../../shared/errors.ts'
+
+/** Whose attempt it is that is awaited. */
+export interface Awaiter {
+  fulfilled(): void
+  rejected(thrown: unknown): void
+}
+
+/** The promise that an async handler returned. A lane waits for one at a time, so nothing is made per record. */
+export class AwaitedResult {
+  readonly #settled: () => void
+  readonly #timedOut: (error: GroupError, thrown: unknown) => unknown
+  #sinceMs: number | null = null
+  #awaiter: Awaiter | null = null
+  #timeout: GroupError | null = null
+
+  /**
+   * `settled`: nothing is awaited any more, and the awaiter knows. `timedOut` makes what failed an attempt whose time was
+   * over, of the reason it was told to give up for and what it rejected with, if it did.
+   */
+  constructor(on: {
+    readonly settled: () => void
+    readonly timedOut: (error: GroupError, thrown: unknown) => unknown
+  }) {
+    this.#settled = on.settled
+    this.#timedOut = on.timedOut
+  }
+
+  /** Since when it is awaited; null if nothing is. */
+  get sinceMs(): number | null {
+    return this.#sinceMs
+  }
+
+  get isTimedOut(): boolean {
+    return this.#timeout !== null
+  }
+
+  /**
+   * By the language's own `then`: one of the handler's might call back twice, and the floor would pass a record that is
+   * not finished. What the result throws here, its `constructor` for one, is thrown before anything waits for it.
+   */
+  start(result: PromiseLike<unknown>, sinceMs: number, awaiter: Awaiter): void {
+    void Promise.prototype.then.call(Promise.resolve(result), this.#onFulfilled, this.#onRejected)
+    this.#sinceMs = sinceMs
+    this.#awaiter = awaiter
+  }
+
+  /** Only while something is awaited: whatever it does now, the attempt has failed. */
+  timeOut(error: GroupError): void {
+    this.#timeout = error
+  }
+
+  // Made once per lane, so that an async handler costs no closure per record either.
+  readonly #onFulfilled = (): void => {
+    if (this.#timeout !== null) {
+      this.#fail(this.#timedOut(this.#timeout, undefined))
+      return
+    }
+    this.#sinceMs = null
+    this.#awaiter!.fulfilled()
+    this.#settled()
+  }
+
+  readonly #onRejected = (thrown: unknown): void => {
+    this.#fail(this.#timeout === null ? thrown : this.#timedOut(this.#timeout, thrown))
+  }
+
+  #fail(thrown: unknown): void {
+    this.#sinceMs = null
+    this.#timeout = null
+    this.#awaiter!.rejected(thrown)
+    this.#settled()
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}

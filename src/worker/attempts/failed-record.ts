@@ -1,0 +1,26 @@
+import type { Offset } from '../../shared/types.ts'
+import type { GroupError } from '../../shared/errors.ts'
+import type { LaneRecord } from '../record.ts'
+
+/** A record in hand outside of the way of records that succeed at once. */
+export interface RecordAttempts {
+  /** As it was, or is about to be, given to the handler. */
+  record: LaneRecord
+  readonly offset: Offset
+  /** Everything below is finished once this record and those before it are. */
+  readonly end: Offset
+  /** That failed. */
+  attempts: number
+  /** What failed the last one: made when somebody wants to know, as a batch may fail as a whole. */
+  failure: () => GroupError
+  /** No attempt is left. */
+  isUsedUp: boolean
+  /** When it is run again; null: now. */
+  retry: RetryWait | null
+}
+
+export interface RetryWait {
+  /** Monotonic milliseconds. */
+  readonly sinceMs: number
+  readonly atMs: number
+}
