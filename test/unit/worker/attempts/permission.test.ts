@@ -131,7 +131,7 @@ describe('the permission of a lane', () => {
     assert.equal(log.at(-1), '4-5 alone after 0')
     await answer()
     permission.covers(5, 6)
-    assert.deepEqual(log.slice(-2), ['over', '5-6 after 0'])
+    assert.deepEqual(log.slice(-2), ['over', '5-21 after 0'])
   })
 
   it('covers a whole batch, or none of it', async () => {
