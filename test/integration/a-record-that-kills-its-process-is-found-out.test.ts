@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
 import type { RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
@@ -18,9 +18,9 @@ interface Rig {
   readonly options: RunGroupOptions
   readonly handler: URL
   /** Records as partition/offset, with the number of the attempt. */
-  attempts(): { readonly record: string; readonly attempt: number }[]
+  readonly attempts: () => { readonly record: string; readonly attempt: number }[]
   /** All is committed. */
-  isDone(): Promise<boolean>
+  readonly isDone: () => Promise<boolean>
 }
 
 async function createRig(t: TestContext, parameters: Readonly<Record<string, string>>): Promise<Rig> {
@@ -49,7 +49,7 @@ async function createRig(t: TestContext, parameters: Readonly<Record<string, str
       onFailure: 'skip',
     },
     attempts: () =>
-      readFileSync(ledger.file, 'utf8')
+      (existsSync(ledger.file) ? readFileSync(ledger.file, 'utf8') : '')
         .split('\n')
         .slice(0, -1)
         .map(line => line.split(' '))
@@ -73,14 +73,14 @@ async function live(
   const deaths: (number | NodeJS.Signals)[] = []
   for (;;) {
     const member = new MemberProcess(t, handler, options, how)
-    let death: number | NodeJS.Signals | null = null
-    void member.exited.then(code => (death = code))
-    await eventually(async () => death !== null || (await isDone()), {
+    const ended: (number | NodeJS.Signals)[] = []
+    void member.exited.then(code => ended.push(code))
+    await eventually(async () => ended.length > 0 || (await isDone()), {
       deadlineMs: 60_000,
       message: () => `the records done, or process ${deaths.length + 1} dead: ${member.errors}`,
     })
-    if (death === null) return { deaths, last: member }
-    deaths.push(death)
+    if (ended.length === 0) return { deaths, last: member }
+    deaths.push(...ended)
     assert.ok(deaths.length <= 6, `processes die for ever: ${deaths.join(', ')}: ${member.errors}`)
   }
 }
@@ -105,6 +105,22 @@ describe('a record that kills its process', { concurrency: true }, () => {
     const { deaths, last } = await live(t, rig)
     assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
     assertFoundOut(rig, last)
+  })
+
+  it('is not taken for one that is only in hand whenever its process is killed', async t => {
+    const slow = '2/30'
+    const rig = await createRig(t, { slow: `${slow}:1500` })
+    const options = { ...rig.options, retry: { attempts: 5 } }
+    const begun = (): number => rig.attempts().filter(({ record }) => record === slow).length
+    for (let kills = 1; kills <= 3; kills += 1) {
+      const member = new MemberProcess(t, rig.handler, options)
+      await eventually(() => begun() === kills, { deadlineMs: 60_000, message: () => member.errors })
+      member.signal('SIGKILL')
+      await member.exit()
+    }
+    const { deaths, last } = await live(t, { ...rig, options })
+    assert.deepEqual([deaths, last.errorCodes], [[], []])
+    assert.equal(begun(), 4, 'it was handled, and not given up')
   })
 
   it('is found out, too, when it takes memory outside of the heap until the process is killed', async t => {
