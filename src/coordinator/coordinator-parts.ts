@@ -161,6 +161,7 @@ export class CoordinatorParts {
       generation: () => memory.generation,
       progressRules: progressRules(options),
       runAlone: one => this.loneLanes.enter(one),
+      isHeld: one => this.loneLanes.holds(one),
       noLongerAlone: one => this.loneLanes.leave(one),
       giveUpReleasing: this.#giveUpReleasing.signal,
     }

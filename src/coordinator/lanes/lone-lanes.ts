@@ -11,7 +11,7 @@ export interface LaneInHand {
 }
 
 export interface LoneLanesHost {
-  readonly memory: Pick<GroupMemory, 'setOneAlone'>
+  readonly memory: Pick<GroupMemory, 'setOneAlone' | 'isOneAlone'>
   lanes(): readonly LaneInHand[]
   /** Lanes that were held may go on. */
   wake(): void
@@ -42,8 +42,9 @@ export class LoneLanes {
     this.#patienceMs = patienceMs
   }
 
-  isAlone(lane: LaneInHand): boolean {
-    return this.#queue[0]?.lane === lane
+  /** It may take no record because another is alone, or about to be. */
+  holds(lane: LaneInHand): boolean {
+    return this.#host.memory.isOneAlone && this.#queue[0]?.lane !== lane
   }
 
   /**

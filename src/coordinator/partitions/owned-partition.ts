@@ -58,6 +58,8 @@ export interface OwnedPartitionHost {
   readonly progressRules: ProgressRules
   /** Resolves when no other lane of this process may take a record: with true if none has one in hand. See LoneLanes. */
   runAlone(partition: OwnedPartition): Promise<boolean>
+  /** It may take no record because another runs alone. */
+  isHeld(partition: OwnedPartition): boolean
   /** Idempotent. */
   noLongerAlone(partition: OwnedPartition): void
   /** A record of it is given up because processes die of it. */
@@ -151,6 +153,11 @@ export class OwnedPartition implements WantedPartition {
   /** A record is taken and not finished. */
   get hasInHand(): boolean {
     return (this.memory?.inHand ?? 'nothing') !== 'nothing'
+  }
+
+  /** Nothing of it may begin while a lane of another partition runs alone. */
+  get isHeld(): boolean {
+    return this.#host.isHeld(this)
   }
 
   get isEnded(): boolean {

@@ -178,6 +178,7 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
     generation: () => host.generation(),
     progressRules: host.progressRules,
     runAlone: partition => host.runAlone(partition),
+    isHeld: partition => host.isHeld(partition),
     noLongerAlone: partition => host.noLongerAlone(partition),
     killerFound: (partition, error) => host.killerFound(partition, error),
     giveUpReleasing: host.giveUpReleasing,

@@ -36,7 +36,7 @@ describe('a lane that is to run alone', () => {
     assert.equal(isAlone, undefined, 'a record of another is still in hand')
     b.hasInHand = false
     assert.equal(await entered, true)
-    assert.equal(lone.isAlone(a), true)
+    assert.deepEqual([lone.holds(a), lone.holds(b)], [false, true])
   })
 
   it('holds the others before it looks at them: what they start until then is waited for', async () => {
@@ -80,7 +80,7 @@ describe('a lane that is to run alone', () => {
     lone.leave(a)
     assert.equal(memory.isOneAlone, false)
     assert.equal(await second, true)
-    assert.deepEqual([memory.isOneAlone, lone.isAlone(b)], [true, true])
+    assert.deepEqual([memory.isOneAlone, lone.holds(a), lone.holds(b)], [true, true, false])
   })
 
   it('is told when it is ended while it waits for its turn, and takes nobody else with it', async () => {

@@ -93,6 +93,7 @@ describe('an owned partition', () => {
       generation: () => 5,
       progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
       runAlone: async () => true,
+      isHeld: () => false,
       noLongerAlone: () => {},
       killerFound: (_, error) => void log.push(`killer ${error.code}`),
       giveUpReleasing: giveUpReleasing.signal,

@@ -45,6 +45,7 @@ function create(
     generation: () => 0,
     progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
     runAlone: async () => true,
+    isHeld: () => false,
     noLongerAlone() {},
     killerFound() {},
     giveUpReleasing: new AbortController().signal,
