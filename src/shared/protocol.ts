@@ -87,7 +87,6 @@ export interface LaneStart extends LaneId {
  */
 export interface CarefulStart {
   readonly aloneFrom: Offset
-  /** May be Infinity. */
   readonly aloneBelow: Offset
 }
 

@@ -3,16 +3,9 @@ import type { Offset } from '../../shared/types.ts'
 import { normally, windowFrom } from './open-claim.ts'
 import type { OpenClaim, Window } from './progress.ts'
 
-export interface CarefulRules {
-  /** retry.attempts */
-  readonly attempts: number
-  /** For how long a lane is to run before its claim is an ordinary one again: longer than what a dead one ran without a commit. */
-  readonly forMs: number
-}
-
 /** A claim of a partition beside which a process has died: what its lane is about to run is stored before it runs. */
 export class CarefulClaim {
-  readonly #rules: CarefulRules
+  readonly #forMs: number
   #deaths: number
   /** Where the last process may have died; null: not known, or passed. */
   #suspects: Window | null
@@ -20,20 +13,23 @@ export class CarefulClaim {
   #window: Window | null = null
   #ranMs = 0
 
-  constructor({ deaths, window }: OpenClaim, rules: CarefulRules) {
-    this.#rules = rules
+  /**
+   * `forMs`: for how long its lane is to run before it is an ordinary claim again. Longer than what the dead one ran since
+   * its last commit.
+   */
+  constructor({ deaths, window }: OpenClaim, forMs: number) {
+    this.#forMs = forMs
     this.#deaths = deaths
     this.#suspects = window
   }
 
   /** Null for a claim that is an ordinary one. */
-  static of(open: OpenClaim, rules: CarefulRules): CarefulClaim | null {
-    return open.deaths === 0 ? null : new CarefulClaim(open, rules)
+  static of(open: OpenClaim, forMs: number): CarefulClaim | null {
+    return open.deaths === 0 ? null : new CarefulClaim(open, forMs)
   }
 
-  /** With so few attempts there is no death to spare for a window of several. */
+  /** What might have run when the last process died runs alone. */
   get start(): CarefulStart {
-    if (this.#rules.attempts <= 2) return { aloneFrom: 0, aloneBelow: Infinity }
     return { aloneFrom: this.#suspects?.from ?? 0, aloneBelow: this.#suspects?.to ?? 0 }
   }
 
@@ -41,7 +37,7 @@ export class CarefulClaim {
   ran(ms: number, from: Offset): boolean {
     this.#ranMs += ms
     this.#pass(from)
-    return this.#suspects === null && this.#ranMs >= this.#rules.forMs
+    return this.#suspects === null && this.#ranMs >= this.#forMs
   }
 
   announced(window: Window): void {

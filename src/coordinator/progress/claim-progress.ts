@@ -11,7 +11,7 @@ export interface ProgressRules {
   readonly attempts: number
   /** Records that a lane may have in hand at once. */
   readonly maxInHand: number
-  /** See CarefulRules. */
+  /** See CarefulClaim. */
   readonly carefulForMs: number
 }
 
@@ -29,10 +29,7 @@ export class ClaimProgress {
     this.#stored = stored
     this.topicId = stored.topicId
     this.killer = killer
-    this.#careful = CarefulClaim.of(stored.open ?? normally(), {
-      attempts: rules.attempts,
-      forMs: rules.carefulForMs,
-    })
+    this.#careful = CarefulClaim.of(stored.open ?? normally(), rules.carefulForMs)
     // One of an earlier offset than the committed one tells nothing of what lies between.
     const remainder = committableOf(progress) < start ? null : remainderOf(progress)
     this.memory = LaneMemory.create(start, rules.maxInHand, remainder)

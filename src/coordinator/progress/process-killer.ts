@@ -17,8 +17,8 @@ export interface ProcessKiller extends RecordInHand {
 /**
  * `allowed` is retry.attempts. Finds the record that kills its process in what is stored after `claimedBy`. The record that was alone when the process
  * died has that as a failed attempt. If as many processes have died in a row as a record has attempts it is given up
- * whatever its own count: the first deaths were needed to find it. So two are enough at the least: records run alone only
- * after the first.
+ * whatever its own count: the first deaths were needed to find it. Three at the least: the first death tells only that there
+ * is something, the second in which window it is.
  */
 export function findKiller(progress: Progress, allowed: number): ClaimFinding {
   const { open, inHand } = progress

@@ -5,23 +5,22 @@ import { normally } from '#src/coordinator/progress/open-claim.js'
 import type { OpenClaim, Window } from '#src/coordinator/progress/progress.js'
 
 const window = (from: number, to: number, isAlone = false): Window => ({ from, to, isAlone })
-const RULES = { attempts: 3, forMs: 1_000 }
+const FOR_MS = 1_000
 
-function careful(deaths: number, suspects: Window | null, attempts = 3): CarefulClaim {
+function careful(deaths: number, suspects: Window | null): CarefulClaim {
   const open: OpenClaim = { ...normally(), deaths, window: suspects, isAtRest: true }
-  return new CarefulClaim(open, { ...RULES, attempts })
+  return new CarefulClaim(open, FOR_MS)
 }
 
 describe('a careful claim', () => {
   it('is one after a death, and only then', () => {
-    assert.equal(CarefulClaim.of(normally(), RULES), null)
-    assert.notEqual(CarefulClaim.of({ ...normally(), deaths: 1, isAtRest: true }, RULES), null)
+    assert.equal(CarefulClaim.of(normally(), FOR_MS), null)
+    assert.notEqual(CarefulClaim.of({ ...normally(), deaths: 1, isAtRest: true }, FOR_MS), null)
   })
 
   it('runs alone what might have run when the last process died', () => {
     assert.deepEqual(careful(2, window(10, 20)).start, { aloneFrom: 10, aloneBelow: 20 })
     assert.deepEqual(careful(1, null).start, { aloneFrom: 0, aloneBelow: 0 })
-    assert.deepEqual(careful(1, null, 2).start, { aloneFrom: 0, aloneBelow: Infinity })
   })
 
   it('is at rest until something is announced, and once that is finished or over', () => {
