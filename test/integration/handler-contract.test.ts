@@ -109,7 +109,8 @@ describe('a handler module', () => {
 
   it('stops its partition at a value that cannot be decoded', async t => {
     const { topic, options } = await newRun(t, 1, [{ value: '1' }, { value: '{' }, { value: '3' }])
-    const group = await runMember(t, seenHandler(outputFile(t), 'json'), options)
+    const retry = { backoffMs: 10 }
+    const group = await runMember(t, seenHandler(outputFile(t), 'json'), { ...options, retry })
     const error = await new Promise<GroupError>(resolve => group.on('error', resolve))
     assert.equal(error.code, 'DECODE_FAILED')
     assert.deepEqual(
@@ -201,7 +202,8 @@ describe('a handler module', () => {
   it('that throws stops its partition only, at that record, which is not committed', async t => {
     const { topic, options } = await newRun(t, 2, messagesFor([0, 1], 20))
     const chronicle = new Chronicle(t)
-    const group = await runMember(t, chronicle.handler({ throwAt: '0:5' }), options)
+    const retry = { attempts: 1 }
+    const group = await runMember(t, chronicle.handler({ throwAt: '0:5' }), { ...options, retry })
     const errors: GroupError[] = []
     group.on('error', error => errors.push(error))
     await eventually(() => errors.length > 0 && group.status().handled === 25)
@@ -229,7 +231,8 @@ describe('a handler module that throws what hurts whoever looks at it', () => {
   for (const where of ['handle', 'promise']) {
     it(`stops the partitions that it throws in, and the thread runs the others on (${where})`, async t => {
       const { topic, options } = await newRun(t, partitions.length, messagesFor(partitions, 3))
-      const group = await runMember(t, hostileHandler({ where }), { ...options, threads: 1 })
+      const retry = { backoffMs: 10 }
+      const group = await runMember(t, hostileHandler({ where }), { ...options, threads: 1, retry })
       const errors: GroupError[] = []
       group.on('error', error => errors.push(error))
       await eventually(() => errors.length === kinds && group.status().handled === kinds + 3)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { DEFAULTS } from '#src/options/defaults.js'
 import { isGroupError, type ErrorCode, type GroupError } from '#src/shared/errors.js'
 import { Chronicle } from '../support/chronicle.ts'
 import { eventually } from '../support/eventually.ts'
@@ -24,7 +25,8 @@ async function failing(t: TestContext, parameters: Record<string, string>, code:
     await producer.send({ topic, messages })
   }
   const chronicle = new Chronicle(t)
-  const rig = await WorkerRig.start(t, { topic, handler: chronicle.handler(parameters) })
+  const settings = { retry: { ...DEFAULTS.retry, attempts: 1 } }
+  const rig = await WorkerRig.start(t, { topic, handler: chronicle.handler(parameters), settings })
   const lanes = await rig.claimAll(2)
   await eventually(() => rig.failures.length > 0 && lanes[1]!.floor === RECORDS)
   assert.deepEqual(await endOffsets(topic), [RECORDS, RECORDS])
@@ -35,7 +37,7 @@ async function failing(t: TestContext, parameters: Record<string, string>, code:
   return { rig, chronicle, lanes, error }
 }
 
-describe('a record whose handler fails', () => {
+describe('a record whose only attempt fails', () => {
   it('stops its own lane at it when the handler throws, and no other', async t => {
     const { lanes, chronicle, error } = await failing(t, { throwAt: '0:50' }, 'HANDLER_FAILED')
     assert.match(error.message, /0 at offset 50: handler said no/)

@@ -12,6 +12,7 @@ export interface ChronicleEvent {
   readonly partition: number
   readonly offset: number
   readonly epoch: number
+  readonly attempt: number
   readonly value: string
   readonly reason: string
   readonly aborted: boolean

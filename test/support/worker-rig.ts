@@ -73,6 +73,7 @@ export class WorkerRig {
   readonly messages: WorkerMessage[] = []
   readonly pool: ThreadPool
   readonly #topic: string
+  readonly #maxInHand: number
   readonly #cluster: KafkaCluster
   #epoch = 0n
   #stopped: Promise<void> | null = null
@@ -80,6 +81,7 @@ export class WorkerRig {
   private constructor(options: RigOptions, cluster: KafkaCluster) {
     const threads = options.threads ?? 1
     this.#topic = options.topic
+    this.#maxInHand = options.settings?.batchSize ?? 1
     this.#cluster = cluster
     const settings = { ...rigSettings(options.handler, threads), ...options.settings }
     const listener: WorkerThreadListener = {
@@ -140,7 +142,7 @@ export class WorkerRig {
   async claim(partition: number, options: LaneOptions = {}): Promise<ClaimedLane> {
     const lane = new ClaimedLane(
       { topic: this.#topic, partition, epoch: (this.#epoch += 1n), lane: 0 },
-      LaneMemory.create(options.floor ?? 0),
+      LaneMemory.create(options.floor ?? 0, this.#maxInHand),
       this.thread(options.thread),
       options.generation ?? 0,
     )

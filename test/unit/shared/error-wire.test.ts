@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { fromWire, toWire } from '#src/shared/error-wire.js'
-import { GroupError, isGroupError } from '#src/shared/errors.js'
+import { MessageChannel } from 'node:worker_threads'
+import { fromWire, toWire, type ErrorWire } from '#src/shared/error-wire.js'
+import { ERROR_CODES, GroupError, isGroupError, type ErrorCode } from '#src/shared/errors.js'
 import { HOSTILE } from '../../support/hostile.ts'
 
 describe('errors as plain data', () => {
@@ -23,6 +25,40 @@ describe('errors as plain data', () => {
     )
   })
 
+  for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
+    it(`keep all of it with the code ${code}, over a port`, async () => {
+      const details = {
+        topic: 't',
+        partition: 3,
+        offset: 9,
+        attempt: 2,
+        threadId: 1,
+        epoch: 7n,
+        isFinal: true,
+      }
+      const cause = Object.assign(new RangeError('deep'), { code: 'ECONNRESET' })
+      const error = new GroupError(code, 'what happened', { details, cause })
+      const back = await overPort(error)
+      assert.ok(isGroupError(back, code))
+      const { name, message, stack, retryable } = error
+      assert.deepEqual(
+        [back.name, back.message, back.stack, back.retryable],
+        [name, message, stack, retryable],
+      )
+      assert.deepEqual(back.details, details)
+      const {
+        name: causeName,
+        message: causeMessage,
+        stack: causeStack,
+        code: causeCode,
+      } = back.cause as typeof cause
+      assert.deepEqual(
+        [causeName, causeMessage, causeStack, causeCode],
+        ['RangeError', 'deep', cause.stack, 'ECONNRESET'],
+      )
+    })
+  }
+
   for (const [name, make] of Object.entries(HOSTILE)) {
     it(`can be made of ${name}`, () => {
       const back = fromWire(structuredClone(toWire(make())))
@@ -37,3 +73,14 @@ describe('errors as plain data', () => {
     assert.match(toWire('text').message, /text/)
   })
 })
+
+async function overPort(error: GroupError): Promise<Error> {
+  const { port1, port2 } = new MessageChannel()
+  try {
+    port1.postMessage(toWire(error))
+    const [wire] = (await once(port2, 'message')) as [ErrorWire]
+    return fromWire(wire)
+  } finally {
+    port1.close()
+  }
+}
