@@ -17,7 +17,7 @@ const zones = [
     message: 'coordinator and worker meet only in shared',
   },
   {
-    target: ['storage', 'assignment', 'progress', 'kafka', 'threads'].map(inCoordinator),
+    target: ['storage', 'assignment', 'progress', 'kafka', 'dead-letters', 'threads'].map(inCoordinator),
     from: ['partitions', 'lanes', 'topics', 'rebalance', 'visits'].map(inCoordinator),
     message: 'what partitions are built on knows none of them',
   },
@@ -33,7 +33,7 @@ const zones = [
   },
   {
     target: ['./src/coordinator', './src/worker', './src/shared', './src/options'],
-    from: ['./src/cli', './src/stack', './src/run-group.ts'],
+    from: ['./src/cli', './src/stack', './src/dead-letters', './src/run-group.ts'],
     message: 'the library does not know its command line, its development stack or its composition root',
   },
 ]
@@ -54,7 +54,11 @@ const owners = {
   snappy: ['src/worker/decode/codecs/**'],
   'lz4-napi': ['src/worker/decode/codecs/**'],
   zstddec: ['src/worker/decode/codecs/**'],
-  '@node-rs/crc32': ['src/worker/decode/batch-header.ts', 'src/worker/decode/old-messages.ts'],
+  '@node-rs/crc32': [
+    'src/worker/decode/batch-header.ts',
+    'src/worker/decode/old-messages.ts',
+    'src/shared/kafka/record-batch.ts',
+  ],
 }
 
 const ownedBy = path =>

@@ -3,11 +3,18 @@ import { parseArgs } from 'node:util'
 import { startStack } from '#src/stack/start-stack.js'
 import type { Figure, Scenario } from './lib/scenario.js'
 import { cpuBound } from './scenarios/cpu-bound.js'
+import { failures } from './scenarios/failures.js'
 import { idle } from './scenarios/idle.js'
 import { memory } from './scenarios/memory.js'
 import { throughput } from './scenarios/throughput.js'
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { throughput, 'cpu-bound': cpuBound, idle, memory }
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  throughput,
+  'cpu-bound': cpuBound,
+  idle,
+  memory,
+  failures,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

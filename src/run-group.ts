@@ -47,7 +47,13 @@ export function startGroup(
     cluster: new KafkaCluster({ connection: options.kafka.connection, logger: options.logger }),
     createPool: listener =>
       new ThreadPool(
-        { threads: options.threads, settings, groupMemory: memory.buffer, logger: options.logger },
+        {
+          threads: options.threads,
+          settings,
+          groupMemory: memory.buffer,
+          threadMemoryMb: options.threadMemoryMb,
+          logger: options.logger,
+        },
         listener,
       ),
   })
@@ -65,7 +71,7 @@ function createStorage(options: ResolvedOptions): GroupStorage {
   })
 }
 
-function workerSettings(options: ResolvedOptions, url: string): Omit<WorkerSettings, 'threadId'> {
+function workerSettings(options: ResolvedOptions, url: string): WorkerSettings {
   const { fetch } = options
   return {
     groupId: options.groupId,

@@ -2,6 +2,7 @@
 export interface Contenders {
   readonly 'bare-threads.js': { readonly input: BareThreadsInput; readonly output: Timing }
   readonly 'group.js': { readonly input: GroupInput; readonly output: Timing }
+  readonly 'failing-group.js': { readonly input: FailingGroupInput; readonly output: FailingGroupResult }
   readonly 'kafkajs-each-batch.js': { readonly input: KafkaJsInput; readonly output: Timing }
   readonly 'resident.js': { readonly input: ResidentInput; readonly output: ResidentResult }
 }
@@ -24,6 +25,30 @@ export interface GroupInput {
   readonly handler: string
   readonly threads: number
   readonly records: number
+}
+
+export interface FailingGroupInput {
+  readonly zookeeper: string
+  readonly topic: string
+  readonly groupId: string
+  readonly threads: number
+  readonly partitions: number
+  readonly records: number
+  /** Nothing fails: the run to compare with. */
+  readonly isClean: boolean
+  readonly attempts: number
+  readonly backoffMs: number
+  readonly handlerTimeoutMs: number
+}
+
+export interface FailingGroupResult extends Timing {
+  /** Threads that ended, of themselves or because they were blocked. */
+  readonly deaths: number
+  readonly deadLetters: number
+  /** Starts of a thread that does nothing but say that it runs, in the same process: the median. */
+  readonly bareStartMs: number
+  /** Records whose attempts are not the ones that were to be, the first few. */
+  readonly wrong: readonly string[]
 }
 
 export interface KafkaJsInput {

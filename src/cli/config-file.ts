@@ -24,6 +24,12 @@ export async function readGroupConfig(path: string | undefined): Promise<Record<
   return { groupId, zookeeper, kafka }
 }
 
+/** The part of it that finds brokers. Nothing without a file. */
+export async function readBrokerConfig(path: string | undefined): Promise<Record<string, unknown>> {
+  const { zookeeper, kafka } = await readGroupConfig(path)
+  return { zookeeper, kafka }
+}
+
 function parse(path: string, content: string): unknown {
   try {
     return JSON.parse(content)

@@ -23,6 +23,15 @@ export interface ResetFlags {
   partitions?: string
 }
 
+/** Flags of `kwg dead-letters` beyond those. */
+export interface DeadLetterFlags {
+  topic?: string
+  originTopic?: string
+  code?: string
+  since?: string
+  limit?: string
+}
+
 /** Which flag gives which option, so that a report can name both. */
 const FLAG_OF_OPTION: Readonly<Record<string, string>> = {
   groupId: '--group',
@@ -40,6 +49,11 @@ const FLAG_OF_OPTION: Readonly<Record<string, string>> = {
   topic: '--topic',
   to: '--to',
   partitions: '--partitions',
+  originTopic: '--origin-topic',
+  code: '--code',
+  since: '--since',
+  limit: '--limit',
+  letters: '<partition:offset>',
 }
 
 /**
@@ -64,6 +78,13 @@ export function mergeFlags(config: Readonly<Record<string, unknown>>, flags: Gro
 /** The options that these flags give; as they are, like the others. */
 export function resetOptionsOf({ topic, to, partitions }: ResetFlags): object {
   return { topic, to: numberOf(to), partitions: partitions?.split(',').map(numberOf) }
+}
+
+/** The same for dead letters; `letters` as they were given behind the flags. */
+export function deadLetterOptionsOf(flags: DeadLetterFlags, letters: readonly string[]): object {
+  const { topic, originTopic, code, since, limit } = flags
+  const named = letters.length === 0 ? undefined : letters
+  return { topic, originTopic, code, since, limit: numberOf(limit), letters: named }
 }
 
 /** The error with the flag beside each option that has one: whoever typed `--group` does not know `groupId`. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addDeadLettersCommand } from './dead-letters.ts'
 import { addDescribeCommand } from './describe.ts'
 import { addDevCommand } from './dev.ts'
 import { addOffsetsCommand } from './offsets.ts'
@@ -19,6 +20,7 @@ const program = new Command('kwg')
 addRunCommand(program)
 addDescribeCommand(program)
 addOffsetsCommand(program)
+addDeadLettersCommand(program)
 addDevCommand(program)
 
 try {

@@ -5,7 +5,7 @@ import { startGroup } from '../run-group.ts'
 import { createDefaultLogger } from '../shared/logger.ts'
 import { readConfigFile } from './config-file.ts'
 import { EventLines, printFailed } from './event-lines.ts'
-import { exitSoon } from './exit.ts'
+import { exitDespiteNativeCalls, exitSoon } from './exit.ts'
 import { mergeFlags, withFlagNames, type GroupFlags } from './flags.ts'
 import { LiveLine } from './live-line.ts'
 import { watchReader } from './output.ts'
@@ -39,6 +39,7 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(handler: string, flags: RunFlags): Promise<void> {
+  exitDespiteNativeCalls()
   const reporter = flags.json === true ? jsonReporter() : terminalReporter(process.stdout.isTTY)
   try {
     await runUntilStopped(handler, await givenOptions(flags), reporter)

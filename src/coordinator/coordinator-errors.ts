@@ -1,4 +1,5 @@
-import { GroupError } from '../shared/errors.ts'
+import type { GroupEventMap } from '../events.ts'
+import { GroupError, messageOf } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 import type { Holder } from './storage/group-storage.ts'
 import { preview } from './storage/zookeeper/formats.ts'
@@ -59,5 +60,20 @@ export function topicRecreated(
     'TOPIC_RECREATED',
     `topic "${topic}" was deleted and made again (topic id ${oldTopicId}, now ${newTopicId ?? 'none'}): ${partitionName({ topic, partition })} starts at its first record`,
     { details: { topic, partition, oldTopicId, newTopicId } },
+  )
+}
+
+export function recordSkipped({
+  topic,
+  partition,
+  offset,
+  attempts,
+  threadId,
+  error,
+}: GroupEventMap['record:skipped']): GroupError {
+  return new GroupError(
+    'RECORD_SKIPPED',
+    `the record at offset ${offset} of ${partitionName({ topic, partition })} was left out after ${attempts} attempts: ${messageOf(error)}`,
+    { details: { topic, partition, offset, attempts, threadId }, cause: error },
   )
 }

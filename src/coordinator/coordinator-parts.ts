@@ -6,7 +6,10 @@ import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { StateMachine } from '../shared/state-machine.ts'
 import type { TopicPartition } from '../shared/types.ts'
 import { loopBlocked, progressNotStored } from './coordinator-errors.ts'
+import { DeadLetters } from './dead-letters/dead-letters.ts'
 import { EventLoopAlarm } from './event-loop-alarm.ts'
+import { DeadlineWatch } from './failures/deadline-watch.ts'
+import { ThreadInquests } from './failures/thread-inquests.ts'
 import { GroupReports } from './group-reports.ts'
 import { createGroupState, type GroupState } from './group-state.ts'
 import { GroupStop } from './group-stop.ts'
@@ -32,7 +35,7 @@ import { Targets } from './rebalance/targets.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import type { GroupStorage } from './storage/group-storage.ts'
 import type { ThreadPool } from './threads/thread-pool.ts'
-import type { WorkerThread, WorkerThreadListener } from './threads/worker-thread.ts'
+import type { WorkerThreadListener } from './threads/worker-thread.ts'
 import { TopicFollower } from './topics/topic-follower.ts'
 
 /** Everything the coordinator is made of that has a choice behind it; `run-group.ts` makes it. */
@@ -53,8 +56,6 @@ type PartitionNews =
 export interface CoordinatorPartsHost {
   /** Aborts when the group stops. */
   readonly stopSignal: AbortSignal
-  /** A thread that was made later than the pool: if it dies, the group cannot go on. */
-  watchThread(thread: WorkerThread): void
   fail(error: GroupError): void
 }
 
@@ -76,8 +77,12 @@ export class CoordinatorParts {
   readonly loneLanes: LoneLanes
   readonly leaders: LeaderKeeper
   readonly topics: TopicFollower
+  /** Null unless `onFailure` is 'dead-letter'. */
+  readonly deadLetters: DeadLetters | null
   readonly pool: ThreadPool
   readonly replacer: ThreadReplacer
+  /** Null without a deadline for handlers. */
+  readonly deadlines: DeadlineWatch | null
   readonly session: SessionKeeper
   readonly committer: Committer
   readonly placer: LanePlacer
@@ -99,8 +104,10 @@ export class CoordinatorParts {
     this.loneLanes = this.#createLoneLanes()
     this.leaders = this.#createLeaders()
     this.topics = this.#createTopics()
+    this.deadLetters = this.#createDeadLetters()
     this.pool = choices.createPool(this.#createDesk())
     this.replacer = this.#createReplacer()
+    this.deadlines = this.#createDeadlines()
     this.session = this.#createSession()
     this.committer = this.#createCommitter()
     this.placer = this.#createPlacer()
@@ -122,6 +129,8 @@ export class CoordinatorParts {
         askers: [this.topics, this.leaders, this.rebalancer],
         committer: this.committer,
         partitions: this.partitions,
+        deadLetters: this.deadLetters,
+        deadlines: this.deadlines,
         pool: this.pool,
         storage,
         cluster,
@@ -176,11 +185,16 @@ export class CoordinatorParts {
       },
       released: (one, reason) => this.reports.released(one, reason),
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
-      failed: (_, error) => this.reports.error(error),
+      failed: (_, error) => this.#partitionFailed(error),
       killerFound: (_, error) => this.reports.error(error),
       claimRefused: one => void this.#reportRefusal(one),
       acquireFailed: (one, error) => this.session.acquireFailed(one, error),
     }
+  }
+
+  #partitionFailed(error: GroupError): void {
+    if (this.#choices.options.failGroup) this.#host.fail(error)
+    else this.reports.error(error)
   }
 
   #reportRefusal(one: OwnedPartition): Promise<void> {
@@ -224,13 +238,26 @@ export class CoordinatorParts {
     })
   }
 
+  #createDeadLetters(): DeadLetters | null {
+    const { options, cluster } = this.#choices
+    const { deadLetter, groupId, memberId, kafka, logger } = options
+    if (deadLetter === null) return null
+    return new DeadLetters(
+      { ...deadLetter, groupId, memberId, connection: kafka.connection, logger },
+      cluster,
+    )
+  }
+
   #createDesk(): WorkerDesk {
     const { options, cluster } = this.#choices
     return new WorkerDesk({
       options,
       cluster,
+      deadLetters: this.deadLetters,
+      attemptFailed: (thread, failure) => this.reports.attemptFailed(thread, failure, options.deadLetter),
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
+      threadExited: (thread, death) => this.replacer.exited(thread, death),
       report: error => this.reports.error(error),
       restart: (partition, reason, offset) => void this.targets.restart(partition, reason, offset),
     })
@@ -239,14 +266,37 @@ export class CoordinatorParts {
   #createReplacer(): ThreadReplacer {
     return new ThreadReplacer({
       pool: this.pool,
+      inquests: this.#createInquests(),
       partitions: () => this.partitions.all,
-      welcome: thread => {
-        this.#host.watchThread(thread)
-        this.leaders.welcome(thread)
-      },
+      welcome: thread => this.leaders.welcome(thread),
+      died: (thread, error) => this.reports.threadDied(thread, error),
       replaced: thread => this.reports.threadReplaced(thread),
       report: error => this.reports.error(error),
       fail: error => this.#host.fail(error),
+      stopSignal: this.#host.stopSignal,
+      handlerTimeoutMs: this.#choices.options.handlerTimeoutMs ?? Infinity,
+    })
+  }
+
+  #createDeadlines(): DeadlineWatch | null {
+    const { handlerTimeoutMs } = this.#choices.options
+    if (handlerTimeoutMs === null) return null
+    const host = {
+      threads: () => this.pool.threads,
+      partitions: () => this.partitions.all,
+      cut: this.replacer.cutOverdue.bind(this.replacer),
+    }
+    return new DeadlineWatch(host, handlerTimeoutMs)
+  }
+
+  #createInquests(): ThreadInquests {
+    const { options } = this.#choices
+    return new ThreadInquests({
+      partitions: () => this.partitions.all,
+      attempts: options.retry.attempts,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? Infinity,
+      report: error => this.reports.error(error),
+      attemptFailed: (attempt, error) => this.reports.attemptEndedItsThread(attempt, error),
     })
   }
 

@@ -28,10 +28,8 @@ export class Coordinator {
     this.finished.catch(() => {}) // the group tells its failure as an error event too; a program need not wait for `finished`
     this.#parts = new CoordinatorParts(choices, {
       stopSignal: this.#stopSignal.signal,
-      watchThread: thread => void this.#watchThread(thread),
       fail: error => void this.fail(error),
     })
-    for (const thread of this.threads) void this.#watchThread(thread)
   }
 
   get state(): GroupState {
@@ -58,6 +56,7 @@ export class Coordinator {
       await this.#enter(partitions)
       if (this.#choices.options.commit.auto) this.#parts.committer.start()
       this.#parts.balancer.start()
+      this.#parts.deadlines?.start()
       this.#parts.alarm.start()
       await this.#parts.rebalancer.trigger()
       await this.#parts.targets.claim()
@@ -116,6 +115,7 @@ export class Coordinator {
     const partitions = await this.#parts.topics.find()
     await storage.readOffsets(options.groupId, options.topics) // a corrupt one is found now, while nothing is claimed
     await this.#parts.leaders.refresh()
+    await this.#parts.deadLetters?.start()
     this.#throwIfStopping()
     return partitions
   }
@@ -142,12 +142,6 @@ export class Coordinator {
         if (!isGroupError(error, 'SESSION_EXPIRED')) throw error
       }
     }
-  }
-
-  async #watchThread(thread: WorkerThread): Promise<void> {
-    const death = await thread.ended
-    const isExpected = this.#stopped !== null || this.#parts.replacer.replacementOf(thread) !== null
-    if (death !== null && !isExpected) await this.fail(death)
   }
 
   async #stop(timeoutMs: number, cause: GroupError | null): Promise<void> {

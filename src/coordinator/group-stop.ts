@@ -12,6 +12,10 @@ export interface GroupStopParts {
   readonly timers: readonly { stop(): void }[]
   readonly committer: { stop(): Promise<void> }
   readonly partitions: PartitionSet
+  /** Null: the member writes none. */
+  readonly deadLetters: { stop(): void } | null
+  /** Ends threads whose handlers take too long; null if they may take as long as they like. */
+  readonly deadlines: { stop(): void } | null
   readonly pool: ThreadPool
   readonly storage: Pick<GroupStorage, 'leave' | 'close' | 'abandon'>
   /** Tells the group that this member goes, so that others wait for its partitions before it lets them go. */
@@ -64,6 +68,8 @@ export class GroupStop {
       step('committing', committer.stop()),
       step('releasing', partitions.releaseAll('the member stops')),
     ])
+    this.#parts.deadLetters?.stop() // no lane waits for one any more, but those that were cut
+    this.#parts.deadlines?.stop() // not before: a handler that never ends must not hold up the drain either
     // Before the threads end, which `teardown` may draw out: where there is no plan others wait for the member to be gone.
     if (!this.#mayRun) await step('leaving', storage.leave())
     await step('stopping threads', pool.stop(deadline.force, deadline.giveUp))

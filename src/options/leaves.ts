@@ -2,7 +2,13 @@ import { z } from 'zod'
 import { parseHostPort } from '../shared/host-port.ts'
 import { parseConnectString } from './addresses.ts'
 import { TOPIC_EXPECTED, ZNODE_EXPECTED, chrootFault, isTopicName, isZnodeName } from './names.ts'
-import { RESET_TARGET_EXPECTED, readResetTarget, type ResetTarget } from './reset-target.ts'
+import {
+  isIsoTime,
+  RESET_TARGET_EXPECTED,
+  readResetTarget,
+  type IsoTime,
+  type ResetTarget,
+} from './reset-target.ts'
 
 /**
  * The kinds of single values that options consist of. The `error` of each is the text that follows "expected" in the
@@ -71,6 +77,20 @@ export function topicName(): z.ZodString {
 
 export function resetTarget(): z.ZodType<ResetTarget> {
   return z.custom<ResetTarget>(value => readResetTarget(value) !== null, { error: RESET_TARGET_EXPECTED })
+}
+
+export function isoTime(): z.ZodType<IsoTime> {
+  const error = 'a time with its zone, such as 2026-01-31T12:00:00Z'
+  return z.custom<IsoTime>(value => isIsoTime(value), { error })
+}
+
+/** Where a dead letter is in its topic. */
+export function letterPosition(): z.ZodType<`${number}:${number}`> {
+  const error = 'partition:offset of a dead letter, such as 3:1042'
+  return z.custom<`${number}:${number}`>(
+    value => typeof value === 'string' && /^\d{1,9}:\d{1,15}$/.test(value),
+    { error },
+  )
 }
 
 export function hostPort(): z.ZodString {

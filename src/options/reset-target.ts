@@ -23,7 +23,7 @@ export function readResetTarget(given: unknown): ResolvedResetTarget | null {
   if (given === 'earliest' || given === 'latest') return given
   if (typeof given === 'number' || typeof given === 'bigint') return atOffset(Number(given))
   if (given instanceof Date) return atTime(given.getTime())
-  return typeof given === 'string' && isIsoTime(given) ? atTime(Date.parse(given)) : null
+  return isIsoTime(given) ? atTime(Date.parse(given)) : null
 }
 
 function atOffset(offset: number): ResolvedResetTarget | null {
@@ -35,8 +35,8 @@ function atTime(timestampMs: number): ResolvedResetTarget | null {
 }
 
 /** Also a day that there is: the 30th of February would be read as one of March. */
-function isIsoTime(text: string): boolean {
-  const day = ISO_TIME.exec(text)?.[1]
+export function isIsoTime(given: unknown): given is IsoTime {
+  const day = typeof given === 'string' ? ISO_TIME.exec(given)?.[1] : undefined
   if (day === undefined) return false
   const midnight = new Date(`${day}T00:00:00Z`)
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day)

@@ -114,7 +114,7 @@ export function resolveStopTimeoutMs(given: StopOptions, defaultMs: number): num
 
 const noRules: RuleCheck = () => []
 
-function validate<T>(schema: z.ZodType<T>, rules: RuleCheck, given: unknown): T {
+export function validate<T>(schema: z.ZodType<T>, rules: RuleCheck, given: unknown): T {
   try {
     const parsed = schema.safeParse(given)
     const found = parsed.success ? [] : problemsOf(parsed.error.issues, given)
@@ -145,7 +145,9 @@ function resolveFailures(valid: RunGroupOptions): Pick<ResolvedOptions, FailureO
   }
 }
 
-function resolveZooKeeper(given: string | ZooKeeperOptions | undefined): ResolvedZooKeeperOptions | null {
+export function resolveZooKeeper(
+  given: string | ZooKeeperOptions | undefined,
+): ResolvedZooKeeperOptions | null {
   if (given === undefined) return null
   const options = typeof given === 'string' ? { servers: given } : given
   const { servers, chroot } = parseConnectString(options.servers)
@@ -156,7 +158,7 @@ function resolveZooKeeper(given: string | ZooKeeperOptions | undefined): Resolve
   }
 }
 
-function resolveKafka(given: KafkaOptions = {}): ResolvedKafkaOptions {
+export function resolveKafka(given: KafkaOptions = {}): ResolvedKafkaOptions {
   const { brokers: none, metadataMaxAgeMs: maxAgeMs, ...defaults } = DEFAULTS.kafka
   const { brokers, ssl, metadataMaxAgeMs = maxAgeMs, ...connection } = given
   return {
@@ -185,7 +187,7 @@ function withDefaults<D extends object>(
 }
 
 /** Freezes our own plain objects and lists; bytes and functions inside cannot be and are not ours. */
-function deepFreeze<T extends object>(value: T): T {
+export function deepFreeze<T extends object>(value: T): T {
   for (const inner of Object.values(value) as unknown[]) {
     if (typeof inner === 'object' && inner !== null && !ArrayBuffer.isView(inner)) deepFreeze(inner)
   }

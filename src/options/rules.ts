@@ -17,6 +17,11 @@ const CONNECTION_RULES: readonly Rule[] = [
   { reads: ['zookeeper.servers', 'zookeeper.chroot'], check: chrootOnce },
 ]
 
+const BROKER_RULES: readonly Rule[] = [
+  { reads: [], check: brokersOrWhoKnowsThem },
+  { reads: ['zookeeper.servers', 'zookeeper.chroot'], check: chrootOnce },
+]
+
 const RULES: readonly Rule[] = [
   ...CONNECTION_RULES,
   { reads: ['topics'], check: topicsOnce },
@@ -36,6 +41,9 @@ export const brokenRules: RuleCheck = (given, found) => broken(RULES, given, fou
 /** The rules for options that only connect. */
 export const brokenConnectionRules: RuleCheck = (given, found) => broken(CONNECTION_RULES, given, found)
 
+/** The rules for options that only connect, and may do so without a group. */
+export const brokenBrokerRules: RuleCheck = (given, found) => broken(BROKER_RULES, given, found)
+
 function broken(rules: readonly Rule[], given: unknown, found: readonly OptionProblem[]): OptionProblem[] {
   if (typeof given !== 'object' || given === null) return []
   const isValid = (path: string): boolean => !found.some(problem => concerns(problem.path, path))
@@ -50,6 +58,11 @@ function exactlyOneStorage({ zookeeper, storage }: RunGroupOptions): OptionProbl
   }
   if (zookeeper === undefined || storage === undefined) return []
   return [problem('storage', storage, 'nothing, because `zookeeper` is given: exactly one of the two')]
+}
+
+function brokersOrWhoKnowsThem({ zookeeper, kafka }: RunGroupOptions): OptionProblem[] {
+  if (zookeeper !== undefined || kafka?.brokers !== undefined) return []
+  return [problem('kafka.brokers', undefined, "a list of 'host:port', or `zookeeper`, which lists them")]
 }
 
 /** A topic given twice is a mistake somewhere; which of the two was meant is not ours to guess. */

@@ -217,6 +217,21 @@ export const resetSchema = connectionSchema.extend({
     .optional(),
 })
 
+const MAX_LISTED_LETTERS = 1_000_000
+
+/** For `kwg dead-letters`: where the topic is, and which of its letters are meant. */
+export const deadLettersSchema = runGroupSchema.pick({ zookeeper: true, kafka: true }).extend({
+  topic: leaf.topicName(),
+  originTopic: leaf.topicName().optional(),
+  code: leaf.text('an error code').optional(),
+  since: leaf.isoTime().optional(),
+  limit: leaf.integer('', 1, MAX_LISTED_LETTERS).optional(),
+  letters: z
+    .array(leaf.letterPosition(), { error: 'a list of letters' })
+    .min(1, { error: 'at least one letter' })
+    .optional(),
+})
+
 /** Every known name by the path of its object; from here come the suggestions for unknown ones. */
 export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(runGroupSchema.shape),

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ErrorWire } from './error-wire.ts'
 import type { LogLevel } from './logger.ts'
 import type { KafkaConnectionOptions } from './kafka/connection-options.ts'
+import type { ErrorWire } from './error-wire.ts'
 import type { BrokerAddress, Offset, TopicPartition } from './types.ts'
 
 /**
@@ -24,8 +24,6 @@ export interface WorkerStart {
 export interface WorkerSettings {
   readonly groupId: string
   readonly memberId: string
-  /** Index of the thread in the pool, from 0: `context.threadId`. */
-  readonly threadId: number
   /** file: URL. */
   readonly handlerUrl: string
   readonly connection: KafkaConnectionOptions
@@ -124,8 +122,11 @@ export interface LeaderView {
 }
 
 export interface WorkerApi {
-  /** Imports the handler module and runs `setup`. HANDLER_MODULE_INVALID, HANDLER_SETUP_FAILED. */
-  loadHandler(): Promise<void>
+  /**
+   * Imports the handler module and runs `setup`: HANDLER_MODULE_INVALID, HANDLER_SETUP_FAILED. `threadId`: the place of the
+   * thread in the pool, from 0, `context.threadId`. A thread may have been started before it has one.
+   */
+  loadHandler(threadId: number): Promise<void>
   updateLeaders(view: LeaderView): void
   /** Runs `claimed`, then fetches and handles from the floor in the lane's memory on. HANDLER_HOOK_FAILED. */
   startLane(lane: LaneStart): Promise<void>
@@ -163,25 +164,24 @@ export interface WorkerStarted {
   readonly nodeThreadId: number
 }
 
+/** An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. */
+export interface AttemptFailure {
+  readonly type: 'record-failed'
+  readonly lane: LaneId
+  readonly offset: Offset
+  readonly attempt: number
+  readonly outcome: 'retry' | 'skipped' | 'dead-lettered'
+  /** For `retry`: when it is run again. */
+  readonly retryInMs: number | null
+  readonly error: ErrorWire
+}
+
 /** One-way messages of a worker. */
 export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
   /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
   | { readonly type: 'leaders-stale'; readonly reason: string }
-  /**
-   * An attempt failed, and this is what comes of the record; that its lane stops is told by `lane-failed` instead. Of a batch
-   * that failed as a whole, the first record stands for all: `lastOffset` in the details of the error names the last.
-   */
-  | {
-      readonly type: 'record-failed'
-      readonly lane: LaneId
-      readonly offset: Offset
-      readonly attempt: number
-      readonly outcome: 'retry' | 'skipped' | 'dead-lettered'
-      /** For `retry`: when it is run again. */
-      readonly retryInMs: number | null
-      readonly error: ErrorWire
-    }
+  | AttemptFailure
   /** A lane stopped for good until an operator acts; `error` is an ErrorWire. */
   | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
   /** A condition worth an error event; the lane tries on. */

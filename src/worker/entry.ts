@@ -28,7 +28,7 @@ export default async function runWorker(start: WorkerStart): Promise<void> {
 /** Only what WorkerApi names may be called from the coordinator. */
 function callable(worker: Worker, onStopped: () => void): WorkerApi {
   return {
-    loadHandler: () => worker.loadHandler(),
+    loadHandler: threadId => worker.loadHandler(threadId),
     updateLeaders: view => worker.updateLeaders(view),
     startLane: lane => worker.startLane(lane),
     drainLane: lane => worker.drainLane(lane),

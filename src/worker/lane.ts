@@ -62,6 +62,11 @@ export class Lane {
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
   #isHeld = false
+  /** Set by the loop while another lane runs alone. */
+  #isAside = false
+  #suspectForMs: number
+  /** Attempts when it came under suspicion. */
+  readonly #attemptsBefore: number
   #waitsFor: WaitReason = ''
   #bufferedBytes = 0
   #started: Promise<void> | null = null
@@ -78,6 +83,8 @@ export class Lane {
     this.#generation = start.generation
     this.#isPaused = start.paused
     this.#memory = LaneMemory.attach(start.memory)
+    this.#suspectForMs = start.suspectForMs
+    this.#attemptsBefore = attemptsOf(this.#memory)
     this.#state = new StateMachine(`lane ${partitionName(start)}`, LANE_MOVES, 'starting')
     this.#inbox = new LaneInbox({
       lane: this.id,
@@ -116,6 +123,21 @@ export class Lane {
 
   get isTimedOut(): boolean {
     return this.#taking.isTimedOut
+  }
+
+  /** Suspected until an attempt has ended, whichever way. */
+  get suspectForMs(): number {
+    if (this.#suspectForMs > 0 && attemptsOf(this.#memory) !== this.#attemptsBefore) this.#suspectForMs = 0
+    return this.#suspectForMs
+  }
+
+  trust(): void {
+    this.#suspectForMs = 0
+  }
+
+  setAside(isAside: boolean): void {
+    this.#isAside = isAside
+    this.#publish()
   }
 
   /** Runs `claimed`, then opens the lane. HANDLER_HOOK_FAILED: the lane is over. */
@@ -300,10 +322,17 @@ export class Lane {
     if (this.#isPaused) return 'paused'
     if (this.#isHeld) return 'lease'
     if (this.#taking.waitsFor !== '') return this.#taking.waitsFor
+    if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
 }
 
 function toGroupError(wire: ErrorWire): GroupError {
   return asGroupError(fromWire(wire), 'the last attempt failed')
+}
+
+/** Attempts that have ended under this claim. */
+function attemptsOf(memory: LaneMemory): number {
+  const { handled, failed } = memory.read()
+  return handled + failed
 }

@@ -2,13 +2,11 @@ import { monotonicMs, wallMs } from '../shared/clock.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { WorkerMemory } from '../shared/memory/worker-memory.ts'
 import { StateMachine, type MoveTable } from '../shared/state-machine.ts'
+import { LoneRuns, type SuspectLane } from './lone-runs.ts'
 import type { TakeResult } from './take-result.ts'
 
 /** What the loop runs. */
-export interface LoopLane {
-  readonly canTake: boolean
-  /** Since when an async handler of it runs; null if none does. */
-  readonly awaitingSinceMs: number | null
+export interface LoopLane extends SuspectLane {
   take(untilMs: number): TakeResult
   /** Told when the lease is over while the lane could take a record, and when it holds again. */
   setHeld(isHeld: boolean): void
@@ -42,6 +40,7 @@ export class RecordLoop {
   readonly #group: GroupMemory
   readonly #memory: WorkerMemory
   readonly #lanes: LoopLane[] = []
+  readonly #alone = new LoneRuns<LoopLane>(this.#lanes, () => this.wake())
   readonly #state = new StateMachine<LoopState>('record loop', LOOP_MOVES, 'idle')
   #next = 0
   #immediate: NodeJS.Immediate | null = null
@@ -57,6 +56,7 @@ export class RecordLoop {
 
   add(lane: LoopLane): void {
     this.#lanes.push(lane)
+    this.#alone.add(lane)
   }
 
   /** Idempotent. */
@@ -64,6 +64,7 @@ export class RecordLoop {
     const index = this.#lanes.indexOf(lane)
     if (index < 0) return
     this.#lanes.splice(index, 1)
+    this.#alone.remove(lane)
     this.#leave(0) // it may have been the only one that ran something
   }
 
@@ -79,16 +80,19 @@ export class RecordLoop {
   settled(lane: LoopLane): void {
     const nowMs = monotonicMs()
     const untilMs = this.#turnStartedAtMs + TURN_MS
-    const goesOn = lane.canTake && nowMs < untilMs && !this.#state.is('held', 'stopped')
+    this.#alone.settle(lane)
+    const mayGoOn = !this.#state.is('held', 'stopped') && !this.#alone.isDue()
+    const goesOn = mayGoOn && lane.canTake && nowMs < untilMs
     if (goesOn) this.#runLane(lane, nowMs, untilMs)
     this.#leave(goesOn ? monotonicMs() - nowMs : 0)
-    if (lane.canTake) this.wake()
+    if (lane.canTake || this.#alone.isDue()) this.wake()
   }
 
   /** Idempotent. */
   stop(): void {
     if (this.#state.is('stopped')) return
     this.#cancel()
+    this.#alone.stop()
     this.#state.moveTo('stopped', 'asked to')
   }
 
@@ -103,11 +107,25 @@ export class RecordLoop {
     this.#immediate = null
     this.#turnStartedAtMs = startedAtMs
     this.#memory.turned(startedAtMs - this.#requestedAtMs)
-    const isHeld = this.#runTurn(startedAtMs)
+    const isHeld = this.#alone.isDue() ? this.#runAlone(startedAtMs) : this.#runTurn(startedAtMs)
     this.#leave(monotonicMs() - startedAtMs)
     if (isHeld) this.#hold()
-    else if (this.#lanes.some(lane => lane.canTake)) this.#request('more to take', startedAtMs)
+    else if (this.#mayTakeMore()) this.#request('more to take', startedAtMs)
     else this.#state.moveTo('idle', 'nothing to take')
+  }
+
+  #mayTakeMore(): boolean {
+    if (this.#alone.isDue()) return this.#alone.next !== null
+    return this.#lanes.some(lane => lane.canTake)
+  }
+
+  /** One record of the lane that is to run alone, if it may yet. True if the lease is over. */
+  #runAlone(nowMs: number): boolean {
+    const lane = this.#alone.next
+    if (lane === null) return false // what is in hand is waited for
+    const result = this.#runLane(lane, nowMs, nowMs)
+    this.#alone.settle(lane)
+    return result === 'held'
   }
 
   /** True if the lease is over. */

@@ -36,6 +36,12 @@ export interface WorkerParts {
   post(message: WorkerMessage): void
 }
 
+/** What a thread has once its handler module was imported and `setup` has run. */
+interface Loaded {
+  readonly handler: LoadedHandler
+  readonly context: ThreadContext
+}
+
 /** What may lie about unused beside the bytes that may be in use. */
 const GARBAGE_SHARE = 1 / 4
 
@@ -48,10 +54,9 @@ export class Worker implements WorkerApi {
   readonly #garbage: GarbageLimit
   readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
-  readonly #context: ThreadContext
   readonly #lanes = new Map<string, Lane>()
   #loading: Promise<void> | null = null
-  #handler: LoadedHandler | null = null
+  #loaded: Loaded | null = null
   #stopped: Promise<void> | null = null
 
   constructor(parts: WorkerParts) {
@@ -61,7 +66,6 @@ export class Worker implements WorkerApi {
     this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
     this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
     this.#logger = createPortLogger(message => parts.post(message))
-    this.#context = createThreadContext(settings, this.#logger)
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
       openConnection: (address, signal) =>
@@ -76,8 +80,8 @@ export class Worker implements WorkerApi {
     })
   }
 
-  loadHandler(): Promise<void> {
-    this.#loading ??= this.#load()
+  loadHandler(threadId: number): Promise<void> {
+    this.#loading ??= this.#load(threadId)
     return this.#loading
   }
 
@@ -89,12 +93,16 @@ export class Worker implements WorkerApi {
     const name = nameOf(start)
     if (this.#stopped !== null)
       throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
-    if (this.#handler === null || this.#lanes.has(name))
+    if (this.#loaded === null || this.#lanes.has(name))
       throw new GroupError(
         'INTERNAL',
-        `lane ${name} cannot start: ${this.#handler === null ? 'no handler is loaded' : 'it runs'}`,
+        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
       )
-    const lane = new Lane(start, new LaneContext(this.#context, start.epoch), this.#laneHost(this.#handler))
+    const lane = new Lane(
+      start,
+      new LaneContext(this.#loaded.context, start.epoch),
+      this.#laneHost(this.#loaded),
+    )
     this.#lanes.set(name, lane)
     this.#loop.add(lane)
     try {
@@ -130,20 +138,21 @@ export class Worker implements WorkerApi {
     return this.#stopped
   }
 
-  async #load(): Promise<void> {
+  async #load(threadId: number): Promise<void> {
     const { settings } = this.#parts
-    const handler = await loadHandler(settings.handlerUrl)
-    checkBatching(handler, settings, fileURLToPath(settings.handlerUrl))
+    const { handlerUrl } = settings
+    const handler = await loadHandler(handlerUrl)
+    checkBatching(handler, settings, fileURLToPath(handlerUrl))
+    const context = createThreadContext(settings, threadId, this.#logger)
     try {
-      await handler.setup?.(this.#context)
+      await handler.setup?.(context)
     } catch (thrown) {
-      const { handlerUrl, threadId } = settings
       throw new GroupError('HANDLER_SETUP_FAILED', `'setup' of ${handlerUrl} failed: ${messageOf(thrown)}`, {
         details: { handlerUrl, threadId },
         cause: thrown,
       })
     }
-    this.#handler = handler
+    this.#loaded = { handler, context }
   }
 
   async #stop(): Promise<void> {
@@ -152,7 +161,7 @@ export class Worker implements WorkerApi {
     this.#deadlines.stop()
     this.#feeds.close()
     try {
-      await this.#handler?.teardown?.(this.#context)
+      await this.#loaded?.handler.teardown?.(this.#loaded.context)
     } catch (thrown) {
       // Every record is finished by now, so nothing but the user's own cleaning up is affected.
       this.#logger.error(
@@ -168,7 +177,7 @@ export class Worker implements WorkerApi {
     if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
   }
 
-  #laneHost(handler: LoadedHandler): LaneHost {
+  #laneHost({ handler }: Loaded): LaneHost {
     const { settings, coordinator } = this.#parts
     const { maxBatchBytes, readCommitted } = settings
     return {

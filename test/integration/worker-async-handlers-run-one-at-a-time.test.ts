@@ -34,7 +34,7 @@ describe('async handlers', () => {
     const rig = await WorkerRig.start(t, { topic, handler: chronicle.handler({ untilAborted: 1 }) })
     const lane = await rig.claim(0)
     await eventually(() => chronicle.read('start').length === 1)
-    assert.equal(lane.memory.inHand, 'awaited')
+    assert.equal(lane.memory.read().inHand, 'awaited')
     assert.equal(rig.thread().memory.read().running, true)
 
     const drained = lane.drain()

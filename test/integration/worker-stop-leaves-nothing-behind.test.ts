@@ -40,13 +40,15 @@ function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exite
   }
   const listener = {
     message: () => {},
+    exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
     announce: () => Promise.reject(new Error('not asked here')),
     aloneOver: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
-  const thread = new WorkerThread({ ...rigSettings(handler), threadId: 0 }, memory.buffer, listener, host)
+  const thread = new WorkerThread(rigSettings(handler), memory.buffer, listener, host)
+  thread.takePlace(0)
   return { thread, exited }
 }
 

@@ -17,6 +17,11 @@ const EVENTS: GroupEventName[] = [
   'offsets:committed',
   'session:lost',
   'session:restored',
+  'record:failed',
+  'record:skipped',
+  'record:dead-lettered',
+  'worker:died',
+  'worker:replaced',
   'group:state',
   'error',
 ]

@@ -43,7 +43,7 @@ export interface LaneOptions {
 }
 
 /** The defaults of the options, as a thread gets them. */
-export function rigSettings(handler: URL, threads = 1): Omit<WorkerSettings, 'threadId'> {
+export function rigSettings(handler: URL, threads = 1): WorkerSettings {
   const { fetch } = DEFAULTS
   return {
     groupId: 'rig',
@@ -86,6 +86,7 @@ export class WorkerRig {
     const settings = { ...rigSettings(options.handler, threads), ...options.settings }
     const listener: WorkerThreadListener = {
       message: (_thread, message) => this.#hear(message),
+      exited: () => {},
       resolveOutOfRange: (lane, position) =>
         options.resolveOutOfRange?.(lane, position) ?? Promise.reject(new Error(`out of range: ${position}`)),
       deadLetter: () => Promise.reject(new Error('no dead letters')),

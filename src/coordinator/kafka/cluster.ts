@@ -3,6 +3,7 @@ import { monotonicMs } from '../../shared/clock.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
 import type { HostPort } from '../../shared/host-port.ts'
 import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
+import type { CreateTopicAnswer } from '../../shared/kafka/create-topic.ts'
 import type { KafkaConnectionOptions } from '../../shared/kafka/connection-options.ts'
 import { ERROR_CODE, errorCodeName } from '../../shared/kafka/error-codes.ts'
 import type { OffsetTime } from '../../shared/kafka/list-offsets.ts'
@@ -10,8 +11,9 @@ import type { ClusterMetadata, PartitionMetadata, TopicMetadata } from '../../sh
 import { openBrokerConnection } from '../../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { LeaderView } from '../../shared/protocol.ts'
-import type { Offset, TopicPartition } from '../../shared/types.ts'
+import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
 import { ControlConnection } from './control-connection.ts'
+import { createTopic } from './create-topic.ts'
 import { KnownCluster } from './known-cluster.ts'
 import { listLeaderOffsets, type LeaderOffset, type LeaderPort } from './leader-offsets.ts'
 import { MetadataRefresh } from './metadata-refresh.ts'
@@ -144,6 +146,22 @@ export class KafkaCluster {
     for (const { topic } of partitions) this.#topics.add(topic)
     const request = { partitions, at, readCommitted, patienceMs, signal: this.#stop.signal }
     return this.#orClosed(listOffsetsInTime(this.#leaders, request, this.#options.logger))
+  }
+
+  /** Who leads a partition as far as answers so far have told. */
+  leaderOf(partition: TopicPartition): BrokerAddress | null {
+    return this.#known.leaderOf(partition)
+  }
+
+  /** Makes a topic as the brokers make them by default. One that is there already will do. BROKER_REFUSED. */
+  async createTopic(topic: string): Promise<void> {
+    const { brokers } = await this.#ask([])
+    const { requestTimeoutMs } = this.#options.connection
+    const ask = (broker: BrokerAddress): Promise<CreateTopicAnswer> =>
+      this.#withConnection(broker, this.#stop.signal, connection =>
+        connection.createTopic(topic, Math.floor(requestTimeoutMs / 2)),
+      )
+    await this.#orClosed(createTopic(topic, brokers, ask))
   }
 
   /** Ends the connection; what is asked rejects with NOT_RUNNING. Idempotent. */

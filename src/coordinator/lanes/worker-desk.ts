@@ -1,20 +1,31 @@
 import type { ResolvedOptions } from '../../options/types.ts'
 import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import type { Announcement, DeadLetter, LaneId, WorkerMessage } from '../../shared/protocol.ts'
+import type {
+  Announcement,
+  AttemptFailure,
+  DeadLetter,
+  LaneId,
+  WorkerMessage,
+} from '../../shared/protocol.ts'
 import { partitionName, type Offset } from '../../shared/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { PartitionSet } from '../partitions/partition-set.ts'
 import { FIRST_OFFSET } from '../partitions/start-offsets.ts'
+import type { ThreadDeath } from '../threads/thread-death.ts'
 import type { WorkerThread, WorkerThreadListener } from '../threads/worker-thread.ts'
 
 export interface WorkerDeskParts {
   readonly options: ResolvedOptions
   readonly cluster: KafkaCluster
   readonly partitions: PartitionSet
+  /** Null: the member writes none. */
+  readonly deadLetters: { send(letter: DeadLetter): Promise<void> } | null
+  attemptFailed(thread: WorkerThread, failure: AttemptFailure): void
   leadersStale(reason: string): void
+  threadExited(thread: WorkerThread, death: ThreadDeath | null): void
   report(error: GroupError): void
   /** Gives the partition up and claims it again: to go on at `offset`, or where its claim then finds that it starts. */
   restart(partition: OwnedPartition, reason: string, offset?: Offset): void
@@ -43,6 +54,7 @@ export class WorkerDesk implements WorkerThreadListener {
         this.#parts.leadersStale(message.reason)
         return
       case 'record-failed':
+        this.#parts.attemptFailed(thread, message) // it has happened, whether the claim is over or not
         return
       case 'lane-failed':
         this.#find(message.lane)?.fail(wireToGroupError(message.error))
@@ -51,6 +63,10 @@ export class WorkerDesk implements WorkerThreadListener {
         if (this.#find(message.lane) !== undefined) this.#parts.report(wireToGroupError(message.error))
         return
     }
+  }
+
+  exited(thread: WorkerThread, death: ThreadDeath | null): void {
+    this.#parts.threadExited(thread, death)
   }
 
   /**
@@ -77,10 +93,11 @@ export class WorkerDesk implements WorkerThreadListener {
     throw error
   }
 
-  deadLetter(letter: DeadLetter): Promise<void> {
-    return Promise.reject(
-      new GroupError('DEAD_LETTER_FAILED', `no dead letters are sent yet: ${partitionName(letter.lane)}`),
-    )
+  async deadLetter(letter: DeadLetter): Promise<void> {
+    const { deadLetters } = this.#parts
+    if (deadLetters === null)
+      throw new GroupError('INTERNAL', "a thread has a dead letter, but onFailure is not 'dead-letter'")
+    await deadLetters.send(letter)
   }
 
   async announce(lane: LaneId, announcement: Announcement): Promise<boolean> {

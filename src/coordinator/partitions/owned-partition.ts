@@ -1,13 +1,15 @@
 import { deferred } from '../../shared/deferred.ts'
-import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import { toWire } from '../../shared/error-wire.ts'
+import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { Announcement, LaneId } from '../../shared/protocol.ts'
+import type { Announcement, LaneId, LaneStart } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
+import type { BlamedAttempt } from '../failures/blame.ts'
+import { Suspicion } from '../failures/suspicion.ts'
 import { ClaimProgress, type ProgressRules } from '../progress/claim-progress.ts'
-import { killedProcess } from '../progress/process-killer.ts'
+import { killedProcess, type ProcessKiller } from '../progress/process-killer.ts'
 import { committableOf, progressAt, type Progress } from '../progress/progress.ts'
 import { CarefulLane } from './careful-lane.ts'
 import { isRefusal, releaseClaim } from './release-claim.ts'
@@ -41,6 +43,13 @@ export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
   lost: [],
 }
 
+/** What the thread that goes on with a lane has to know of the one before, as long as nothing has changed since. */
+interface Aftermath extends Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
+  readonly floor: Offset
+  /** Failed ones of the record at the floor. */
+  readonly attempts: number
+}
+
 /** What an owned partition needs of the rest of the coordinator. */
 export interface OwnedPartitionHost {
   readonly storage: GroupStorage
@@ -50,7 +59,7 @@ export interface OwnedPartitionHost {
   placed(): Promise<void>
   /** The thread that is to run its lane at first. */
   chooseThread(partition: TopicPartition): WorkerThread
-  /** What takes the place of a thread that was ended on purpose, once it can run lanes; null for any other thread. */
+  /** What takes the place of a thread that died or was ended, once it can run lanes; null if nothing does. */
   replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
@@ -93,8 +102,6 @@ export class OwnedPartition implements WantedPartition {
   #progress: ClaimProgress | null = null
   /** How a careful claim runs; null for an ordinary one. */
   #carefulLane: CarefulLane | null = null
-  /** What failed the last attempt of the record that is first in hand. */
-  #lastFailure: GroupError | null = null
   #generation = 0
   /** The thread whose lane may run; null before the start and once drained. */
   #thread: WorkerThread | null = null
@@ -102,6 +109,8 @@ export class OwnedPartition implements WantedPartition {
   #handledElsewhere = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
+  readonly #suspicion = new Suspicion()
+  #aftermath: Aftermath | null = null
 
   constructor(partition: WantedPartition, host: OwnedPartitionHost) {
     this.topic = partition.topic
@@ -258,6 +267,18 @@ export class OwnedPartition implements WantedPartition {
     await ignoreDeath(this.#thread.setPaused(id, paused))
   }
 
+  /** Its thread has exited, and the attempt of the record in hand failed with that: it is in the memory. */
+  attemptFailed({ offset, attempt }: BlamedAttempt, error: GroupError): void {
+    this.#aftermath = { floor: offset, attempts: attempt, lastFailure: toWire(error), suspectForMs: 0 }
+  }
+
+  /** Its thread has exited, and what it had in hand may be why. */
+  suspect(): void {
+    if (this.memory === null) return
+    const { floor, attempts } = this.memory.read()
+    this.#aftermath = { ...this.#aftermathNow(), floor, attempts, suspectForMs: this.#suspicion.raise(floor) }
+  }
+
   /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
   fail(error: GroupError): void {
     if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
@@ -318,9 +339,15 @@ export class OwnedPartition implements WantedPartition {
     this.#committed = offset
     this.#progress = progress
     if (progress.careful !== null) this.#carefulLane = this.#createCarefulLane(progress)
-    if (progress.killer !== null) this.#lastFailure = killedProcess(this, progress.killer)
     this.#host.claimed(this)
-    if (this.#lastFailure !== null) this.#host.killerFound(this, this.#lastFailure)
+    if (progress.killer !== null) this.#giveUpKiller(progress.killer)
+  }
+
+  #giveUpKiller(killer: ProcessKiller): void {
+    const error = killedProcess(this, killer)
+    const { offset: floor, attempts } = killer
+    this.#aftermath = { floor, attempts, lastFailure: toWire(error), suspectForMs: 0 }
+    this.#host.killerFound(this, error)
   }
 
   #createCarefulLane(progress: ClaimProgress): CarefulLane {
@@ -350,7 +377,8 @@ export class OwnedPartition implements WantedPartition {
       // While it was waited for it may have failed, or been given up: then the next operation ends it.
       if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
     } catch (error) {
-      if (!this.isUnwanted) this.fail(partitionError(error, this))
+      const isStopping = isGroupError(error, 'NOT_RUNNING') // then nothing is wrong with it: the next operation ends it
+      if (!this.isUnwanted && !isStopping) this.fail(partitionError(error, this))
     }
   }
 
@@ -377,8 +405,7 @@ export class OwnedPartition implements WantedPartition {
         memory: this.#progress!.memory.buffer,
         generation: this.#generation,
         paused,
-        lastFailure: this.#lastFailure && toWire(this.#lastFailure),
-        suspectForMs: 0,
+        ...this.#aftermathNow(),
         careful: this.#progress!.careful?.start ?? null,
       })
     } catch (error) {
@@ -390,6 +417,13 @@ export class OwnedPartition implements WantedPartition {
     // The lane may have failed, or the pause may have changed, while it started.
     if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
     if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
+  }
+
+  #aftermathNow(): Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
+    const lane = this.memory?.read()
+    const { lastFailure, suspectForMs, floor, attempts } = this.#aftermath ?? NO_AFTERMATH
+    const isNews = floor === lane?.floor && attempts === lane.attempts
+    return isNews ? { lastFailure, suspectForMs } : { lastFailure: null, suspectForMs: 0 }
   }
 
   async #drainLane(): Promise<void> {
@@ -437,6 +471,8 @@ export class OwnedPartition implements WantedPartition {
     return result
   }
 }
+
+const NO_AFTERMATH: Aftermath = { floor: -1, attempts: 0, lastFailure: null, suspectForMs: 0 }
 
 /** A thread that died has no lane any more: what was asked of it is done. */
 async function ignoreDeath(call: Promise<void>): Promise<void> {

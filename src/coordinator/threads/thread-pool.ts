@@ -10,11 +10,15 @@ import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './work
 
 const ENTRY = new URL('../../worker/entry.js', import.meta.url).href
 
+/** How long a spare waits for the next death before it is ended: it has some ten megabytes. */
+const SPARE_KEPT_MS = 60_000
+
 export interface ThreadPoolOptions {
   readonly threads: number
-  /** `threadId` is filled in per thread. */
-  readonly settings: Omit<WorkerSettings, 'threadId'>
+  readonly settings: WorkerSettings
   readonly groupMemory: SharedArrayBuffer
+  /** What the heap of each thread may grow to. @defaultValue Node's own limit */
+  readonly threadMemoryMb?: number | null
   readonly logger: Logger
 }
 
@@ -22,6 +26,9 @@ export interface ThreadPoolOptions {
  * Piscina as a supervised thread factory: each thread runs one endless task, whose settling is the notice that the
  * thread is done, dead or told to end; only its exit is the notice that nothing runs in it. Atomics must stay off: by
  * default Piscina parks an idle thread in Atomics.wait, where its ports and sockets are dead.
+ *
+ * A thread that died is seldom the last one: from the first on a _spare_ is kept, which has everything loaded but the
+ * handler, so that the next lanes need not wait for that. See decision 10.
  */
 export class ThreadPool {
   readonly #options: ThreadPoolOptions
@@ -33,15 +40,19 @@ export class ThreadPool {
     run: (start, transfer, signal) => this.#run(start, transfer, signal),
     exited: nodeThreadId => this.#exits.of(nodeThreadId),
   }
+  #spare: WorkerThread | null = null
+  #spareTimer: NodeJS.Timeout | null = null
   #stopped: Promise<void> | null = null
 
   constructor(options: ThreadPoolOptions, listener: WorkerThreadListener) {
     this.#options = options
     this.#listener = listener
+    const { threadMemoryMb = null } = options
     this.#piscina = new Piscina({
+      ...(threadMemoryMb === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } }),
       filename: ENTRY,
       minThreads: options.threads,
-      maxThreads: options.threads,
+      maxThreads: options.threads + 1, // the spare
       idleTimeout: Infinity,
       atomics: 'disabled',
     })
@@ -50,7 +61,11 @@ export class ThreadPool {
     this.#piscina.on('error', (error: unknown) => {
       options.logger.error({ err: toLoggable(error) }, 'the thread pool reported an error')
     })
-    this.#threads = Array.from({ length: options.threads }, (_, threadId) => this.#start(threadId, 0))
+    this.#threads = Array.from({ length: options.threads }, (_, threadId) => {
+      const thread = this.#start()
+      thread.takePlace(threadId)
+      return thread
+    })
   }
 
   /** By `threadId`. One that was replaced gives its place to the new one. */
@@ -63,12 +78,22 @@ export class ThreadPool {
     await Promise.all(this.threads.map(thread => thread.loadHandler()))
   }
 
-  /** Puts a new thread, which has not loaded its handler yet, in the place of one that has exited. NOT_RUNNING once stopping. */
+  /** Puts another thread, which has not loaded its handler yet, in the place of one that has exited. NOT_RUNNING once stopping. */
   replace(gone: WorkerThread): WorkerThread {
     if (this.#stopped !== null) throw new GroupError('NOT_RUNNING', 'the threads are being stopped')
-    const thread = this.#start(gone.threadId, gone.restarts + 1)
-    this.#threads[this.#threads.indexOf(gone)] = thread
+    const thread = this.#takeSpare() ?? this.#start()
+    thread.takePlace(gone.threadId, gone.restarts + 1)
+    this.#threads[gone.threadId] = thread
     return thread
+  }
+
+  /** Starts a thread for the next place that becomes free, unless one waits already; it is ended if none does for a while. */
+  prepareSpare(): void {
+    if (this.#stopped !== null) return
+    if (this.#spare?.isRunning !== true) this.#spare = this.#start()
+    if (this.#spareTimer !== null) clearTimeout(this.#spareTimer)
+    this.#spareTimer = setTimeout(() => void this.#takeSpare()?.terminate(), SPARE_KEPT_MS)
+    this.#spareTimer.unref() // it holds nothing that a program would have to wait for
   }
 
   /**
@@ -82,6 +107,7 @@ export class ThreadPool {
   }
 
   async #stop(force: AbortSignal, giveUp: AbortSignal): Promise<void> {
+    void this.#takeSpare()?.terminate() // waited for with the others
     const graceful = await Promise.allSettled(
       this.threads.map(thread => orAborted(stopThread(thread), force)),
     )
@@ -90,9 +116,18 @@ export class ThreadPool {
     if (failed !== undefined) throw failed.reason
   }
 
-  #start(threadId: number, restarts: number): WorkerThread {
+  #start(): WorkerThread {
     const { settings, groupMemory } = this.#options
-    return new WorkerThread({ ...settings, threadId }, groupMemory, this.#listener, this.#host, restarts)
+    return new WorkerThread(settings, groupMemory, this.#listener, this.#host)
+  }
+
+  /** Null if none waits. One that died while it waited had nothing in hand. */
+  #takeSpare(): WorkerThread | null {
+    if (this.#spareTimer !== null) clearTimeout(this.#spareTimer)
+    const spare = this.#spare
+    this.#spareTimer = null
+    this.#spare = null
+    return spare?.isRunning === true ? spare : null
   }
 
   #run(start: WorkerStart, transfer: MessagePort[], signal: AbortSignal): Promise<void> {
@@ -102,6 +137,7 @@ export class ThreadPool {
   }
 
   async #endAll(): Promise<void> {
+    for (const thread of this.threads) if (thread.isRunning) void thread.terminate() // below, with those that were before
     await this.#piscina.destroy() // knows nothing any more of threads that were terminated before
     await this.#exits.all()
     await Promise.all(this.threads.map(thread => thread.ended))

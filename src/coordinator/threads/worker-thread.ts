@@ -1,7 +1,7 @@
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { answering, outcome, type Answer, type Answering } from '../../shared/call-answers.ts'
-import { GroupError, messageOf } from '../../shared/errors.ts'
+import type { GroupError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
   CoordinatorApi,
@@ -16,6 +16,7 @@ import type {
 } from '../../shared/protocol.ts'
 import { StateMachine } from '../../shared/state-machine.ts'
 import { PendingCalls } from './pending-calls.ts'
+import { threadDeath, type ThreadDeath } from './thread-death.ts'
 import { THREAD_MOVES, type ThreadState } from './thread-state.ts'
 
 /** What starts threads and sees them exit. */
@@ -35,16 +36,21 @@ type Asynchronous<Api> = {
 
 export interface WorkerThreadListener extends CoordinatorApi {
   message(thread: WorkerThread, message: WorkerMessage): void
+  /**
+   * It has exited: `death` is null after `stop`. Told before any call of it rejects, so that whoever called finds what is to
+   * be done about it.
+   */
+  exited(thread: WorkerThread, death: ThreadDeath | null): void
 }
+
+/** The place of a thread that has none yet: it waits for one. */
+const NO_PLACE = -1
 
 /**
  * The coordinator's end of one worker thread. As long as the thread has not exited, a handler may run in it, so nothing
  * that was asked of it is given up before: a call of a thread that ends rejects with WORKER_DIED once it has exited.
  */
-export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
-  readonly threadId: number
-  /** How many threads had this `threadId` before. */
-  readonly restarts: number
+export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' | 'wake'>> {
   readonly memory = new WorkerMemory()
   /** Settles when the thread has exited: with null after `stop`, else with what ended it. Never rejects. */
   readonly ended: Promise<GroupError | null>
@@ -55,8 +61,11 @@ export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
   readonly #calls = new PendingCalls()
   readonly #kill = new AbortController()
   readonly #state: StateMachine<ThreadState>
-  /** Settles when the task is over, as `ended` does. */
-  readonly #done: Promise<GroupError | null>
+  /** Settles when the task is over, with what `ended` will say. Never rejects. */
+  readonly #done: Promise<ThreadDeath | null>
+  #threadId = NO_PLACE
+  #restarts = 0
+  #isReady = false
   /** The thread's own name for itself; null until it has begun. */
   #nodeThreadId: number | null = null
   #handledBefore = 0
@@ -66,12 +75,9 @@ export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
     groupMemory: SharedArrayBuffer,
     listener: WorkerThreadListener,
     host: ThreadHost,
-    restarts = 0,
   ) {
-    this.threadId = settings.threadId
-    this.restarts = restarts
     this.#listener = listener
-    this.#state = new StateMachine(`worker thread ${this.threadId}`, THREAD_MOVES, 'running')
+    this.#state = new StateMachine('worker thread', THREAD_MOVES, 'running')
     const calls = new MessageChannel()
     const answers = new MessageChannel()
     const messages = new MessageChannel()
@@ -91,9 +97,34 @@ export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
     const transfer = [calls.port2, answers.port2, messages.port2]
     this.#done = host.run(start, transfer, this.#kill.signal).then(
       () => null,
-      (error: unknown) => diedError(this.threadId, error),
+      (error: unknown) => threadDeath(this.#threadId, error, this.wasTerminated),
     )
     this.ended = this.#exit(host)
+  }
+
+  /** Its place in the pool, from 0: `context.threadId`. -1 while it waits for one. */
+  get threadId(): number {
+    return this.#threadId
+  }
+
+  /** How many threads had this `threadId` before. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Its handler is loaded. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** It was told to end, whatever it does. */
+  get wasTerminated(): boolean {
+    return this.#kill.signal.aborted
+  }
+
+  /** Its task is not over. */
+  get isRunning(): boolean {
+    return this.#state.is('running')
   }
 
   /** None of its code runs any more. Until then its handler may be at work, whatever the thread was told. */
@@ -110,8 +141,15 @@ export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
     this.#handledBefore += count
   }
 
-  loadHandler(): Promise<void> {
-    return this.#call(() => this.#remote.loadHandler())
+  /** From now on it is the thread of this number. Before `loadHandler`. */
+  takePlace(threadId: number, restarts = 0): void {
+    this.#threadId = threadId
+    this.#restarts = restarts
+  }
+
+  async loadHandler(): Promise<void> {
+    await this.#call(() => this.#remote.loadHandler(this.#threadId))
+    this.#isReady = true
   }
 
   updateLeaders(view: LeaderView): Promise<void> {
@@ -157,15 +195,16 @@ export class WorkerThread implements Omit<Asynchronous<WorkerApi>, 'wake'> {
 
   async #exit(host: ThreadHost): Promise<GroupError | null> {
     const death = await this.#done
-    this.#state.moveTo('ending', death?.message ?? 'its task is over')
+    this.#state.moveTo('ending', death?.error.message ?? 'its task is over')
     this.#hearTheRest()
     // A thread that has not said its name has not begun: there is nothing of ours or of the user's in it.
     if (this.#nodeThreadId !== null) await host.exited(this.#nodeThreadId)
     this.#hearTheRest()
     for (const port of this.#ports) port.close()
     this.#state.moveTo('exited', 'the thread is gone')
-    this.#calls.rejectAll(death ?? diedError(this.threadId, undefined))
-    return death
+    this.#listener.exited(this, death)
+    this.#calls.rejectAll(death?.error ?? threadDeath(this.#threadId, undefined, false).error)
+    return death?.error ?? null
   }
 
   #hear(message: WorkerMessage | WorkerStarted): void {
@@ -194,12 +233,4 @@ function callableBy(listener: WorkerThreadListener): CoordinatorApi {
     aloneOver: lane => listener.aloneOver(lane),
     oauthToken: () => listener.oauthToken(),
   }
-}
-
-function diedError(threadId: number, cause: unknown): GroupError {
-  const why = cause === undefined ? 'it ended' : messageOf(cause)
-  return new GroupError('WORKER_DIED', `worker thread ${threadId} died: ${why}`, {
-    details: { threadId },
-    cause,
-  })
 }

@@ -14,7 +14,7 @@ export interface GroupVisit {
 }
 
 /** A session without claims: nothing that happens to it matters to anybody. */
-const INDIFFERENT: GroupStorageListener = {
+export const INDIFFERENT: GroupStorageListener = {
   leaseRenewed() {},
   leaseOver() {},
   disconnected() {},

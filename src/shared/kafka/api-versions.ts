@@ -18,9 +18,12 @@ export interface KnownApi {
  * and metadata that creates no topic. Upper bounds are kafkajs's, except that of Metadata.
  */
 export const KNOWN_APIS = {
+  produce: { key: 0, name: 'Produce', min: 3, max: 7 },
   fetch: { key: 1, name: 'Fetch', min: 4, max: 11 },
   listOffsets: { key: 2, name: 'ListOffsets', min: 2, max: 3 },
   metadata: { key: 3, name: 'Metadata', min: 4, max: 12 },
+  createTopics: { key: 19, name: 'CreateTopics', min: 2, max: 3 },
+  initProducerId: { key: 22, name: 'InitProducerId', min: 0, max: 1 },
   saslAuthenticate: { key: 36, name: 'SaslAuthenticate', min: 0, max: 1 },
 } as const satisfies Record<string, KnownApi>
 

@@ -3,12 +3,15 @@ import { formatHostPort, type HostPort } from '../host-port.ts'
 import type { Logger } from '../logger.ts'
 import { chooseVersion, KNOWN_APIS, type ApiVersions, type KnownApi } from './api-versions.ts'
 import type { KafkaConnectionOptions } from './connection-options.ts'
+import { createTopicExchange, type CreateTopicAnswer } from './create-topic.ts'
 import { fetchExchange, type FetchRequest } from './fetch-request.ts'
 import type { FetchResponse } from './fetch-response.ts'
 import type { HardenedConnection } from './hardened-connection.ts'
+import { initProducerIdExchange, type ProducerIdAnswer } from './init-producer-id.ts'
 import type { KafkajsExchange } from './kafkajs-internals.ts'
 import { listOffsetsExchange, type ListOffsetsRequest, type PartitionOffset } from './list-offsets.ts'
 import { metadataExchange, type ClusterMetadata } from './metadata.ts'
+import { produceExchange, type ProduceAnswer, type ProduceRequest } from './produce.ts'
 
 /**
  * One socket to one broker, from the moment it may be asked until it ends; it is not opened again. Calls reject with
@@ -27,6 +30,12 @@ export interface BrokerConnection {
   fetch(request: FetchRequest): Promise<FetchResponse>
   metadata(topics: readonly string[]): Promise<ClusterMetadata>
   listOffsets(request: ListOffsetsRequest): Promise<PartitionOffset[]>
+  /** The id of a new idempotent producer. */
+  initProducerId(): Promise<ProducerIdAnswer>
+  /** Answers when every replica in sync has it. */
+  produce(request: ProduceRequest): Promise<ProduceAnswer>
+  /** As the brokers make topics by default. */
+  createTopic(topic: string, timeoutMs: number): Promise<CreateTopicAnswer>
   /** Rejects what is in flight at once and destroys the socket. Idempotent; waits for nothing. */
   close(): void
 }
@@ -70,6 +79,18 @@ export class KafkaBrokerConnection implements BrokerConnection {
 
   listOffsets(request: ListOffsetsRequest): Promise<PartitionOffset[]> {
     return this.#send(() => listOffsetsExchange(request, this.#version(KNOWN_APIS.listOffsets)))
+  }
+
+  initProducerId(): Promise<ProducerIdAnswer> {
+    return this.#send(() => initProducerIdExchange(this.#version(KNOWN_APIS.initProducerId)))
+  }
+
+  produce(request: ProduceRequest): Promise<ProduceAnswer> {
+    return this.#send(() => produceExchange(request, this.#version(KNOWN_APIS.produce)))
+  }
+
+  createTopic(topic: string, timeoutMs: number): Promise<CreateTopicAnswer> {
+    return this.#send(() => createTopicExchange(topic, timeoutMs, this.#version(KNOWN_APIS.createTopics)))
   }
 
   close(): void {

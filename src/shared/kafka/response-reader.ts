@@ -47,6 +47,19 @@ export class ResponseReader {
     return this.#bytes.toString('utf8', at, at + length)
   }
 
+  /** A text that may be missing. */
+  nullableString(): string | null {
+    const length = this.int16()
+    if (length === -1) return null
+    const at = this.#take(length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  /** Where only one value can follow from what was asked. */
+  expect<T extends string | number>(field: string, value: T, expected: T): void {
+    if (value !== expected) throw this.#corrupt(`${field} ${value} instead of ${expected}`, this.#at)
+  }
+
   /** A view of the answer; null if there is nothing. */
   bytes(): Buffer | null {
     const length = this.int32()

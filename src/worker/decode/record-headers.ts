@@ -20,24 +20,34 @@ export function readHeaders(bytes: Buffer, start: number, end: number): RecordHe
   return headers
 }
 
-/** The same headers as they stand there, in their order, with repeats and null values; of damaged ones those before the damage. */
-export function readRawHeaders(
-  bytes: Buffer,
-  start: number,
-  end: number,
-): (readonly [name: string, value: Buffer | null])[] {
-  const headers: (readonly [string, Buffer | null])[] = []
-  const reader = new HeaderReader(bytes, start, end)
+/**
+ * The same as they stand there: in their order, repeated names kept, and a null value told from an empty one.
+ * @throws DamagedHeaders
+ */
+export function listHeaders(bytes: Buffer, start: number, end: number): RawHeader[] {
+  return [...eachHeader(new HeaderReader(bytes, start, end))]
+}
+
+/** Of damaged ones those before the damage. */
+export function readRawHeaders(bytes: Buffer, start: number, end: number): RawHeader[] {
+  const headers: RawHeader[] = []
   try {
-    for (let left = reader.varint(); left > 0; left--) {
-      const name = reader.slice(reader.varint()).toString()
-      const length = reader.varint()
-      headers.push([name, length === -1 ? null : reader.slice(length)])
-    }
+    for (const header of eachHeader(new HeaderReader(bytes, start, end))) headers.push(header)
   } catch (thrown) {
     if (!(thrown instanceof DamagedHeaders)) throw thrown
   }
   return headers
+}
+
+export type RawHeader = readonly [name: string, value: Buffer | null]
+
+function* eachHeader(reader: HeaderReader): Generator<RawHeader> {
+  for (let left = reader.varint(); left > 0; left--) {
+    const name = reader.slice(reader.varint()).toString()
+    const length = reader.varint()
+    yield [name, length === -1 ? null : reader.slice(length)]
+  }
+  reader.expectEnd()
 }
 
 export class DamagedHeaders extends Error {

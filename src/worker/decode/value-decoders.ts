@@ -1,7 +1,8 @@
-import { Unpackr } from 'msgpackr'
+import type * as Msgpackr from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
 import { messageOf, toError } from '../../shared/errors.ts'
 import { jsonFault } from '../../shared/json-fault.ts'
+import { loadedOnce } from './loaded-once.ts'
 
 /** What a built-in decoder throws: the name of the parser's error, and words that quote nothing of the value, as the parser's may. */
 export class ValueFault extends SyntaxError {
@@ -11,11 +12,8 @@ export class ValueFault extends SyntaxError {
   }
 }
 
-/**
- * Maps become plain objects. Binary data is copied, or one small field of a value that somebody keeps would hold on to
- * everything that was fetched with it.
- */
-const unpackr = new Unpackr({ useRecords: false, copyBuffers: true })
+const library = loadedOnce('msgpackr') as () => typeof Msgpackr
+let unpackr: Msgpackr.Unpackr | undefined
 
 const asBuffer: ValueDecoder = bytes => bytes
 
@@ -45,7 +43,12 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
+/**
+ * Maps become plain objects. Binary data is copied, or one small field of a value that somebody keeps would hold on to
+ * everything that was fetched with it.
+ */
 function unpack(bytes: Buffer): unknown {
+  unpackr ??= new (library().Unpackr)({ useRecords: false, copyBuffers: true })
   try {
     return unpackr.unpack(bytes)
   } catch (thrown) {

@@ -3,8 +3,11 @@ import type { Logger } from '../../shared/logger.ts'
 import type { WorkerSettings } from '../../shared/protocol.ts'
 
 /** What `setup` and `teardown` get: one per thread. */
-export function createThreadContext(settings: WorkerSettings, logger: Logger): ThreadContext {
-  const { groupId, memberId, threadId } = settings
+export function createThreadContext(
+  { groupId, memberId }: WorkerSettings,
+  threadId: number,
+  logger: Logger,
+): ThreadContext {
   return { groupId, memberId, threadId, logger, state: undefined }
 }
 

@@ -27,9 +27,11 @@ function member(given: { asking?: Promise<undefined>; releasing?: Promise<void>;
     takeNoMore: () => void log.push('take no more'),
     committer: { stop: told('committer') },
     partitions: { all: left, releaseAll: told('release', given.releasing) } as unknown as PartitionSet,
+    deadlines: null,
     pool: { stop: told('threads') } as unknown as ThreadPool,
     storage: { leave: told('leave'), close: told('close storage'), abandon: told('abandon storage') },
     askers: [{ stop: told('asker', given.asking) }],
+    deadLetters: { stop: () => void log.push('dead letters') },
     cluster: { close: () => void log.push('close cluster') },
     giveUpReleasing: new AbortController(),
     logger: silentLogger,
@@ -43,8 +45,8 @@ describe('stopping a member', () => {
     const { parts, log } = member()
     await new GroupStop(parts, 1000).run()
     assert.deepEqual(log, [
-      ...['timer', 'asker', 'announce', 'take no more', 'committer', 'release', 'leave', 'threads'],
-      ...['leave', 'close storage', 'close cluster'], // in case the first one failed
+      ...['timer', 'asker', 'announce', 'take no more', 'committer', 'release', 'dead letters', 'leave'],
+      ...['threads', 'leave', 'close storage', 'close cluster'], // leave again in case the first one failed
     ])
   })
 

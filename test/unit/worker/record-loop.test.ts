@@ -13,6 +13,8 @@ class ScriptedLane implements LoopLane {
   readonly taken: number[] = []
   awaitingSinceMs: number | null = null
   isHeld = false
+  isAside = false
+  suspectForMs = 0
   readonly #group: GroupMemory
   readonly #burnMs: number
   left: number
@@ -41,6 +43,14 @@ class ScriptedLane implements LoopLane {
 
   setHeld(isHeld: boolean): void {
     this.isHeld = isHeld
+  }
+
+  trust(): void {
+    this.suspectForMs = 0
+  }
+
+  setAside(isAside: boolean): void {
+    this.isAside = isAside
   }
 }
 
@@ -190,6 +200,47 @@ describe('the record loop', () => {
     loop.remove(lane)
     loop.remove(lane)
     assert.equal(memory.read().running, false)
+  })
+
+  it('runs a suspect alone, one record of it, when nothing else is in hand; then all go on', async () => {
+    const group = leased()
+    const [suspect, other] = [new ScriptedLane(group, 3), new ScriptedLane(group, 10)]
+    suspect.suspectForMs = 60_000
+    const { loop } = loopWith(group, suspect, other)
+    other.awaitingSinceMs = monotonicMs()
+    const take = suspect.take.bind(suspect)
+    const takenOfOther: number[] = []
+    suspect.take = untilMs => {
+      takenOfOther.push(other.taken.length)
+      const result = take(untilMs)
+      suspect.suspectForMs = 0
+      return result
+    }
+    loop.wake()
+    await nextTurn()
+    await nextTurn()
+    assert.deepEqual([suspect.taken.length, other.taken.length, other.isAside], [0, 0, true])
+    other.awaitingSinceMs = null
+    loop.settled(other)
+    await eventually(() => suspect.left === 0 && other.left === 0, { intervalMs: 1 })
+    assert.equal(takenOfOther[0], 0)
+    assert.equal(other.isAside, false)
+  })
+
+  it('runs the others when a suspect does not settle in its time', async () => {
+    const group = leased()
+    const [suspect, other] = [new ScriptedLane(group, 1), new ScriptedLane(group, 10)]
+    suspect.suspectForMs = 50
+    const { loop } = loopWith(group, suspect, other)
+    suspect.take = function (): TakeResult {
+      this.left = 0
+      this.awaitingSinceMs = monotonicMs()
+      return 'awaiting'
+    }
+    const startedAtMs = monotonicMs()
+    loop.wake()
+    await eventually(() => other.left === 0, { intervalMs: 1 })
+    assert.ok(monotonicMs() - startedAtMs >= 49)
   })
 
   it('runs nothing after it was stopped, and may be stopped twice', async () => {

@@ -1,5 +1,8 @@
-import { uncompressSync } from 'snappy'
+import type * as Snappy from 'snappy'
 import { DamagedBytes, OutputTooLarge, type Codec } from './codec.ts'
+import { loadedOnce } from '../loaded-once.ts'
+
+const library = loadedOnce('snappy') as () => typeof Snappy
 
 /** snappy-java's stream format: this magic, a version, a compatible version, then blocks with their lengths. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
@@ -44,7 +47,7 @@ function xerialBlocks(bytes: Buffer): Buffer[] {
 function decompressBlock(block: Buffer, maxBytes: number): Buffer {
   const claimed = claimedLength(block)
   if (claimed > maxBytes) throw new OutputTooLarge(claimed)
-  return uncompressSync(block, { asBuffer: true }) as Buffer
+  return library().uncompressSync(block, { asBuffer: true }) as Buffer
 }
 
 function claimedLength(block: Buffer): number {

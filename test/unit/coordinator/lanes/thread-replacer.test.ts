@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ThreadDeath } from '#src/coordinator/threads/thread-death.js'
 import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
 import { ThreadReplacer } from '#src/coordinator/lanes/thread-replacer.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
@@ -11,22 +12,43 @@ import { rejection } from '../../../support/group-error.ts'
 describe('the replacer of threads', () => {
   let log: string[]
   let partitions: OwnedPartition[]
-  let loaded: Promise<void>
+  let loaded: () => Promise<void>
+  let advances: boolean
+  let stopSignal: AbortController
+  let replacer: ThreadReplacer
+  let old: WorkerThread
   let bystanderDrained: Deferred<undefined>
 
   beforeEach(() => {
     log = []
     partitions = []
-    loaded = Promise.resolve()
+    loaded = () => Promise.resolve()
+    advances = true
+    stopSignal = new AbortController()
     bystanderDrained = deferred()
+    replacer = create()
+    old = thread('old')
   })
+
+  /** Told as a real one tells it. */
+  const exit = (replacer: ThreadReplacer, gone: WorkerThread, kind: ThreadDeath['kind']): void => {
+    ;(gone as unknown as { hasExited: boolean }).hasExited = true
+    const error = new GroupError('WORKER_DIED', kind, { details: { threadId: gone.threadId } })
+    replacer.exited(gone, { kind, error })
+  }
 
   function thread(name: string): WorkerThread {
     const fake = {
       threadId: 0,
+      isReady: true,
       hasExited: false,
-      terminate: async () => void log.push(`terminate ${name}`),
-      loadHandler: () => loaded,
+      ended: new Promise(() => {}),
+      terminate: async () => {
+        if (fake.hasExited) return
+        log.push(`terminate ${name}`)
+        exit(replacer, fake as unknown as WorkerThread, 'terminated')
+      },
+      loadHandler: () => loaded(),
     }
     return fake as unknown as WorkerThread
   }
@@ -52,48 +74,53 @@ describe('the replacer of threads', () => {
     return one
   }
 
-  const fresh = thread('fresh')
   const create = (): ThreadReplacer =>
     new ThreadReplacer({
-      pool: { replace: () => (log.push('replace'), fresh) },
+      pool: {
+        replace: () => (log.push('replace'), thread('fresh')),
+        prepareSpare: () => {},
+      },
+      inquests: {
+        died: () => (log.push('inquest'), advances),
+        cut: () => log.push('judged'),
+        putDown: () => {},
+      },
       partitions: () => partitions,
       welcome: () => log.push('welcome'),
+      died: () => log.push('died'),
       replaced: () => log.push('replaced'),
       report: error => log.push(error.code),
       fail: error => log.push(`fail ${error.code}`),
+      stopSignal: stopSignal.signal,
+      handlerTimeoutMs: 1000,
     })
 
   it('lets the lanes of other partitions leave before it ends the thread', async () => {
-    const old = thread('old')
     const stuck = partition(0, old, true)
     partition(1, old, false)
-    const replacer = create()
     replacer.cut(stuck)
     await nextTurn()
     assert.deepEqual(log, ['HANDLER_CUT'])
     bystanderDrained.resolve(undefined)
-    assert.equal(await replacer.replacementOf(old), fresh)
+    assert.ok(await replacer.replacementOf(old))
     await nextTurn()
     assert.deepEqual(log.join(), 'HANDLER_CUT,drained 1,terminate old,replace,welcome,replaced,moved 1')
   })
 
   it('ends it all the same when they cannot, because the handler blocks it', async () => {
-    const old = thread('old')
     partition(1, old, false)
-    const replacer = create()
     replacer.cut(partition(0, old, true))
-    assert.equal(await replacer.replacementOf(old), fresh)
+    assert.ok(await replacer.replacementOf(old))
     assert.ok(log.includes('terminate old') && !log.includes('drained 1'))
     bystanderDrained.resolve(undefined)
   })
 
   it('takes along what was started on the thread while it was about to be ended', async () => {
-    const old = thread('old')
     bystanderDrained.resolve(undefined)
-    const replacer = create()
-    old.terminate = async () => {
+    const terminate = old.terminate.bind(old)
+    old.terminate = () => {
       partition(5, old, false)
-      return null
+      return terminate()
     }
     replacer.cut(partition(0, old, true))
     await replacer.replacementOf(old)
@@ -102,8 +129,6 @@ describe('the replacer of threads', () => {
   })
 
   it('ends a thread once, and none in which no handler of the partition runs', async () => {
-    const old = thread('old')
-    const replacer = create()
     replacer.cut(partition(0, old, true))
     replacer.cut(partition(1, old, true))
     replacer.cut(partition(2, null, true))
@@ -112,11 +137,68 @@ describe('the replacer of threads', () => {
   })
 
   it('fails the group when no thread can take the place', async () => {
-    const old = thread('old')
-    loaded = Promise.reject(new GroupError('HANDLER_SETUP_FAILED', 'setup said no'))
-    const replacer = create()
+    loaded = () => Promise.reject(new GroupError('HANDLER_SETUP_FAILED', 'setup said no'))
     replacer.cut(partition(0, old, true))
     await rejection(replacer.replacementOf(old)!, 'HANDLER_SETUP_FAILED')
     assert.ok(log.includes('fail HANDLER_SETUP_FAILED'))
+    assert.equal(log.filter(line => line === 'replace').length, 3)
+  })
+
+  it('has a replacement for one that died, before anybody can ask', async () => {
+    bystanderDrained.resolve(undefined)
+    partition(3, old, false)
+    exit(replacer, old, 'exit')
+    assert.ok(replacer.replacementOf(old))
+    await replacer.replacementOf(old)
+    await nextTurn()
+    assert.equal(log.join(), 'died,inquest,replace,welcome,replaced,drained 3,moved 3')
+  })
+
+  it('replaces none that ended when it was told to, nor one that dies while the group stops', () => {
+    exit(replacer, old, 'terminated')
+    assert.equal(replacer.replacementOf(old), null)
+    stopSignal.abort(new GroupError('NOT_RUNNING', 'stopping'))
+    exit(replacer, thread('another'), 'exit')
+    assert.equal(log.join(), 'died,inquest')
+  })
+
+  it('replaces one that dies while it is about to be ended only once, and asks who did it', async () => {
+    replacer.cutOverdue(old, [], false)
+    exit(replacer, old, 'uncaught')
+    await replacer.replacementOf(old)
+    assert.deepEqual(
+      log.filter(line => ['inquest', 'judged', 'replace'].includes(line)).join(),
+      'inquest,replace',
+    )
+  })
+
+  it('waits for nobody on a thread that is blocked, and has it judged before its lanes go on', async () => {
+    const blocking = partition(0, old, false)
+    partition(1, old, false)
+    replacer.cutOverdue(old, [{ partition: blocking, floor: 7 }], true)
+    await nextTurn()
+    assert.equal(log.slice(0, 2).join(), 'terminate old,judged')
+    bystanderDrained.resolve(undefined)
+    await replacer.replacementOf(old)
+  })
+
+  it('fails the group when threads of one place die in a row without any advance', async () => {
+    advances = false
+    for (let deaths = 1; deaths < 5; deaths += 1) {
+      exit(replacer, old, 'uncaught')
+      old = (await replacer.replacementOf(old))!
+    }
+    assert.ok(!log.includes('fail WORKER_DIED'))
+    exit(replacer, old, 'uncaught')
+    await rejection(replacer.replacementOf(old)!, 'WORKER_DIED')
+    assert.ok(log.includes('fail WORKER_DIED'))
+  })
+
+  it('goes on when threads die again and again, but bring something each time', async () => {
+    for (let deaths = 1; deaths < 20; deaths += 1) {
+      exit(replacer, old, 'exit')
+      old = (await replacer.replacementOf(old))!
+    }
+    assert.ok(!log.includes('fail WORKER_DIED'))
   })
 })

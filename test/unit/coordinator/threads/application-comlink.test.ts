@@ -54,6 +54,7 @@ async function assertErrorsCross(application: Comlink.Remote<ApplicationApi>): P
 function startPool(): ThreadPool {
   const listener = {
     message: () => {},
+    exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
     announce: () => Promise.reject(new Error('not asked here')),

@@ -22,6 +22,7 @@ const CALLS = 200
 function startPool(t: TestContext, handler: URL, threads = 1): ThreadPool {
   const listener = {
     message: () => {},
+    exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
     announce: () => Promise.reject(new Error('not asked here')),

@@ -1,0 +1,94 @@
+import { monotonicMs } from '../../shared/clock.ts'
+import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { WorkerThread } from '../threads/worker-thread.ts'
+import { findOverdue, type Deadline, type LaneLook, type Overdue } from './overdue.ts'
+import type { OverdueLane } from './thread-inquests.ts'
+
+export interface DeadlineWatchHost {
+  readonly threads: () => readonly WorkerThread[]
+  readonly partitions: () => readonly OwnedPartition[]
+  /** The thread is to be ended. */
+  readonly cut: (thread: WorkerThread, overdue: readonly OverdueLane[], isBlocked: boolean) => void
+}
+
+/** As long as the timeout again, but no longer than this. */
+const MAX_GRACE_MS = 2_000
+/** Looks at a deadline come as often as this part of it. */
+const LOOKS_PER_TIMEOUT = 20
+const MIN_LOOK_MS = 5
+const MAX_LOOK_MS = 100
+/** A look that comes later by this much: the whole process stood still, its handlers with it. */
+const LATE_MS = 250
+
+/**
+ * Sees in shared memory which handlers take too long although their signal has aborted, or block their thread so that it
+ * cannot abort. What one look finds must be there at the next one, too: a record may just have ended.
+ */
+export class DeadlineWatch {
+  readonly #host: DeadlineWatchHost
+  readonly #deadline: Deadline
+  readonly #lookMs: number
+  readonly #now: () => number
+  #timer: NodeJS.Timeout | null = null
+  #lastLookMs = 0
+  /** The process stood still before; no handler is held to account for that. */
+  #countsFromMs = -Infinity
+  /** What the last look found. */
+  #found = new Map<WorkerThread, readonly OverdueLane[]>()
+
+  constructor(host: DeadlineWatchHost, timeoutMs: number, now: () => number = monotonicMs) {
+    this.#host = host
+    this.#deadline = { timeoutMs, graceMs: Math.min(MAX_GRACE_MS, timeoutMs) }
+    this.#lookMs = Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, timeoutMs / LOOKS_PER_TIMEOUT))
+    this.#now = now
+  }
+
+  start(): void {
+    this.#lastLookMs = this.#now()
+    this.#timer ??= setInterval(() => this.#look(), this.#lookMs)
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  #look(): void {
+    const nowMs = this.#now()
+    if (nowMs - this.#lastLookMs > this.#lookMs + LATE_MS) this.#countsFromMs = nowMs
+    this.#lastLookMs = nowMs
+    const before = this.#found
+    this.#found = new Map()
+    for (const thread of this.#host.threads()) {
+      if (!thread.isRunning) continue
+      const overdue = this.#overdueOn(thread, nowMs)
+      if (overdue === null) continue
+      const lanes = overdue.lanes.map(partition => ({ partition, floor: partition.memory!.floor }))
+      if (isSame(lanes, before.get(thread))) this.#host.cut(thread, lanes, overdue.isBlocked)
+      else this.#found.set(thread, lanes)
+    }
+  }
+
+  #overdueOn(thread: WorkerThread, nowMs: number): Overdue<OwnedPartition> | null {
+    const looks = this.#host.partitions().flatMap(one => this.#lookAt(one, thread))
+    if (looks.length === 0) return null
+    const sliceSinceMs = Math.max(thread.memory.read().runningSinceMs, this.#countsFromMs)
+    return findOverdue(looks, sliceSinceMs, nowMs, this.#deadline)
+  }
+
+  #lookAt(lane: OwnedPartition, thread: WorkerThread): LaneLook<OwnedPartition>[] {
+    if (lane.thread !== thread || lane.memory === null || lane.memory.inHand === 'nothing') return []
+    const { inHand, awaitingSinceMs } = lane.memory.read()
+    const sinceMs = awaitingSinceMs === null ? null : Math.max(awaitingSinceMs, this.#countsFromMs)
+    return [{ lane, inHand, awaitingSinceMs: sinceMs }]
+  }
+}
+
+function isSame(now: readonly OverdueLane[], before: readonly OverdueLane[] | undefined): boolean {
+  if (now.length !== before?.length) return false
+  return now.every(({ partition, floor }, index) => {
+    const then = before[index]!
+    return then.partition === partition && then.floor === floor
+  })
+}

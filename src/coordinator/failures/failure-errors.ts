@@ -1,0 +1,94 @@
+import { GroupError } from '../../shared/errors.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
+import type { BlamedAttempt } from './blame.ts'
+
+/** A record that was being handled, or was about to be. */
+export interface RecordInHand extends TopicPartition {
+  readonly offset: Offset
+  readonly threadId: number
+}
+
+/** What failed an attempt that ended with its thread; `death` is WORKER_DIED. */
+export function killedThread(record: RecordInHand & BlamedAttempt, death: GroupError): GroupError {
+  return new GroupError(
+    'HANDLER_KILLED_THREAD',
+    `attempt ${record.attempt} of ${nameOf(record)} ended its thread: ${death.message}`,
+    { details: detailsOf(record, record.attempt), cause: death.cause },
+  )
+}
+
+/** What failed an attempt whose thread was ended because it took too long. */
+export function ranTooLong(record: RecordInHand & BlamedAttempt, timeoutMs: number): GroupError {
+  return new GroupError(
+    'HANDLER_TIMEOUT',
+    `attempt ${record.attempt} of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms) and did not heed its signal; its thread was ended and is replaced`,
+    { details: detailsOf(record, record.attempt) },
+  )
+}
+
+/** A thread is ended, and which of several records keeps it busy cannot be known. */
+export function someRanTooLong(
+  threadId: number,
+  records: readonly RecordInHand[],
+  timeoutMs: number,
+): GroupError {
+  return new GroupError(
+    'HANDLER_TIMEOUT',
+    `a handler blocked worker thread ${threadId} for longer than handlerTimeoutMs (${timeoutMs} ms); the thread was ended and is replaced; ${suspected(records)}`,
+    { details: { threadId } },
+  )
+}
+
+/** The thread of a handler that took too long goes on all the same. */
+export function cannotBeEnded(record: RecordInHand, timeoutMs: number): GroupError {
+  return new GroupError(
+    'HANDLER_TIMEOUT',
+    `the handler of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms), and its thread ${record.threadId} cannot be ended before the native call that it is in returns; its partitions wait`,
+    { details: detailsOf(record) },
+  )
+}
+
+/** A thread died: with what is known of the reason. `cause` is WORKER_DIED. */
+export function threadDied(death: GroupError, guilty: (RecordInHand & BlamedAttempt) | null): GroupError {
+  if (guilty === null) return death
+  return new GroupError(
+    'WORKER_DIED',
+    `${death.message}; it ran attempt ${guilty.attempt} of ${nameOf(guilty)}`,
+    {
+      details: detailsOf(guilty, guilty.attempt),
+      cause: death.cause,
+    },
+  )
+}
+
+/** A thread died with several records in hand. */
+export function threadDiedWithSuspects(death: GroupError, records: readonly RecordInHand[]): GroupError {
+  return new GroupError('WORKER_DIED', `${death.message}; ${suspected(records)}`, {
+    details: death.details,
+    cause: death.cause,
+  })
+}
+
+/** Threads of one place die again and again. */
+export function diesAgainAndAgain(death: GroupError): GroupError {
+  return new GroupError(
+    'WORKER_DIED',
+    `${death.message}; that was one time too many in a row without finishing a record`,
+    { details: death.details, cause: death.cause },
+  )
+}
+
+function suspected(records: readonly RecordInHand[]): string {
+  return `one of ${records.map(nameOf).join(', ')} did it: they are run again one at a time`
+}
+
+function nameOf(record: RecordInHand): string {
+  return `${partitionName(record)} at offset ${record.offset}`
+}
+
+function detailsOf(
+  { topic, partition, offset, threadId }: RecordInHand,
+  attempt?: number,
+): Record<string, unknown> {
+  return { topic, partition, offset, ...(attempt === undefined ? {} : { attempt }), threadId }
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { NewestLetters } from '#src/coordinator/dead-letters/newest-letters.js'
+
+const lane = { topic: 't', partition: 1, epoch: 5n, lane: 0 }
+
+class Sender {
+  count = 0
+  failure: Error | null = null
+
+  readonly send = (): Promise<void> => {
+    this.count += 1
+    return this.failure === null ? Promise.resolve() : Promise.reject(this.failure)
+  }
+}
+
+describe('the newest letter of a lane', () => {
+  it('is sent once, however many threads ask for it under one claim', async () => {
+    const letters = new NewestLetters()
+    const sender = new Sender()
+    await Promise.all([1, 2, 3].map(() => letters.once({ lane, offset: 7 }, sender.send)))
+    await letters.once({ lane, offset: 7 }, sender.send)
+    assert.equal(sender.count, 1)
+  })
+
+  it('is another one for another offset, claim, partition or lane', async () => {
+    const letters = new NewestLetters()
+    const sender = new Sender()
+    await letters.once({ lane, offset: 7 }, sender.send)
+    await letters.once({ lane, offset: 8 }, sender.send)
+    await letters.once({ lane: { ...lane, epoch: 6n }, offset: 8 }, sender.send)
+    await letters.once({ lane: { ...lane, partition: 2 }, offset: 8 }, sender.send)
+    await letters.once({ lane: { ...lane, lane: 1 }, offset: 8 }, sender.send)
+    assert.equal(sender.count, 5)
+  })
+
+  it('is sent again when it failed before', async () => {
+    const letters = new NewestLetters()
+    const sender = new Sender()
+    sender.failure = new Error('no broker')
+    await assert.rejects(letters.once({ lane, offset: 7 }, sender.send), sender.failure)
+    sender.failure = null
+    await letters.once({ lane, offset: 7 }, sender.send)
+    assert.equal(sender.count, 2)
+  })
+})
