@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
 import type { RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
-import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
+import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
 import { Ledger } from '../support/ledger.ts'
 import { MemberProcess, type MemberProcessOptions } from '../support/member-process.ts'
 import { sharedStack } from '../support/stack.ts'
@@ -125,8 +125,14 @@ describe('a record that kills its process', { concurrency: true }, () => {
 
   it('is found out, too, when it takes memory outside of the heap until the process is killed', async t => {
     const rig = await createRig(t, { kill: KILLER, how: 'memory' })
-    const { deaths, last } = await live(t, rig, { maxDataBytes: 700_000_000 })
+    const options = { ...rig.options, onFailure: 'dead-letter' as const }
+    const { deaths, last } = await live(t, { ...rig, options }, { maxDataBytes: 700_000_000 })
     assert.equal(deaths.length, 3, deaths.join(', '))
     assertFoundOut(rig, last)
+    const letters = await endOffsets(`${options.groupId}.dead-letters`)
+    assert.equal(
+      letters.reduce((sum, end) => sum + end, 0),
+      1,
+    )
   })
 })
