@@ -41,7 +41,8 @@ export interface PartitionStatus {
   /**
    * Why no record is taken; '' if nothing prevents it: 'claim', 'lease', 'paused', 'failed', 'fetch-error', 'draining',
    * 'retry', 'dead-letter' (until the dead letter of a record is stored), 'suspect' (it runs alone on its thread, or
-   * waits for one that does).
+   * waits for one that does), 'announce' (processes have died of this partition, or beside it: what runs next is being
+   * stored), 'alone' (a record may have killed its process and runs with no other beside it, or is about to).
    */
   readonly waitsFor: string
   /** The record in hand, if one is, running or waiting for its next attempt, and for how long the coordinator has seen it there. */

@@ -18,6 +18,7 @@ import { readBacklogs } from './lanes/backlogs.ts'
 import { LaneBalancer } from './lanes/lane-balancer.ts'
 import { LanePlacer } from './lanes/lane-placer.ts'
 import { LeaderKeeper } from './lanes/leader-keeper.ts'
+import { LoneLanes } from './lanes/lone-lanes.ts'
 import type { Weighted } from './lanes/placement.ts'
 import { ThreadReplacer } from './lanes/thread-replacer.ts'
 import { WorkerDesk } from './lanes/worker-desk.ts'
@@ -27,6 +28,7 @@ import { PartitionSet, type PartitionSetHost } from './partitions/partition-set.
 import { Pauses } from './partitions/pauses.ts'
 import { reportRefusal } from './partitions/report-refusal.ts'
 import { StartOffsets } from './partitions/start-offsets.ts'
+import type { ProgressRules } from './progress/claim-progress.ts'
 import { GroupLook } from './rebalance/group-look.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
 import { Targets } from './rebalance/targets.ts'
@@ -47,7 +49,8 @@ export interface CoordinatorChoices {
 }
 
 /** What a partition tells the others of itself; the rest of its host is what it needs of them. */
-type PartitionNews = 'claimed' | 'released' | 'notStored' | 'failed' | 'claimRefused' | 'acquireFailed'
+type PartitionNews =
+  'claimed' | 'released' | 'notStored' | 'failed' | 'killerFound' | 'claimRefused' | 'acquireFailed'
 
 /** What the parts need of the group's life. */
 export interface CoordinatorPartsHost {
@@ -71,6 +74,7 @@ export class CoordinatorParts {
   readonly pauses = new Pauses()
   readonly starts: StartOffsets
   readonly partitions: PartitionSet
+  readonly loneLanes: LoneLanes
   readonly leaders: LeaderKeeper
   readonly topics: TopicFollower
   /** Null unless `onFailure` is 'dead-letter'. */
@@ -97,6 +101,7 @@ export class CoordinatorParts {
     this.state = createGroupState(move => this.reports.moved(move))
     this.starts = this.#createStarts()
     this.partitions = this.#createPartitions()
+    this.loneLanes = this.#createLoneLanes()
     this.leaders = this.#createLeaders()
     this.topics = this.#createTopics()
     this.deadLetters = this.#createDeadLetters()
@@ -153,10 +158,9 @@ export class CoordinatorParts {
   }
 
   #partitionNeeds(): Omit<PartitionSetHost, PartitionNews> {
-    const { storage, memory, options } = this.#choices
+    const { options, storage, memory } = this.#choices
     return {
       storage,
-      maxInHand: options.batchSize,
       resolveStart: claim => this.starts.resolveStart(claim),
       placed: () => this.placer.planned,
       chooseThread: partition => this.placer.choose(partition),
@@ -164,6 +168,10 @@ export class CoordinatorParts {
       cut: one => this.replacer.cut(one),
       isPaused: partition => this.pauses.isPaused(partition),
       generation: () => memory.generation,
+      progressRules: progressRules(options),
+      runAlone: one => this.loneLanes.enter(one),
+      isHeld: one => this.loneLanes.holds(one),
+      noLongerAlone: one => this.loneLanes.leave(one),
       giveUpReleasing: this.#giveUpReleasing.signal,
     }
   }
@@ -178,6 +186,7 @@ export class CoordinatorParts {
       released: (one, reason) => this.reports.released(one, reason),
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
       failed: (_, error) => this.#partitionFailed(error),
+      killerFound: (_, error) => this.reports.error(error),
       claimRefused: one => void this.#reportRefusal(one),
       acquireFailed: (one, error) => this.session.acquireFailed(one, error),
     }
@@ -192,6 +201,16 @@ export class CoordinatorParts {
     const { storage } = this.#choices
     const { stopSignal } = this.#host
     return reportRefusal(one, { storage, stopSignal, report: error => this.reports.error(error) })
+  }
+
+  #createLoneLanes(): LoneLanes {
+    return new LoneLanes({
+      memory: this.#choices.memory,
+      lanes: () => this.partitions.all,
+      wake: () => {
+        for (const thread of this.pool.threads) thread.wake()
+      },
+    })
   }
 
   #createLeaders(): LeaderKeeper {
@@ -370,5 +389,17 @@ export class CoordinatorParts {
       report: error => this.reports.error(error),
       logger: options.logger,
     })
+  }
+}
+
+/** Twice an interval: what a process ran since its last commit takes longer when it is run carefully. */
+const CAREFUL_INTERVALS = 2
+const CAREFUL_FOR_MS = 10_000
+
+function progressRules({ retry, batchSize, commit }: ResolvedOptions): ProgressRules {
+  return {
+    attempts: retry.attempts,
+    maxInHand: batchSize,
+    carefulForMs: Math.max(CAREFUL_INTERVALS * commit.intervalMs, CAREFUL_FOR_MS),
   }
 }

@@ -32,3 +32,8 @@ export function wholeNumber(value: unknown, what: string): number {
     throw new Error(`${what}: not a whole number from 0 up`)
   return value as number
 }
+
+export function truth(value: unknown, what: string): boolean {
+  if (typeof value !== 'boolean') throw new Error(`${what}: neither true nor false`)
+  return value
+}

@@ -30,7 +30,7 @@ export class StatusReport {
       end: toBigInt(end),
       lag: lane === null || end === null ? null : Math.max(0, end - lane.floor),
       bufferedBytes: lane?.bufferedBytes ?? 0,
-      waitsFor: lane?.waitsFor ?? (partition.state === 'waiting' ? 'claim' : ''),
+      waitsFor: waitsFor(partition, lane),
       retry: retryOf(lane),
       oldestInHand: lane === null ? null : this.#oldestInHand(partition, lane),
       handled: lane?.handled ?? 0,
@@ -69,6 +69,11 @@ export class StatusReport {
     const worker = partition.thread?.memory.read()
     return worker?.running === true ? worker.runningSinceMs : nowMs
   }
+}
+
+function waitsFor(partition: OwnedPartition, lane: LaneReading | null): string {
+  if (lane === null) return partition.state === 'waiting' ? 'claim' : ''
+  return lane.waitsFor === '' && partition.isHeld ? 'alone' : lane.waitsFor
 }
 
 function retryOf(lane: LaneReading | null): PartitionStatus['retry'] {

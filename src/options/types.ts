@@ -142,7 +142,8 @@ export interface CommitOptions {
    */
   intervalMs?: number | undefined
   /**
-   * False: offsets are committed only by `group.commit()` and when a partition is released or the group stops.
+   * False: offsets are committed only by `group.commit()`, when a partition is released or the group stops, and for a while
+   * after the death of a process that had the partition: so it is found out which record it died of.
    * Kafka: `enable.auto.commit`; the original: `OffsetAutoCommitEnable`.
    * @defaultValue true
    */

@@ -75,6 +75,27 @@ export interface LaneStart extends LaneId {
   readonly lastFailure: ErrorWire | null
   /** What is in hand may have ended its thread: it runs alone on the next one, for as long as this at most. 0: it is not suspected. */
   readonly suspectForMs: number
+  /** Processes have died of this partition, or beside it; null: nothing of that is known. */
+  readonly careful: CarefulStart | null
+}
+
+/**
+ * The lane runs only what it has announced. Records from `aloneFrom` up to below `aloneBelow` are announced and run one by
+ * one, with no other in hand in the process.
+ */
+export interface CarefulStart {
+  readonly aloneFrom: Offset
+  readonly aloneBelow: Offset
+}
+
+/** What a lane is about to run. */
+export interface Announcement {
+  readonly from: Offset
+  readonly to: Offset
+  /** One record, with no other in hand in the process. */
+  readonly isAlone: boolean
+  /** For how long the lane has run records since it last announced any. */
+  readonly ranMs: number
 }
 
 /** A record whose attempts are used up, with all that its dead letter is made of. */
@@ -114,6 +135,8 @@ export interface WorkerApi {
   /** Aborts the lane's signal. With drainLane this is how a lost claim ends. */
   abortLane(lane: LaneId, reason: string): void
   setPaused(lane: LaneId, paused: boolean): void
+  /** A lane that ran alone does so no longer: the others may take records. */
+  wake(): void
   /** Drains every lane, runs `teardown`, closes connections; the thread's task then ends. */
   stop(): Promise<void>
 }
@@ -123,6 +146,13 @@ export interface CoordinatorApi {
   resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset>
   /** Resolves once the brokers have stored it. DEAD_LETTER_FAILED: they did not in time. */
   deadLetter(letter: DeadLetter): Promise<void>
+  /**
+   * Resolves when what the lane is about to run is stored, and it runs alone if that was asked for. True: from now on it
+   * runs what it likes, and announces nothing. Rejects if the claim is being given up: the lane runs nothing more.
+   */
+  announce(lane: LaneId, announcement: Announcement): Promise<boolean>
+  /** The attempt that was to run alone is over. */
+  aloneOver(lane: LaneId): Promise<void>
   /** Token for SASL OAUTHBEARER: functions do not cross threads. */
   oauthToken(): Promise<{ value: string }>
 }

@@ -34,6 +34,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
     drainLane: lane => worker.drainLane(lane),
     abortLane: (lane, reason) => worker.abortLane(lane, reason),
     setPaused: (lane, paused) => worker.setPaused(lane, paused),
+    wake: () => worker.wake(),
     stop: () => worker.stop().finally(onStopped),
   }
 }
@@ -41,6 +42,8 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
 function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
+    announce: (lane, announcement) => outcome(remote.announce(lane, announcement)),
+    aloneOver: lane => outcome(remote.aloneOver(lane)),
     deadLetter: letter => outcome(remote.deadLetter(Comlink.transfer(letter, transferables(letter)))),
     oauthToken: () => outcome(remote.oauthToken()),
   }

@@ -3,7 +3,7 @@ import { asGroupError, GroupError } from '../shared/errors.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
 import { LaneMemory, type WaitReason } from '../shared/memory/lane-memory.ts'
-import type { DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
+import type { Announcement, DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
 import { StateMachine } from '../shared/state-machine.ts'
 import { partitionName } from '../shared/types.ts'
 import type { HandlerPartition } from '../handler.ts'
@@ -41,6 +41,9 @@ export interface LaneHost {
   recordFailed(message: RecordFailed): void
   /** Resolves once it is stored. */
   deadLetter(letter: DeadLetter): Promise<void>
+  /** See CoordinatorApi. */
+  announce(lane: LaneId, announcement: Announcement): Promise<boolean>
+  aloneOver(lane: LaneId): void
   failed(lane: LaneId, error: GroupError): void
   troubled(lane: LaneId, error: GroupError): void
 }
@@ -165,6 +168,7 @@ export class Lane {
     this.#isPaused = isPaused
     this.#inbox.setPaused(isPaused)
     if (!isPaused) this.#host.wake(this)
+    else if (this.awaitingSinceMs === null) this.#taking.rest() // others would wait for it until it is resumed
   }
 
   /** Tells the handler in hand to give up; no further record is taken. */
@@ -261,6 +265,7 @@ export class Lane {
       ...{ generation: this.#generation, memory: this.#memory, inbox: this.#inbox },
       cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
       lastFailure: start.lastFailure === null ? null : toGroupError(start.lastFailure),
+      careful: start.careful,
       hasRoom: () => host.hasRoom(this.#inbox),
       listener: {
         settled: () => this.#onSettled(),
@@ -269,6 +274,8 @@ export class Lane {
         deadLetter: letter => host.deadLetter(letter),
         failed: error => this.#fail(error),
         troubled: error => host.troubled(this.id, error),
+        announce: announcement => host.announce(this.id, announcement),
+        aloneOver: () => host.aloneOver(this.id),
         waitChanged: () => this.#onWaitChanged(),
       },
     })
@@ -280,6 +287,7 @@ export class Lane {
   }
 
   #onWaitChanged(): void {
+    if (this.#isPaused && this.awaitingSinceMs === null) this.#taking.rest() // paused while it asked to run alone
     this.#publish()
     this.#host.wake(this)
   }

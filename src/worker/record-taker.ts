@@ -4,6 +4,7 @@ import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { Offset } from '../shared/types.ts'
 import type { Attempts, HandlerCall } from './attempts/attempts.ts'
+import type { Permission } from './attempts/permission.ts'
 import { isThenable, type AwaitedResult, type Awaiter } from './attempts/awaited-result.ts'
 import type { Unfinished } from './attempts/unfinished.ts'
 import { ClockStride } from './clock-stride.ts'
@@ -22,6 +23,7 @@ export interface RecordTakerParts {
   readonly unfinished: Unfinished
   readonly attempts: Attempts
   readonly awaited: AwaitedResult
+  readonly permission: Permission
   readonly origin: RecordOrigin
   readonly handle: (record: LaneRecord, context: HandlerContext) => unknown
   readonly context: HandlerContext
@@ -78,11 +80,12 @@ export class RecordTaker implements Taker, Awaiter {
   }
 
   #takeFresh(untilMs: number): TakeResult {
-    const { group, generation, memory, source, unfinished, origin, handle, context } = this.#parts
+    const { group, generation, memory, source, unfinished, permission, origin, handle, context } = this.#parts
     const { cursor, inbox } = source
     const reader = cursor.record
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
     const { frontier } = unfinished // it moves only when a record fails, and then nothing further is taken here
+    const { below, isAlone } = permission // they change between two calls of this
     let { handled } = memory
     let floor = -1
     let isFirst = true
@@ -99,7 +102,8 @@ export class RecordTaker implements Taker, Awaiter {
         if (opensBatch) inbox.openedBatch(cursor.decompressedBytes)
         this.#isStanding = true
       }
-      if (!group.mayStart(generation)) return 'held'
+      if (reader.offset >= below && !permission.covers(reader.offset, reader.offset + 1)) return 'waiting'
+      if (!group.mayStart(generation, isAlone)) return 'held'
       if (taken === allowed) {
         const nowMs = (this.#nowMs = monotonicMs())
         if (!isFirst && nowMs >= untilMs) return 'more'

@@ -1,7 +1,8 @@
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { GroupError } from '../shared/errors.ts'
-import type { LaneId, WorkerSettings } from '../shared/protocol.ts'
+import type { Announcement, CarefulStart, LaneId, WorkerSettings } from '../shared/protocol.ts'
+import { Permission } from './attempts/permission.ts'
 import { Attempts, type AttemptsParts } from './attempts/attempts.ts'
 import { AwaitedResult } from './attempts/awaited-result.ts'
 import type { FateListener } from './attempts/fate.ts'
@@ -28,6 +29,9 @@ export type TakingSettings = Pick<
 export interface TakingListener extends FateListener {
   /** The promise of the record in hand is done, whatever came of it. */
   settled(): void
+  /** See CoordinatorApi. */
+  announce(announcement: Announcement): Promise<boolean>
+  aloneOver(): void
   /** What comes next cannot be read; everything before it is finished. */
   feedFailed(thrown: unknown): void
 }
@@ -44,6 +48,7 @@ export interface TakingParts {
   readonly inbox: LaneInbox
   readonly cursor: RecordCursor
   readonly lastFailure: GroupError | null
+  readonly careful: CarefulStart | null
   readonly listener: TakingListener
   /** More can be fetched for it. */
   readonly hasRoom: () => boolean
@@ -55,6 +60,7 @@ export class Taking {
   readonly #source: RecordSource
   readonly #unfinished: Unfinished
   readonly #awaited: AwaitedResult
+  readonly #permission: Permission
   readonly #attempts: Attempts
   readonly #taker: Taker
 
@@ -68,6 +74,7 @@ export class Taking {
       settled: () => this.#onSettled(),
       timedOut: (reason, thrown) => this.#timedOut(reason, thrown),
     })
+    this.#permission = this.#makePermission()
     const origin = { topic, partition, decode: valueDecoder(handler.decode) }
     this.#attempts = new Attempts(this.#attemptsParts(origin))
     this.#taker = this.#makeTaker(origin)
@@ -75,7 +82,7 @@ export class Taking {
 
   /** A record could be taken, as far as this lane's own records go. */
   get canTake(): boolean {
-    return this.#awaited.sinceMs === null && this.#attempts.waitsFor === '' && this.#taker.isReady
+    return this.#awaited.sinceMs === null && this.waitsFor === '' && this.#mayBegin && this.#taker.isReady
   }
 
   /** Since when an async handler runs; null if none does. */
@@ -87,16 +94,20 @@ export class Taking {
     return this.#awaited.isTimedOut
   }
 
-  get waitsFor(): '' | 'retry' | 'dead-letter' {
-    return this.#attempts.waitsFor
+  get waitsFor(): '' | 'retry' | 'dead-letter' | 'announce' | 'alone' {
+    const { waitsFor } = this.#attempts
+    return waitsFor === '' ? this.#permission.waitsFor : waitsFor
   }
 
   /** Only while `canTake`. At least one call of the handler, if nothing prevents it. */
   take(untilMs: number): TakeResult {
     const { memory } = this.#parts
     memory.setInHand('slice')
+    this.#permission.begin()
     try {
-      return this.#taker.take(untilMs)
+      const result = this.#taker.take(untilMs)
+      if (result !== 'more' && result !== 'held' && result !== 'awaiting') this.rest()
+      return result
     } catch (thrown) {
       this.#feedFailed(thrown)
       return 'failed'
@@ -114,6 +125,12 @@ export class Taking {
     LaneContext.abortAttempt(context, error)
   }
 
+  /** Nothing is about to run: no other lane has to wait for it. Not while a record is in hand. */
+  rest(): void {
+    this.#permission.endAlone()
+    this.#permission.pause()
+  }
+
   /** Nothing is waited for any more but the handler that runs. Idempotent. */
   cancel(): void {
     this.#taker.cancel()
@@ -124,12 +141,28 @@ export class Taking {
     this.#source.release()
   }
 
+  /** While another lane runs alone, nothing may. Whoever ends that wakes the loop. */
+  get #mayBegin(): boolean {
+    return !this.#parts.group.isOneAlone || this.#permission.isAlone
+  }
+
+  #makePermission(): Permission {
+    const { careful, memory, listener } = this.#parts
+    return new Permission({
+      careful,
+      memory,
+      announce: announcement => listener.announce(announcement),
+      aloneOver: () => listener.aloneOver(),
+      changed: () => listener.waitChanged(),
+    })
+  }
+
   #attemptsParts(origin: RecordOrigin): AttemptsParts {
     const { lane, settings, group, generation, memory, context, handler, lastFailure, listener } = this.#parts
     const [unfinished, awaited] = [this.#unfinished, this.#awaited]
     return {
       ...{ lane, settings, group, generation, memory, context, lastFailure, listener },
-      ...{ unfinished, awaited, origin },
+      ...{ unfinished, awaited, origin, permission: this.#permission },
       threadId: context.threadId,
       rule: handler.retry,
       call:
@@ -147,6 +180,7 @@ export class Taking {
       unfinished: this.#unfinished,
       attempts: this.#attempts,
       awaited: this.#awaited,
+      permission: this.#permission,
       memory,
       origin,
     }
@@ -167,6 +201,7 @@ export class Taking {
     const { context, memory, listener } = this.#parts
     if (context.signal.aborted) LaneContext.renewSignal(context)
     memory.setInHand('nothing')
+    this.rest()
     listener.settled()
   }
 

@@ -129,6 +129,10 @@ export class Worker implements WorkerApi {
     this.#lanes.get(nameOf(id))?.setPaused(paused)
   }
 
+  wake(): void {
+    this.#loop.wake()
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -192,6 +196,8 @@ export class Worker implements WorkerApi {
       settled: lane => this.#loop.settled(lane),
       recordFailed: message => this.#parts.post(message),
       deadLetter: letter => coordinator.deadLetter(letter),
+      announce: (lane, announcement) => coordinator.announce(lane, announcement),
+      aloneOver: lane => void coordinator.aloneOver(lane).catch(() => {}), // the claim is over, and that with it
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

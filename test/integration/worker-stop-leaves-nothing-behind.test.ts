@@ -43,6 +43,8 @@ function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exite
     exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
+    announce: () => Promise.reject(new Error('not asked here')),
+    aloneOver: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const thread = new WorkerThread(rigSettings(handler), memory.buffer, listener, host)
@@ -82,6 +84,7 @@ describe('stopping a worker thread', () => {
           paused: false,
           lastFailure: null,
           suspectForMs: 0,
+          careful: null,
         }),
       }
     })

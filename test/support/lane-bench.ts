@@ -63,7 +63,7 @@ export class LaneBench {
     const thread = { groupId: 'g', memberId: 'm', threadId: 3, logger: silentLogger, state: undefined }
     const start: LaneStart = {
       ...{ topic: 't', partition: 0, epoch: 1n, lane: 0, generation: 0, paused: false },
-      ...{ memory: this.memory.buffer, lastFailure: null, suspectForMs: 0 },
+      ...{ memory: this.memory.buffer, lastFailure: null, suspectForMs: 0, careful: null },
       ...options.start,
     }
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
@@ -78,6 +78,8 @@ export class LaneBench {
       awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
       recordFailed: message => this.messages.push(message),
+      announce: () => Promise.reject(new Error('nothing is to be announced')),
+      aloneOver: () => {},
       deadLetter: letter => {
         this.letters.push(letter)
         return options.deadLetter?.(letter) ?? Promise.reject(new Error('no dead letters'))

@@ -16,6 +16,8 @@ export interface MemberProcessOptions {
   /** Modules that are loaded before the member, in each of its threads. */
   readonly preload?: readonly URL[]
   readonly env?: Readonly<Record<string, string>>
+  /** What the process may have of memory that it can write to; beyond, nothing is given to it, and that ends it. */
+  readonly maxDataBytes?: number
   /** Nobody listens for `error` events. @defaultValue false */
   readonly isDeafToErrors?: boolean
 }
@@ -36,7 +38,8 @@ export class MemberProcess {
   constructor(t: Owner, handler: URL, options: RunGroupOptions, how: MemberProcessOptions = {}) {
     const start = { handler: handler.href, options, isDeafToErrors: how.isDeafToErrors ?? false }
     const preload = (how.preload ?? []).map(({ href }) => `--import=${href}`)
-    this.#child = spawn(process.execPath, [...preload, MAIN], {
+    const [command, ...limits] = limited(how.maxDataBytes)
+    this.#child = spawn(command, [...limits, ...preload, MAIN], {
       env: { ...process.env, ...how.env, KWG_MEMBER: JSON.stringify(start) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -115,4 +118,11 @@ export class MemberProcess {
       this.#waiters.add(wake)
     })
   }
+}
+
+/** By a shell that becomes the process: its number and what ends it are those of the member. */
+function limited(maxDataBytes: number | undefined): [command: string, ...parameters: string[]] {
+  if (maxDataBytes === undefined) return [process.execPath]
+  const kibibytes = Math.floor(maxDataBytes / 1024)
+  return ['sh', '-c', `ulimit -c 0; ulimit -d ${kibibytes}; exec "$0" "$@"`, process.execPath]
 }

@@ -7,7 +7,13 @@ import { fromWire, type ErrorWire } from '#src/shared/error-wire.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
-import type { LaneId, LeaderView, WorkerMessage, WorkerSettings } from '#src/shared/protocol.js'
+import type {
+  CoordinatorApi,
+  LaneId,
+  LeaderView,
+  WorkerMessage,
+  WorkerSettings,
+} from '#src/shared/protocol.js'
 import type { Offset } from '#src/shared/types.js'
 import { atEnd, type Owner } from './cleanup.ts'
 import { connectionOptions } from './kafka-options.ts'
@@ -21,6 +27,8 @@ export interface RigOptions {
   /** @defaultValue the shared stack's */
   readonly brokers?: readonly string[]
   readonly settings?: Partial<WorkerSettings>
+  announce?: CoordinatorApi['announce']
+  aloneOver?: CoordinatorApi['aloneOver']
   resolveOutOfRange?(lane: LaneId, position: Offset): Promise<Offset>
 }
 
@@ -82,6 +90,9 @@ export class WorkerRig {
       resolveOutOfRange: (lane, position) =>
         options.resolveOutOfRange?.(lane, position) ?? Promise.reject(new Error(`out of range: ${position}`)),
       deadLetter: () => Promise.reject(new Error('no dead letters')),
+      announce: (lane, announcement) =>
+        options.announce?.(lane, announcement) ?? Promise.reject(new Error('nothing is to be announced')),
+      aloneOver: lane => options.aloneOver?.(lane) ?? Promise.reject(new Error('nothing runs alone')),
       oauthToken: () => Promise.reject(new Error('no token')),
     }
     this.pool = new ThreadPool(
@@ -194,6 +205,7 @@ export class ClaimedLane {
       paused,
       lastFailure: null,
       suspectForMs: 0,
+      careful: null,
     })
   }
 

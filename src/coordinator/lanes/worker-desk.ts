@@ -1,7 +1,13 @@
 import type { ResolvedOptions } from '../../options/types.ts'
 import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
-import type { AttemptFailure, DeadLetter, LaneId, WorkerMessage } from '../../shared/protocol.ts'
+import type {
+  Announcement,
+  AttemptFailure,
+  DeadLetter,
+  LaneId,
+  WorkerMessage,
+} from '../../shared/protocol.ts'
 import { partitionName, type Offset } from '../../shared/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
@@ -94,6 +100,16 @@ export class WorkerDesk implements WorkerThreadListener {
     await deadLetters.send(letter)
   }
 
+  async announce(lane: LaneId, announcement: Announcement): Promise<boolean> {
+    const partition = this.#find(lane)
+    if (partition === undefined) throw claimIsOver(lane)
+    return partition.announce(announcement)
+  }
+
+  async aloneOver(lane: LaneId): Promise<void> {
+    await this.#find(lane)?.aloneOver()
+  }
+
   oauthToken(): Promise<{ value: string }> {
     const { sasl } = this.#parts.options.kafka.connection
     if (sasl?.mechanism !== 'oauthbearer')
@@ -125,6 +141,17 @@ export class WorkerDesk implements WorkerThreadListener {
 function wireToGroupError(wire: unknown): GroupError {
   const error = fromWire(wire as ErrorWire)
   return isGroupError(error) ? error : new GroupError('INTERNAL', error.message, { cause: error })
+}
+
+function claimIsOver(lane: LaneId): GroupError {
+  const { topic, partition } = lane
+  return new GroupError(
+    'CLAIM_LOST',
+    `${partitionName(lane)} is not claimed any more: nothing of it may run`,
+    {
+      details: { topic, partition },
+    },
+  )
 }
 
 function outOfRangeError(lane: LaneId, position: Offset, whatNext: string): GroupError {

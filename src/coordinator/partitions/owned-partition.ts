@@ -1,14 +1,17 @@
 import { deferred } from '../../shared/deferred.ts'
 import { toWire } from '../../shared/error-wire.ts'
 import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
-import { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { LaneId, LaneStart } from '../../shared/protocol.ts'
+import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
+import type { Announcement, LaneId, LaneStart } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
 import type { BlamedAttempt } from '../failures/blame.ts'
 import { Suspicion } from '../failures/suspicion.ts'
-import { progressAt } from '../progress/progress.ts'
+import { ClaimProgress, type ProgressRules } from '../progress/claim-progress.ts'
+import { killedProcess, type ProcessKiller } from '../progress/process-killer.ts'
+import { committableOf, progressAt, type Progress } from '../progress/progress.ts'
+import { CarefulLane } from './careful-lane.ts'
 import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
 import type { Claim, GroupStorage } from '../storage/group-storage.ts'
@@ -50,8 +53,6 @@ interface Aftermath extends Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
 /** What an owned partition needs of the rest of the coordinator. */
 export interface OwnedPartitionHost {
   readonly storage: GroupStorage
-  /** Records that a lane may have in hand at once. */
-  readonly maxInHand: number
   /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
   resolveStart(claim: Claim): Promise<ClaimStart>
   /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
@@ -63,6 +64,15 @@ export interface OwnedPartitionHost {
   isPaused(partition: TopicPartition): boolean
   /** Counts the sessions whose claims became void. */
   generation(): number
+  readonly progressRules: ProgressRules
+  /** Resolves when no other lane of this process may take a record: with true if none has one in hand. See LoneLanes. */
+  runAlone(partition: OwnedPartition): Promise<boolean>
+  /** It may take no record because another runs alone. */
+  isHeld(partition: OwnedPartition): boolean
+  /** Idempotent. */
+  noLongerAlone(partition: OwnedPartition): void
+  /** A record of it is given up because processes die of it. */
+  killerFound(partition: OwnedPartition, error: GroupError): void
   /** Aborts when a release may no longer be tried: the time for stopping is nearly over. */
   readonly giveUpReleasing: AbortSignal
   claimed(partition: OwnedPartition): void
@@ -89,8 +99,9 @@ export class OwnedPartition implements WantedPartition {
   /** Set when the claim is made; stays for the status of a released partition. */
   #claim: Claim | null = null
   /** Set when the start is known. */
-  #memory: LaneMemory | null = null
-  #topicId: string | null = null
+  #progress: ClaimProgress | null = null
+  /** How a careful claim runs; null for an ordinary one. */
+  #carefulLane: CarefulLane | null = null
   #generation = 0
   /** The thread whose lane may run; null before the start and once drained. */
   #thread: WorkerThread | null = null
@@ -118,12 +129,12 @@ export class OwnedPartition implements WantedPartition {
   }
 
   get memory(): LaneMemory | null {
-    return this.#memory
+    return this.#progress?.memory ?? null
   }
 
   /** The incarnation of the topic that is read; null before the start is known, and where brokers have no topic ids. */
   get topicId(): string | null {
-    return this.#topicId
+    return this.#progress?.topicId ?? null
   }
 
   get thread(): WorkerThread | null {
@@ -132,7 +143,7 @@ export class OwnedPartition implements WantedPartition {
 
   /** Records that the present thread has finished of this claim. */
   get handledOnThread(): number {
-    return ((this.#memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
+    return ((this.memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
   }
 
   get committed(): Offset | null {
@@ -145,12 +156,17 @@ export class OwnedPartition implements WantedPartition {
 
   /** The thread is inside a slice of its lane, perhaps in its handler. */
   get hasSliceInHand(): boolean {
-    return this.#memory?.hasSliceInHand ?? false
+    return this.memory?.hasSliceInHand ?? false
   }
 
   /** A record is taken and not finished. */
   get hasInHand(): boolean {
-    return (this.#memory?.inHand ?? 'nothing') !== 'nothing'
+    return (this.memory?.inHand ?? 'nothing') !== 'nothing'
+  }
+
+  /** Nothing of it may begin while a lane of another partition runs alone. */
+  get isHeld(): boolean {
+    return this.#host.isHeld(this)
   }
 
   get isEnded(): boolean {
@@ -211,7 +227,7 @@ export class OwnedPartition implements WantedPartition {
   }
 
   /** Drains, commits (what is finished, or `nextOffset`) and gives the claim up; a claim still waited for is no longer asked for. */
-  release(reason: string, nextOffset?: Offset): Promise<void> {
+  release(reason: string, nextOffset: Offset = Infinity): Promise<void> {
     this.#giveUp.abort(new GroupError('NOT_RUNNING', `${partitionName(this)} is no longer wanted: ${reason}`))
     return this.#enqueue(async () => {
       if (this.#state.isFinal) return
@@ -222,7 +238,7 @@ export class OwnedPartition implements WantedPartition {
       this.#state.moveTo('draining', reason)
       await this.#drainLane()
       await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
-      await this.#giveBack(this.#claim, reason, this.#offsetToStore(nextOffset))
+      await this.#giveBack(this.#claim, reason, this.#progressToStore(nextOffset))
     })
   }
 
@@ -258,8 +274,8 @@ export class OwnedPartition implements WantedPartition {
 
   /** Its thread has exited, and what it had in hand may be why. */
   suspect(): void {
-    if (this.#memory === null) return
-    const { floor, attempts } = this.#memory.read()
+    if (this.memory === null) return
+    const { floor, attempts } = this.memory.read()
     this.#aftermath = { ...this.#aftermathNow(), floor, attempts, suspectForMs: this.#suspicion.raise(floor) }
   }
 
@@ -267,11 +283,25 @@ export class OwnedPartition implements WantedPartition {
   fail(error: GroupError): void {
     if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
     this.#failure = error
+    this.#carefulLane?.rest()
     this.#state.moveTo('failed', error.code)
     this.#host.failed(this, error)
   }
 
-  /** Commits what is finished, if it is more than what was committed. Resolves with the offset, or null if nothing changed. */
+  /** See CoordinatorApi.announce. */
+  announce(announcement: Announcement): Promise<boolean> {
+    return this.#carefulLane?.announce(announcement) ?? Promise.resolve(true)
+  }
+
+  /** See CoordinatorApi.aloneOver. */
+  aloneOver(): Promise<void> {
+    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+  }
+
+  /**
+   * Commits what is finished and what is in hand, if that has changed since it was stored. Resolves with the offset, or
+   * null if that has not changed.
+   */
   commit(): Promise<Offset | null> {
     const commit = this.#commits.catch(() => {}).then(() => this.#commitNow()) // reported to its own caller; this one tries again
     this.#commits = commit
@@ -280,12 +310,15 @@ export class OwnedPartition implements WantedPartition {
 
   async #commitNow(): Promise<Offset | null> {
     const claim = this.#claim
-    const offset = this.#memory?.floor
-    if (claim === null || offset === undefined || offset === this.#committed) return null
+    const progress = this.#progress?.now
+    if (claim === null || progress === undefined || this.#progress!.isStored(progress)) return null
     if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
-    await this.#host.storage.commit(claim, offset, progressAt(offset, this.#topicId))
+    const offset = committableOf(progress)
+    await this.#host.storage.commit(claim, offset, progress)
+    this.#progress!.wasStored(progress)
+    const hasMoved = offset !== this.#committed
     this.#committed = offset
-    return offset
+    return hasMoved ? offset : null
   }
 
   async #startLane(): Promise<void> {
@@ -301,11 +334,29 @@ export class OwnedPartition implements WantedPartition {
     }
   }
 
-  #tellClaimed({ offset, topicId }: ClaimStart): void {
+  #tellClaimed({ offset, progress: stored }: ClaimStart): void {
+    const progress = new ClaimProgress(offset, stored, this.#host.progressRules)
     this.#committed = offset
-    this.#topicId = topicId
-    this.#memory = LaneMemory.create(offset, this.#host.maxInHand)
+    this.#progress = progress
+    if (progress.careful !== null) this.#carefulLane = this.#createCarefulLane(progress)
     this.#host.claimed(this)
+    if (progress.killer !== null) this.#giveUpKiller(progress.killer)
+  }
+
+  #giveUpKiller(killer: ProcessKiller): void {
+    const error = killedProcess(this, killer)
+    const { offset: floor, attempts } = killer
+    this.#aftermath = { floor, attempts, lastFailure: toWire(error), suspectForMs: 0 }
+    this.#host.killerFound(this, error)
+  }
+
+  #createCarefulLane(progress: ClaimProgress): CarefulLane {
+    return new CarefulLane(progress, {
+      commit: () => this.commit(),
+      runAlone: () => this.#host.runAlone(this),
+      noLongerAlone: () => this.#host.noLongerAlone(this),
+      givenUp: this.#giveUp.signal,
+    })
   }
 
   /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
@@ -351,10 +402,11 @@ export class OwnedPartition implements WantedPartition {
     try {
       await thread.startLane({
         ...this.laneId!,
-        memory: this.#memory!.buffer,
+        memory: this.#progress!.memory.buffer,
         generation: this.#generation,
         paused,
         ...this.#aftermathNow(),
+        careful: this.#progress!.careful?.start ?? null,
       })
     } catch (error) {
       const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
@@ -368,7 +420,7 @@ export class OwnedPartition implements WantedPartition {
   }
 
   #aftermathNow(): Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
-    const lane = this.#memory?.read()
+    const lane = this.memory?.read()
     const { lastFailure, suspectForMs, floor, attempts } = this.#aftermath ?? NO_AFTERMATH
     const isNews = floor === lane?.floor && attempts === lane.attempts
     return isNews ? { lastFailure, suspectForMs } : { lastFailure: null, suspectForMs: 0 }
@@ -380,19 +432,24 @@ export class OwnedPartition implements WantedPartition {
     if (thread === null || id === null) return
     await ignoreDeath(thread.drainLane(id))
     thread.creditHandled(this.handledOnThread)
-    this.#handledElsewhere = this.#memory?.handled ?? 0
+    this.#handledElsewhere = this.memory?.handled ?? 0
+    this.#carefulLane?.rest()
     this.#thread = null
   }
 
-  /** Never beyond what is finished, whatever is asked for: what lies between would be lost. */
-  #offsetToStore(nextOffset = Infinity): Offset | null {
-    return this.#memory === null ? null : Math.min(nextOffset, this.#memory.floor)
+  /** Never beyond what is finished, whatever is asked for: what lies between would be lost. Null: the start is not known. */
+  #progressToStore(nextOffset: Offset): Progress | null {
+    if (this.#progress === null) return null
+    const progress = this.#progress.atRelease(this.#failure !== null)
+    const goesBack = nextOffset < committableOf(progress)
+    return goesBack ? progressAt(nextOffset, progress.topicId, progress.open) : progress
   }
 
-  async #giveBack(claim: Claim, reason: string, offset: Offset | null): Promise<void> {
+  async #giveBack(claim: Claim, reason: string, progress: Progress | null): Promise<void> {
+    const offset = progress && committableOf(progress)
     try {
-      const progress = offset === null ? undefined : progressAt(offset, this.#topicId)
-      await releaseClaim(this.#host.storage, { claim, offset, progress }, this.#host.giveUpReleasing)
+      const release = { claim, offset, progress: progress ?? undefined }
+      await releaseClaim(this.#host.storage, release, this.#host.giveUpReleasing)
     } catch (error) {
       this.#end('lost', messageOf(error))
       const isMissing = offset !== null && offset !== claim.committedOffset && offset !== this.#committed
@@ -405,7 +462,7 @@ export class OwnedPartition implements WantedPartition {
 
   #end(state: 'released' | 'lost', reason: string): void {
     this.#state.moveTo(state, reason)
-    if (this.#memory !== null) this.#host.released(this, reason) // else nobody was told that it was claimed
+    if (this.#progress !== null) this.#host.released(this, reason) // else nobody was told that it was claimed
   }
 
   #enqueue(operation: () => Promise<void>): Promise<void> {

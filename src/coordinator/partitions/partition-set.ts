@@ -170,13 +170,17 @@ export class PartitionSet {
 function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
   return {
     storage: host.storage,
-    maxInHand: host.maxInHand,
     resolveStart: claim => host.resolveStart(claim),
     placed: () => host.placed(),
     chooseThread: partition => host.chooseThread(partition),
     replacementOf: thread => host.replacementOf(thread),
     isPaused: partition => host.isPaused(partition),
     generation: () => host.generation(),
+    progressRules: host.progressRules,
+    runAlone: partition => host.runAlone(partition),
+    isHeld: partition => host.isHeld(partition),
+    noLongerAlone: partition => host.noLongerAlone(partition),
+    killerFound: (partition, error) => host.killerFound(partition, error),
     giveUpReleasing: host.giveUpReleasing,
     claimed: partition => host.claimed(partition),
     released: (partition, reason) => host.released(partition, reason),

@@ -17,6 +17,11 @@ export interface ClaimRelease {
   readonly progress: Progress | undefined
 }
 
+/** True if the claim is gone, or nothing can be asked any more: trying again changes nothing. */
+export function isVoid(error: unknown): boolean {
+  return isGroupError(error) && IS_VOID.has(error.code)
+}
+
 /** True if the storage itself said no to what it was asked for: trying again changes nothing, and the claim lives. */
 export function isRefusal(error: unknown): boolean {
   return !isGroupError(error) || !(MAY_PASS.has(error.code) || IS_VOID.has(error.code))

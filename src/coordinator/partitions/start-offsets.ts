@@ -3,7 +3,8 @@ import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { OffsetReset } from '../../options/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
-import { progressAt } from '../progress/progress.ts'
+import { normally } from '../progress/open-claim.ts'
+import { progressAt, type Progress } from '../progress/progress.ts'
 import type { Claim, GroupStorage, StoredOffset } from '../storage/group-storage.ts'
 import type { KafkaCluster, TopicDescription } from '../kafka/cluster.ts'
 
@@ -55,11 +56,10 @@ export interface StartOffsetsOptions {
   readonly readCommitted: boolean
 }
 
-/** Where a claim starts, and in which incarnation of its topic. */
+/** Where a claim starts, and what is stored of it by then. */
 export interface ClaimStart {
   readonly offset: Offset
-  /** Null where the brokers have no topic ids. */
-  readonly topicId: string | null
+  readonly progress: Progress
 }
 
 export interface StartOffsetsParts {
@@ -122,12 +122,14 @@ export class StartOffsets {
     const storedId = claim.progress?.topicId ?? null
     const topicId = await this.#presentId(claim.topic, storedId)
     const isRecreated = storedId !== null && topicId !== storedId
-    const start = { offset: await this.#startOf(claim, isRecreated), topicId }
-    const isStored = start.offset === claim.committedOffset && topicId === storedId
+    const offset = await this.#startOf(claim, isRecreated)
+    const kept = isRecreated || offset !== claim.committedOffset ? null : claim.progress
+    const progress = kept === null ? progressAt(offset, topicId, normally()) : { ...kept, topicId }
     // Told first: if the answer to the commit is lost, the next claim finds nothing to tell.
     if (isRecreated) this.#parts.report(topicRecreated(claim, storedId, topicId))
-    if (!isStored) await this.#parts.storage.commit(claim, start.offset, progressAt(start.offset, topicId))
-    return start
+    // Also where the offset alone is stored: a process that dies of its first record must have left a sign of its claim.
+    if (kept === null || topicId !== storedId) await this.#parts.storage.commit(claim, offset, progress)
+    return { offset, progress }
   }
 
   async #startOf(claim: Claim, isRecreated: boolean): Promise<Offset> {

@@ -47,8 +47,8 @@ export interface Claim extends TopicPartition {
   /** What was committed when the claim was made; null if nothing is stored. Read after the claim was made. */
   readonly committedOffset: Offset | null
   /**
-   * What was stored together with that offset; null if nothing was, if it cannot be read, or if somebody has moved the
-   * offset since: then the offset alone holds.
+   * What was stored together with that offset, as `claimedBy` (progress/open-claim.ts) leaves it; null if nothing was, if
+   * it cannot be read, or if somebody has moved the offset since: then the offset alone holds.
    */
   readonly progress: Progress | null
   /** Why the stored progress cannot be read: PROGRESS_CORRUPT or FORMAT_UNKNOWN, naming where it is. */
@@ -165,8 +165,9 @@ export interface GroupStorage {
   /** Who holds the partition now; null if nobody does. */
   readHolder(of: TopicPartition): Promise<Holder | null>
   /**
-   * Takes a partition: at once if free, else the instant its holder lets go. A claim of this member that outlived a
-   * failed release is replaced, with an epoch of its own and nobody in between; the earlier one is then CLAIM_LOST.
+   * Takes a partition: at once if free, else the instant its holder lets go; progress that counts is stored as
+   * `claimedBy` leaves it. A claim of this member that outlived a failed release is replaced, with an epoch of its own and
+   * nobody in between; the earlier one is then CLAIM_LOST.
    */
   claim(partition: WantedPartition, attempt: ClaimAttempt): Promise<Claim>
   /**

@@ -51,7 +51,7 @@ const NO_PLACE = -1
  * The coordinator's end of one worker thread. As long as the thread has not exited, a handler may run in it, so nothing
  * that was asked of it is given up before: a call of a thread that ends rejects with WORKER_DIED once it has exited.
  */
-export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>> {
+export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' | 'wake'>> {
   readonly memory = new WorkerMemory()
   /** Settles when the thread has exited: with null after `stop`, else with what ended it. Never rejects. */
   readonly ended: Promise<GroupError | null>
@@ -176,6 +176,11 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler'>
     return this.#call(() => this.#remote.setPaused(lane, paused))
   }
 
+  /** Lanes that were held because another ran alone may take records. A thread that is ending has none. */
+  wake(): void {
+    this.#call(() => this.#remote.wake()).catch(() => {}) // WORKER_DIED: there is nothing to wake
+  }
+
   /** Lets the thread drain, tear down and end its task. Whoever started the thread then ends it. */
   async stop(): Promise<void> {
     await this.#call(() => this.#remote.stop())
@@ -237,6 +242,8 @@ function callableBy(listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
     deadLetter: letter => listener.deadLetter(letter),
+    announce: (lane, announcement) => listener.announce(lane, announcement),
+    aloneOver: lane => listener.aloneOver(lane),
     oauthToken: () => listener.oauthToken(),
   }
 }

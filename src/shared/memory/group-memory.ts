@@ -3,18 +3,24 @@
  *
  * | slot          | type  | readers | meaning                                                        | reset      |
  * | ------------- | ----- | ------- | -------------------------------------------------------------- | ---------- |
- * | GATE          | int32 | workers | generation × 4, + 1: the lease is over, + 2: the group stops    | see below  |
+ * | GATE          | int32 | workers | generation × 8, + 1: the lease is over, + 2: the group stops, + 4: one lane runs alone | see below |
  * | LEASE_MONO_US | int64 | workers | monotonic microseconds until which claims are certainly valid  | on renewal |
  * | LEASE_WALL_MS | int64 | workers | the same by the wall clock, in milliseconds                    | on renewal |
  *
  * The generation counts the sessions whose claims became void. One word, so that a worker needs one load per record to
  * know that its claim is of the session that has the lease, that the lease is not over and that nobody stops: with a
  * flag for the lease alone, a worker inside a long record could miss that it was set and cleared again for a new session.
+ *
+ * One lane runs alone: only the one that was told so may take records. The coordinator sets the bit, then looks at what the
+ * others have in hand; a worker says what it has in hand, then looks at the word. So whichever comes second sees the other:
+ * the coordinator a record that was started before the bit, or the worker the bit before it starts one. As the worker's is
+ * a plain load, it may come late by the time the cores take to agree: the coordinator's look begins a timer's turn later.
  */
 const GATE = 0
 const LEASE_OVER = 1
 const STOP = 2
-const GENERATION = 4
+const ALONE = 4
+const GENERATION = 8
 const LEASE_MONO_US = 1 // in 64-bit words
 const LEASE_WALL_MS = 2
 const BYTES = 64
@@ -65,15 +71,26 @@ export class GroupMemory {
 
   /** Coordinator: what claims made now belong to. */
   get generation(): number {
-    return this.#gate >> 2
+    return Math.floor(this.#gate / GENERATION)
+  }
+
+  /** Coordinator: from now on only the lane that is told so takes records, or every one again. */
+  setOneAlone(isOneAlone: boolean): void {
+    this.#setGate(isOneAlone ? this.#gate | ALONE : this.#gate & ~ALONE)
+  }
+
+  /** No lane but one may take records. */
+  get isOneAlone(): boolean {
+    return (this.#gate & ALONE) !== 0
   }
 
   /**
    * Worker, before every record: one plain load. It may be older than the newest store by the time the cores take to
-   * agree, never older than the last call into the handler, which no compiler moves it across.
+   * agree, never older than the last call into the handler, which no compiler moves it across. `isAlone`: of the lane that
+   * is told to run alone, which may start while no other lane may, and not otherwise.
    */
-  mayStart(generation: number): boolean {
-    return this.#words[GATE] === generation * GENERATION
+  mayStart(generation: number, isAlone = false): boolean {
+    return this.#words[GATE] === generation * GENERATION + (isAlone ? ALONE : 0)
   }
 
   /** Worker: claims of this generation are void, now and later. */

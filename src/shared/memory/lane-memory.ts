@@ -66,6 +66,8 @@ export const WAIT_REASONS = [
   'retry',
   'dead-letter',
   'suspect',
+  'announce',
+  'alone',
 ] as const
 export type WaitReason = (typeof WAIT_REASONS)[number]
 

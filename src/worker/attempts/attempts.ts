@@ -13,6 +13,7 @@ import type { TakeResult } from '../take-result.ts'
 import { isThenable, type AwaitedResult, type Awaiter } from './awaited-result.ts'
 import type { RecordAttempts, RetryWait } from './failed-record.ts'
 import { Fate, type FateListener } from './fate.ts'
+import type { Permission } from './permission.ts'
 import { RetryJudge } from './retry-judge.ts'
 import type { Unfinished } from './unfinished.ts'
 
@@ -36,6 +37,7 @@ export interface AttemptsParts {
   readonly memory: LaneMemory
   readonly unfinished: Unfinished
   readonly awaited: AwaitedResult
+  readonly permission: Permission
   readonly origin: RecordOrigin
   readonly context: HandlerContext
   readonly rule: LoadedHandler['retry']
@@ -147,9 +149,9 @@ export class Attempts implements Awaiter {
   /** Runs what is in hand until nothing is; null: nothing is. At least one call, unless something has to be waited for. */
   run(untilMs: number): TakeResult | null {
     for (let isFirst = true; this.#inHand.length > 0; isFirst = false) {
-      const { group, generation } = this.#parts
+      const { group, generation, permission } = this.#parts
       const nowMs = monotonicMs()
-      if (!group.mayStart(generation) || !group.leaseHolds(nowMs, wallMs())) return 'held'
+      if (!group.mayStart(generation, permission.isAlone) || !group.leaseHolds(nowMs, wallMs())) return 'held'
       if (!isFirst && nowMs >= untilMs) return 'more'
       const result = this.#step(nowMs)
       if (result !== 'more') return result
@@ -167,7 +169,10 @@ export class Attempts implements Awaiter {
 
   #step(nowMs: number): TakeResult {
     const result = this.#proceed(nowMs)
-    return result === 'ready' ? this.#runFirst(nowMs) : result
+    if (result !== 'ready') return result
+    const running = this.#isBatch ? this.#inHand : this.#inHand.slice(0, 1)
+    const isPermitted = this.#parts.permission.covers(running[0]!.offset, running.at(-1)!.offset + 1)
+    return isPermitted ? this.#runFirst(nowMs) : 'waiting'
   }
 
   /** Brings the first in hand as far as it comes without being run. */

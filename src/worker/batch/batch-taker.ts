@@ -1,6 +1,7 @@
 import { monotonicMs } from '../../shared/clock.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
 import type { Attempts } from '../attempts/attempts.ts'
+import type { Permission } from '../attempts/permission.ts'
 import type { Unfinished } from '../attempts/unfinished.ts'
 import type { Running, Taker } from '../lane-taker.ts'
 import { LaneRecord, type RecordOrigin } from '../record.ts'
@@ -12,6 +13,7 @@ export interface BatchTakerParts {
   readonly source: RecordSource
   readonly unfinished: Unfinished
   readonly attempts: Attempts
+  readonly permission: Permission
   readonly origin: RecordOrigin
   readonly batchSize: number
   readonly batchWaitMs: number
@@ -97,10 +99,13 @@ export class BatchTaker implements Taker {
   }
 
   #add(): void {
-    const { origin, source, memory, batchSize } = this.#parts
+    const { origin, source, memory, permission, batchSize } = this.#parts
     const { record } = source.cursor
     // One at a time where one among them may have ended its thread.
-    if (this.#gathered.length === 0) this.#limit = record.offset < memory.singlesBelow ? 1 : batchSize
+    if (this.#gathered.length === 0) {
+      const limit = record.offset < memory.singlesBelow ? 1 : batchSize
+      this.#limit = Math.min(limit, permission.batchAt(record.offset))
+    }
     this.#gathered.push(new LaneRecord(origin, record))
     this.#end = record.offset + 1
   }

@@ -41,6 +41,7 @@ class Bench {
       paused: false,
       lastFailure: null,
       suspectForMs: 0,
+      careful: null,
     }
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       group: this.group,
@@ -61,6 +62,8 @@ class Bench {
       awaits: () => {},
       recordFailed: () => {},
       deadLetter: () => Promise.reject(new Error('no dead letters')),
+      announce: () => Promise.reject(new Error('nothing is to be announced')),
+      aloneOver: () => {},
       dropped: () => {},
       wake: () => this.loop.wake(),
       settled: lane => this.loop.settled(lane),

@@ -56,6 +56,7 @@ class Bench {
       inbox: this.inbox,
       cursor: new RecordCursor(LIMITS),
       lastFailure: null,
+      careful: null,
       hasRoom: () => true,
       listener: {
         settled: () => this.heard.push('settled'),
@@ -64,6 +65,8 @@ class Bench {
         feedFailed: thrown => this.heard.push(`feed ${String(thrown)}`),
         recordFailed: ({ outcome }) => this.heard.push(outcome),
         deadLetter: () => Promise.reject(new Error('no dead letters')),
+        announce: () => Promise.reject(new Error('nothing is to be announced')),
+        aloneOver: () => {},
         troubled: error => this.heard.push(`troubled ${error.message}`),
         waitChanged: () => {},
       },

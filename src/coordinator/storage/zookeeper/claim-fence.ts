@@ -1,5 +1,5 @@
 import { encodeProgress } from '../../progress/progress-format.ts'
-import { progressAt } from '../../progress/progress.ts'
+import { progressAt, type Progress } from '../../progress/progress.ts'
 import { NO_NODE_YET, type ClaimNodes } from './owned-claim.ts'
 import { setOrCreate, type Op, type Znode } from './znode.ts'
 
@@ -13,10 +13,15 @@ export interface PartitionNodes {
 /**
  * What ends an earlier claim whose owner node was deleted by hand: such a member may still send a commit or a release,
  * and would find our owner node in the version of its own. This raises the version of the progress, which all of them
- * check; and where one got in before, it fails, and what is stored is read again. The data stays as it is. Progress that
- * belongs to the offset is written together with it, else it would not any more; any other may not, or it would.
+ * check; and where one got in before, it fails, and what is stored is read again. Progress that counts becomes `claimed`;
+ * null: the data stays as it is. Progress that belongs to the offset is written together with it, else it would not any
+ * more; any other may not, or it would.
  */
-export function fence(nodes: ClaimNodes, { owner, offset, progress }: PartitionNodes): Op[] {
+export function fence(
+  nodes: ClaimNodes,
+  { owner, offset, progress }: PartitionNodes,
+  claimed: Progress | null,
+): Op[] {
   const ops: Op[] = [{ type: 'check', path: nodes.ownerPath, version: owner.stat.version }]
   if (offset !== null) {
     const { version } = offset.stat
@@ -27,7 +32,7 @@ export function fence(nodes: ClaimNodes, { owner, offset, progress }: PartitionN
         : { type: 'check', path, version },
     )
   }
-  return [...ops, progressStep(nodes, progress)]
+  return [...ops, progressStep(nodes, progress, claimed)]
 }
 
 /**
@@ -38,7 +43,7 @@ export function removal(nodes: ClaimNodes, { owner, progress }: PartitionNodes):
   const { ownerPath, progressPath } = nodes
   return [
     progress === null
-      ? progressStep(nodes, null)
+      ? progressStep(nodes, null, null)
       : { type: 'check', path: progressPath, version: progress.stat.version },
     { type: 'remove', path: ownerPath, version: owner.stat.version },
   ]
@@ -62,7 +67,8 @@ export function isOfOffset(offset: Znode | null, progress: Znode | null): boolea
   return offset !== null && offset.stat.mzxid === progress?.stat.mzxid
 }
 
-function progressStep({ progressPath }: ClaimNodes, progress: Znode | null): Op {
-  const data = progress?.data ?? encodeProgress(progressAt(0, null)) // of no offset: counts for nothing
+function progressStep({ progressPath }: ClaimNodes, progress: Znode | null, claimed: Progress | null): Op {
+  const isLeft = claimed === null && progress !== null
+  const data = isLeft ? progress.data : encodeProgress(claimed ?? progressAt(0, null)) // of no offset: counts for nothing
   return setOrCreate(progressPath, data, progress?.stat.version ?? null)
 }

@@ -2,6 +2,7 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { partitionName, type TopicPartition } from '../../../shared/types.ts'
 import type { WantedPartition } from '../../assignment/assignment.ts'
+import { claimedBy } from '../../progress/open-claim.ts'
 import type { Claim, ClaimAttempt, MemberDescription } from '../group-storage.ts'
 import { answeredWith, changedStep, isConnectionError } from './answers.ts'
 import { fence, removal, versionsAfterFence, type PartitionNodes } from './claim-fence.ts'
@@ -164,9 +165,11 @@ export class Claims {
     }
     if (ephemeralOwner === this.#client.sessionId) {
       const stored = await this.#positionOrGiveBack(nodes, offset, progress)
-      if (!(await this.#change(of, fence(nodes, read)))) return { holder: null }
+      const claimed = stored.progress && claimedBy(stored.progress)
+      if (!(await this.#change(of, fence(nodes, read, claimed)))) return { holder: null }
       return new OwnedClaim(of, this.#client, nodes, {
         ...stored,
+        progress: claimed,
         ...versionsAfterFence(read),
         epoch: czxid,
       })

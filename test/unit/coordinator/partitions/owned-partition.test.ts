@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { OwnedPartition, type OwnedPartitionHost } from '#src/coordinator/partitions/owned-partition.js'
+import { normally } from '#src/coordinator/progress/open-claim.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { Claim, ClaimAttempt, GroupStorage } from '#src/coordinator/storage/group-storage.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred } from '#src/shared/deferred.js'
@@ -78,17 +80,22 @@ describe('an owned partition', () => {
     } as unknown as GroupStorage
     const host: OwnedPartitionHost = {
       storage,
-      maxInHand: 1,
       resolveStart: async one => {
         await startFound
         if (startError !== null) throw startError
-        return { offset: one.committedOffset ?? 0, topicId: 'an-id' }
+        const offset = one.committedOffset ?? 0
+        return { offset, progress: one.progress ?? progressAt(offset, 'an-id', normally()) }
       },
       placed: () => Promise.resolve(),
       chooseThread: () => asThread(thread),
       replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,
       generation: () => 5,
+      progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
+      runAlone: async () => true,
+      isHeld: () => false,
+      noLongerAlone: () => {},
+      killerFound: (_, error) => void log.push(`killer ${error.code}`),
       giveUpReleasing: giveUpReleasing.signal,
       notStored: (_, error) => void log.push(`not stored: ${error.code}`),
       claimed: () => void log.push('claimed'),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { drainPatience } from '#src/coordinator/partitions/drain-patience.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import { PartitionSet, type PartitionSetHost } from '#src/coordinator/partitions/partition-set.js'
 import type { Claim, GroupStorage } from '#src/coordinator/storage/group-storage.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
@@ -35,14 +36,18 @@ function create(
   } as unknown as WorkerThread
   const host: PartitionSetHost = {
     storage,
-    maxInHand: 1,
-    resolveStart: async () => ({ offset: 0, topicId: null }),
+    resolveStart: async () => ({ offset: 0, progress: progressAt(0, null) }),
     placed: () => Promise.resolve(),
     chooseThread: () => thread,
     replacementOf: () => null,
     cut: one => named('cut', one),
     isPaused: () => false,
     generation: () => 0,
+    progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
+    runAlone: async () => true,
+    isHeld: () => false,
+    noLongerAlone() {},
+    killerFound() {},
     giveUpReleasing: new AbortController().signal,
     claimed() {},
     released() {},

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { TopicDescription } from '#src/coordinator/kafka/cluster.js'
+import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { StartOffsets, type StartOffsetsParts } from '#src/coordinator/partitions/start-offsets.js'
 import type { Claim, StoredOffset } from '#src/coordinator/storage/group-storage.js'
@@ -17,7 +18,7 @@ const CLAIM: Claim = {
   partition: 0,
   epoch: 1n,
   committedOffset: 50,
-  progress: progressAt(50, 'old'),
+  progress: progressAt(50, 'old', normally()),
   progressFault: null,
 }
 
@@ -80,7 +81,7 @@ describe('the start of a claim', () => {
   }
 
   it('is what is stored, and nothing is written', async () => {
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
     assert.deepEqual([log, reports], [[], []])
   })
 
@@ -88,7 +89,10 @@ describe('the start of a claim', () => {
     ids = ['new']
     storedTopicId = 'new'
     for (const policy of ['latest', 'none'] as const)
-      assert.deepEqual(await create(policy).resolveStart(CLAIM), { offset: EARLIEST, topicId: 'new' })
+      assert.deepEqual(await create(policy).resolveStart(CLAIM), {
+        offset: EARLIEST,
+        progress: progressAt(EARLIEST, 'new', normally()),
+      })
     assert.deepEqual(log.slice(0, 2), ['refresh', `commit ${EARLIEST} new`])
     const [error] = reports
     assert.deepEqual(error!.details, { topic: 't', partition: 0, oldTopicId: 'old', newTopicId: 'new' })
@@ -98,7 +102,7 @@ describe('the start of a claim', () => {
 
   it('asks the brokers again before it takes a topic for another one: others may know it earlier', async () => {
     ids = ['older', 'old']
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
     assert.deepEqual([log, reports], [['refresh'], []])
   })
 
@@ -117,20 +121,34 @@ describe('the start of a claim', () => {
     assert.equal((await create().resolveStart(CLAIM)).offset, EARLIEST)
     ids = ['old', 'new']
     assert.equal(
-      (await create().resolveStart({ ...CLAIM, progress: progressAt(50, 'oldest') })).topicId,
+      (await create().resolveStart({ ...CLAIM, progress: progressAt(50, 'oldest') })).progress.topicId,
       'new',
     )
   })
 
   it('keeps the stored incarnation in mind of a topic that is not there at the moment', async () => {
     ids = [null]
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, topicId: 'old' })
+    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
     assert.deepEqual(reports, [])
   })
 
   it('is the offset alone where no progress counts, and from then on it has some', async () => {
     const start = await create().resolveStart({ ...CLAIM, progress: null })
-    assert.deepEqual(start, { offset: 50, topicId: 'old' })
+    assert.deepEqual(start, { offset: 50, progress: progressAt(50, 'old', normally()) })
+    assert.deepEqual(log, ['commit 50 old'])
+  })
+
+  it('leaves a sign of the claim also where brokers have no topic ids', async () => {
+    ids = [null]
+    await create().resolveStart({ ...CLAIM, progress: null })
+    assert.deepEqual(log, ['commit 50 null'])
+  })
+
+  it('keeps what is in hand and who has died when it learns the incarnation', async () => {
+    const open = { ...normally(), deaths: 1, isAtRest: true }
+    const progress = { ...progressAt(51, null, open), inHand: [{ offset: 50, attempts: 2 }] }
+    const start = await create().resolveStart({ ...CLAIM, progress })
+    assert.deepEqual(start.progress, { ...progress, topicId: 'old' })
     assert.deepEqual(log, ['commit 50 old'])
   })
 
@@ -157,7 +175,10 @@ describe('the start of a claim', () => {
     nowMs += 9_000
     await rejection(starts.resolveStart(CLAIM), 'BROKER_DISCONNECTED')
     nowMs += 2_000
-    assert.deepEqual(await starts.resolveStart(CLAIM), { offset: EARLIEST, topicId: 'new' })
+    assert.deepEqual(await starts.resolveStart(CLAIM), {
+      offset: EARLIEST,
+      progress: progressAt(EARLIEST, 'new', normally()),
+    })
     assert.deepEqual(
       reports.map(({ code }) => code),
       ['TOPIC_RECREATED'],

@@ -57,6 +57,8 @@ function startPool(): ThreadPool {
     exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
+    announce: () => Promise.reject(new Error('not asked here')),
+    aloneOver: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const groupMemory = new GroupMemory().buffer

@@ -25,6 +25,8 @@ function startPool(t: TestContext, handler: URL, threads = 1): ThreadPool {
     exited: () => {},
     resolveOutOfRange: () => Promise.reject(new Error('not asked here')),
     deadLetter: () => Promise.reject(new Error('not asked here')),
+    announce: () => Promise.reject(new Error('not asked here')),
+    aloneOver: () => Promise.reject(new Error('not asked here')),
     oauthToken: () => Promise.reject(new Error('not asked here')),
   }
   const settings = rigSettings(handler, threads)

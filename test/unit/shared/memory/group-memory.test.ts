@@ -65,4 +65,50 @@ describe('group memory', () => {
     assert.equal(worker.mayStart(memory.generation), true)
     assert.equal(worker.mustNotStart, false)
   })
+
+  it('lets the lone lane start while no other may, and not when it is not alone', () => {
+    const memory = new GroupMemory()
+    const worker = new GroupMemory(memory.buffer)
+    memory.renewLease({ monoMs: 100, wallMs: 100 })
+    const { generation } = memory
+    assert.deepEqual([worker.mayStart(generation), worker.mayStart(generation, true)], [true, false])
+    memory.setOneAlone(true)
+    assert.deepEqual([worker.mayStart(generation), worker.mayStart(generation, true)], [false, true])
+    assert.equal(worker.isOneAlone, true)
+    assert.equal(worker.mustNotStart, false)
+    memory.setOneAlone(false)
+    assert.deepEqual([worker.mayStart(generation), worker.mayStart(generation, true)], [true, false])
+  })
+
+  it('keeps who is alone, the lease, the stop and the generation apart, whatever the order', () => {
+    type Step = 'alone' | 'together' | 'renew' | 'end' | 'void' | 'stop'
+    const steps = fc.constantFrom<Step>('alone', 'together', 'renew', 'end', 'void', 'stop')
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 30 }), taken => {
+        const memory = new GroupMemory()
+        const worker = new GroupMemory(memory.buffer)
+        memory.renewLease({ monoMs: 1, wallMs: 1 })
+        let [isAlone, isOver, stops, generation] = [false, false, false, 0]
+        for (const step of taken) {
+          if (step === 'alone') memory.setOneAlone((isAlone = true))
+          if (step === 'together') memory.setOneAlone((isAlone = false))
+          if (step === 'stop') memory.requestStop()
+          if (step === 'renew') memory.renewLease({ monoMs: 1, wallMs: 1 })
+          if (step === 'end') memory.endLease()
+          if (step === 'void') memory.voidClaims()
+          stops ||= step === 'stop'
+          isOver = step === 'end' || step === 'void' || (isOver && step !== 'renew')
+          generation += step === 'void' ? 1 : 0
+          const held = isOver || stops
+          assert.equal(worker.generation, generation)
+          assert.equal(worker.mustNotStart, held)
+          for (const asked of [generation - 1, generation])
+            for (const alone of [false, true]) {
+              const expected = !held && alone === isAlone && asked === generation
+              assert.equal(worker.mayStart(asked, alone), expected)
+            }
+        }
+      }),
+    )
+  })
 })

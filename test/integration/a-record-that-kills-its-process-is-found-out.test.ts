@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, it, type TestContext } from 'node:test'
+import type { RunGroupOptions } from '#src/index.js'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
+import { Ledger } from '../support/ledger.ts'
+import { MemberProcess, type MemberProcessOptions } from '../support/member-process.ts'
+import { sharedStack } from '../support/stack.ts'
+import { readOffsets } from '../support/zookeeper.ts'
+
+const PARTITIONS = 4
+const RECORDS = 100 // in each
+const KILLER = '1/50'
+const HANDLER = new URL('../../../test/fixtures/handlers/killer.js', import.meta.url)
+
+interface Rig {
+  readonly options: RunGroupOptions
+  readonly handler: URL
+  /** Records as partition/offset, with the number of the attempt. */
+  readonly attempts: () => { readonly record: string; readonly attempt: number }[]
+  /** All is committed. */
+  readonly isDone: () => Promise<boolean>
+}
+
+async function createRig(t: TestContext, parameters: Readonly<Record<string, string>>): Promise<Rig> {
+  const topic = await createTopic(t, { partitions: PARTITIONS })
+  await produce(
+    topic,
+    Array.from({ length: PARTITIONS * RECORDS }, (_, index) => {
+      const [partition, offset] = [index % PARTITIONS, Math.floor(index / PARTITIONS)]
+      return { partition, key: `${partition}/${offset}`, value: 'a value' }
+    }),
+  )
+  const ledger = new Ledger(t)
+  const handler = new URL(HANDLER)
+  handler.search = new URLSearchParams({ ...parameters, file: ledger.file }).toString()
+  const groupId = uniqueGroup()
+  return {
+    handler,
+    options: {
+      groupId,
+      topics: [topic],
+      zookeeper: { servers: sharedStack().zookeeper, sessionTimeoutMs: 2000 },
+      threads: 2,
+      commit: { intervalMs: 300 },
+      offsetReset: 'earliest',
+      retry: { attempts: 3, backoffMs: 10 },
+      onFailure: 'skip',
+    },
+    attempts: () =>
+      (existsSync(ledger.file) ? readFileSync(ledger.file, 'utf8') : '')
+        .split('\n')
+        .slice(0, -1)
+        .map(line => line.split(' '))
+        .map(([partition, offset, , , , , , attempt]) => ({
+          record: `${partition}/${offset}`,
+          attempt: Number(attempt),
+        })),
+    isDone: async () => {
+      const offsets = Object.values(await readOffsets(groupId, topic))
+      return offsets.length === PARTITIONS && offsets.every(offset => offset === RECORDS)
+    },
+  }
+}
+
+/** Starts a member again whenever it dies, until all records are done; with how many died and what the last one told. */
+async function live(
+  t: TestContext,
+  { handler, options, isDone }: Rig,
+  how: MemberProcessOptions = {},
+): Promise<{ readonly deaths: (number | NodeJS.Signals)[]; readonly last: MemberProcess }> {
+  const deaths: (number | NodeJS.Signals)[] = []
+  for (;;) {
+    const member = new MemberProcess(t, handler, options, how)
+    const ended: (number | NodeJS.Signals)[] = []
+    void member.exited.then(code => ended.push(code))
+    await eventually(async () => ended.length > 0 || (await isDone()), {
+      deadlineMs: 60_000,
+      message: () => `the records done, or process ${deaths.length + 1} dead: ${member.errors}`,
+    })
+    if (ended.length === 0) return { deaths, last: member }
+    deaths.push(...ended)
+    assert.ok(deaths.length <= 6, `processes die for ever: ${deaths.join(', ')}: ${member.errors}`)
+  }
+}
+
+/** The record is given up and told, and no other; all others were handled. */
+function assertFoundOut({ attempts }: Rig, last: MemberProcess): void {
+  const blamed = last.events.filter(
+    ({ event, payload }) => event === 'error' && payload['code'] === 'HANDLER_KILLED_PROCESS',
+  )
+  const details = blamed.map(({ payload }) => payload['details'] as Record<string, unknown>)
+  assert.deepEqual(
+    details.map(({ partition, offset, attempt, deaths }) => ({ partition, offset, attempt, deaths })),
+    [{ partition: 1, offset: 50, attempt: 3, deaths: 3 }],
+  )
+  const seen = new Set(attempts().map(({ record }) => record))
+  assert.equal(seen.size, PARTITIONS * RECORDS)
+}
+
+describe('a record that kills its process', { concurrency: true }, () => {
+  it('is given up after as many deaths as it has attempts, and every other record is handled', async t => {
+    const rig = await createRig(t, { kill: KILLER })
+    const { deaths, last } = await live(t, rig)
+    assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
+    assertFoundOut(rig, last)
+  })
+
+  it('is not taken for one that is only in hand whenever its process is killed', async t => {
+    const slow = '2/30'
+    const rig = await createRig(t, { slow: `${slow}:1500` })
+    const options = { ...rig.options, retry: { attempts: 5 } }
+    const begun = (): number => rig.attempts().filter(({ record }) => record === slow).length
+    for (let kills = 1; kills <= 3; kills += 1) {
+      const member = new MemberProcess(t, rig.handler, options)
+      await eventually(() => begun() === kills, { deadlineMs: 60_000, message: () => member.errors })
+      member.signal('SIGKILL')
+      await member.exit()
+    }
+    const { deaths, last } = await live(t, { ...rig, options })
+    assert.deepEqual([deaths, last.errorCodes], [[], []])
+    assert.equal(begun(), 4, 'it was handled, and not given up')
+  })
+
+  it('is found out, too, when it takes memory outside of the heap until the process is killed', async t => {
+    const rig = await createRig(t, { kill: KILLER, how: 'memory' })
+    const options = { ...rig.options, onFailure: 'dead-letter' as const }
+    const { deaths, last } = await live(t, { ...rig, options }, { maxDataBytes: 700_000_000 })
+    assert.equal(deaths.length, 3, deaths.join(', '))
+    assertFoundOut(rig, last)
+    const letters = await endOffsets(`${options.groupId}.dead-letters`)
+    assert.equal(
+      letters.reduce((sum, end) => sum + end, 0),
+      1,
+    )
+  })
+})

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { CarefulLane } from '#src/coordinator/partitions/careful-lane.js'
+import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
+import { normally } from '#src/coordinator/progress/open-claim.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
+import { deferred } from '#src/shared/deferred.js'
+import { GroupError } from '#src/shared/errors.js'
+import { rejection } from '../../../support/group-error.ts'
+
+const RULES = { attempts: 3, maxInHand: 1, carefulForMs: 1_000 }
+
+function create() {
+  const open = { ...normally(), deaths: 1, isAtRest: true }
+  const progress = new ClaimProgress(100, progressAt(100, 'id', open), RULES)
+  const giveUp = new AbortController()
+  const log: string[] = []
+  const host = {
+    commit: async (): Promise<void> => {
+      const { deaths, window, isAtRest } = progress.now.open!
+      log.push(
+        `commit ${deaths} ${isAtRest ? 'at rest' : window && `${window.from}-${window.to} ${window.isAlone}`}`,
+      )
+    },
+    runAlone: async (): Promise<boolean> => {
+      log.push('alone')
+      return true
+    },
+    noLongerAlone: () => void log.push('together'),
+    givenUp: giveUp.signal,
+  }
+  return { progress, giveUp, log, host, lane: new CarefulLane(progress, host) }
+}
+
+const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0 }
+const lone = { from: 100, to: 101, isAlone: true, ranMs: 0 }
+
+describe('a careful lane', () => {
+  it('is answered once what it announced is stored', async () => {
+    const { host, lane, log } = create()
+    const stored = deferred<undefined>()
+    const { commit } = host
+    host.commit = async () => {
+      await commit()
+      await stored.promise
+    }
+    let isAnswered = false
+    const answer = lane.announce(announcement).then(over => {
+      isAnswered = true
+      return over
+    })
+    await Promise.resolve()
+    assert.deepEqual([log, isAnswered], [['commit 1 100-110 false'], false])
+    stored.resolve(undefined)
+    assert.equal(await answer, false)
+  })
+
+  it('is alone before that is stored, and stores at once that it no longer is', async () => {
+    const { lane, log } = create()
+    await lane.announce(lone)
+    await lane.aloneOver()
+    assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'together', 'commit 1 at rest'])
+  })
+
+  it('says where others could not be waited for', async () => {
+    const { host, lane, log } = create()
+    host.runAlone = async () => false
+    await lane.announce(lone)
+    assert.deepEqual(log, ['commit 1 100-101 false'])
+  })
+
+  it('is an ordinary one when it has run for long enough, once that is stored', async () => {
+    const { lane, log, progress } = create()
+    assert.equal(await lane.announce({ ...announcement, ranMs: 1_000 }), true)
+    assert.equal(await lane.announce(announcement), true)
+    assert.deepEqual([log, progress.careful], [['commit 0 null'], null])
+  })
+
+  it('waits for a storage that is away', async () => {
+    const { host, lane, log } = create()
+    const { commit } = host
+    let failures = 2
+    host.commit = async () => {
+      if ((failures -= 1) >= 0) throw new GroupError('ZOOKEEPER_DISCONNECTED', 'away')
+      await commit()
+    }
+    assert.equal(await lane.announce(announcement), false)
+    assert.deepEqual(log, ['commit 1 100-110 false'])
+  })
+
+  it('runs nothing when its claim is gone, given up or its lane ended meanwhile', async () => {
+    const { host, lane, giveUp } = create()
+    const { commit } = host
+    host.commit = async () => Promise.reject(new GroupError('CLAIM_LOST', 'gone'))
+    await rejection(lane.announce(announcement), 'CLAIM_LOST')
+    host.commit = async () => {
+      lane.rest()
+      await commit()
+    }
+    await rejection(lane.announce(announcement), 'NOT_RUNNING')
+    host.commit = async () => {
+      giveUp.abort()
+      throw new GroupError('ZOOKEEPER_DISCONNECTED', 'away')
+    }
+    await rejection(lane.announce(announcement), 'NOT_RUNNING')
+  })
+
+  it('announces nothing when it was ended while others were waited for', async () => {
+    const { host, lane, log, progress } = create()
+    host.runAlone = async () => {
+      lane.rest()
+      return true
+    }
+    await rejection(lane.announce(lone), 'NOT_RUNNING')
+    assert.equal(progress.now.open!.isAtRest, true)
+    assert.deepEqual(log, ['together'])
+  })
+})

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { claimedBy, normally, windowFrom } from '#src/coordinator/progress/open-claim.js'
+import { progressAt, type OpenClaim, type Progress, type Window } from '#src/coordinator/progress/progress.js'
+
+const US = 'us'
+const NORMAL: OpenClaim = { process: 'them', deaths: 0, window: null, isAtRest: false }
+const window = (from: number, to: number, isAlone = false): Window => ({ from, to, isAlone })
+const at100 = (open: OpenClaim | null): Progress => progressAt(100, 'id', open)
+
+describe('a claim', () => {
+  it('of a partition that was released is an ordinary one', () => {
+    assert.deepEqual(claimedBy(at100(null), US), at100(normally(US)))
+  })
+
+  it('of a partition whose process died knows of the death, and begins at rest', () => {
+    const claimed = claimedBy(at100(NORMAL), US)
+    assert.deepEqual(claimed.open, { process: US, deaths: 1, window: null, isAtRest: true })
+  })
+
+  it('knows what might run when the process died', () => {
+    const running = { ...NORMAL, deaths: 1, window: window(100, 120) }
+    const claimed = claimedBy(at100(running), US)
+    assert.deepEqual(claimed, at100({ process: US, deaths: 2, window: window(100, 120), isAtRest: true }))
+  })
+
+  it('counts no death of a process that ran nothing of the partition', () => {
+    const resting = { ...NORMAL, deaths: 2, window: window(100, 120), isAtRest: true }
+    assert.deepEqual(claimedBy(at100(resting), US).open, { ...resting, process: US })
+  })
+
+  it('counts no death where its own process had it before', () => {
+    assert.deepEqual(claimedBy(at100({ ...NORMAL, process: US }), US).open, normally(US))
+    const alone = { process: US, deaths: 2, window: window(100, 101, true), isAtRest: false }
+    assert.deepEqual(
+      claimedBy(at100(alone), US),
+      at100({ ...alone, window: window(100, 101), isAtRest: true }),
+    )
+  })
+
+  it('lays a death to the record that was alone, and to no other', () => {
+    const alone = { ...NORMAL, deaths: 2, window: window(103, 104, true) }
+    const claimed = claimedBy(at100(alone), US)
+    assert.deepEqual([claimed.frontiers, claimed.inHand], [[104], [{ offset: 103, attempts: 1 }]])
+    const several = claimedBy(at100({ ...alone, window: window(103, 104, false) }), US)
+    assert.deepEqual([several.frontiers, several.inHand], [[100], []])
+  })
+
+  it('adds the death to the attempts that failed before', () => {
+    const inHand = [
+      { offset: 100, attempts: 1 },
+      { offset: 105, attempts: 1000 },
+    ]
+    const open = { ...NORMAL, deaths: 2, window: window(100, 101, true) }
+    const progress = { ...progressAt(110, 'id', open), inHand }
+    assert.deepEqual(claimedBy(progress, US).inHand, [{ offset: 100, attempts: 2 }, inHand[1]])
+    const last = { ...progress, open: { ...open, window: window(105, 106, true) } }
+    assert.deepEqual(claimedBy(last, US).inHand, inHand, 'no more can be counted')
+  })
+
+  it('says nothing of a lone record where that would pass others', () => {
+    const open = { ...NORMAL, deaths: 2, window: window(120, 121, true) }
+    const progress = { ...progressAt(110, 'id', open), inHand: [{ offset: 100, attempts: 1 }] }
+    assert.deepEqual(
+      [claimedBy(progress, US).frontiers, claimedBy(progress, US).inHand],
+      [[110], progress.inHand],
+    )
+    const finished = { ...progress, open: { ...open, window: window(105, 106, true) } }
+    assert.deepEqual(claimedBy(finished, US).inHand, progress.inHand)
+  })
+})
+
+describe('a window', () => {
+  it('is over where all of it is passed', () => {
+    assert.equal(windowFrom(window(5, 8), 8), null)
+    assert.deepEqual(windowFrom(window(5, 8), 7), window(7, 8))
+    assert.deepEqual(windowFrom(window(5, 8), 3), window(5, 8))
+    assert.equal(windowFrom(null, 0), null)
+  })
+})
