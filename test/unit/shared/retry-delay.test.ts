@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { retryDelayMs } from '#src/worker/attempts/retry-delay.js'
+import { retryDelayMs } from '#src/shared/retry-delay.js'
 
 const SETTINGS = { attempts: 10, backoffMs: 500, maxBackoffMs: 30_000, jitter: 0.5 }
 
