@@ -31,10 +31,10 @@ class DecodeFailure {
  * when asked. One is made per record, in the hottest loop there is, so the constructor copies numbers and no more.
  */
 export class LaneRecord<T = unknown> implements KafkaRecord<T> {
-  readonly timestamp: number
-  readonly attempt: number
   readonly #origin: RecordOrigin<T>
   readonly #offset: Offset
+  readonly #timestamp: number
+  readonly #attempt: number
   // Change in detach() only:
   #bytes: Buffer
   #keyStart: number
@@ -50,10 +50,10 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
 
   /** The record that `reader` stands on; `attempt` counts from 1. */
   constructor(origin: RecordOrigin<T>, reader: RecordReader, attempt = 1) {
-    this.timestamp = reader.timestamp
-    this.attempt = attempt
     this.#origin = origin
     this.#offset = reader.offset
+    this.#timestamp = reader.timestamp
+    this.#attempt = attempt
     this.#bytes = reader.bytes
     this.#keyStart = reader.keyStart
     this.#keyEnd = reader.keyEnd
@@ -77,7 +77,7 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
     const raw = new RecordReader()
     raw.bytes = record.#bytes
     raw.offset = record.#offset
-    raw.timestamp = record.timestamp
+    raw.timestamp = record.#timestamp
     raw.keyStart = record.#keyStart
     raw.keyEnd = record.#keyEnd
     raw.valueStart = record.#valueStart
@@ -97,6 +97,14 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
 
   get offset(): bigint {
     return BigInt(this.#offset)
+  }
+
+  get timestamp(): number {
+    return this.#timestamp
+  }
+
+  get attempt(): number {
+    return this.#attempt
   }
 
   get key(): Buffer | null {

@@ -77,6 +77,13 @@ describe('batches', () => {
     assert.deepEqual(calls, ['0.1', '1.1'])
   })
 
+  it('stop the lane where they are when a defect of ours ends them, and lose nothing', async () => {
+    const memory = LaneMemory.create(0, 1) // no room for what is left of a batch
+    const { bench } = await start({ memory, handleBatch: throwing(1) })
+    await eventually(() => bench.failures.length === 1, { intervalMs: 1 })
+    assert.deepEqual([bench.failures[0]!.code, memory.floor], ['INTERNAL', 0])
+  })
+
   it('tell in the memory where they end, until they are settled', async () => {
     const ends: number[][] = []
     const { bench } = await start({
