@@ -86,7 +86,7 @@ export class Attempts implements Awaiter {
       onFailure: settings.onFailure,
       listener,
       finished: () => this.#finishFirst(),
-      stopped: () => this.#forgiveFirst(),
+      stopped: () => this.#forgive(),
     })
   }
 
@@ -102,7 +102,7 @@ export class Attempts implements Awaiter {
 
   /** What runs; only while something of this does. */
   get running(): AttemptPlace {
-    return this.#placeOf(this.#inHand.slice(0, this.#running), this.#inHand[0]!.record.attempt)
+    return this.#placeOf(this.#inHand.slice(0, this.#running), this.#inHand[0]!.attempts + 1)
   }
 
   /** The lane is being given up: what is in hand is left to whoever goes on with it. What runs is still waited for. */
@@ -225,7 +225,7 @@ export class Attempts implements Awaiter {
     this.#running = 0
     if (whole !== null && this.#parts.isGivenUp()) return this.#giveUp(ran, whole.thrown)
     const failed = ran.filter(({ record }) => whole !== null || failures.has(record))
-    for (const one of failed) one.attempts = one.record.attempt
+    for (const one of failed) one.attempts += 1
     this.#inHand = [...failed, ...this.#inHand.slice(ran.length)]
     this.#write(ran, failed)
     // All that follows may run code of the user's, or tell others: by now the memory has what happened.
@@ -251,7 +251,7 @@ export class Attempts implements Awaiter {
   /** The handler was told to give up and did: no fault of the record, and whoever goes on with the lane runs it again. */
   #giveUp(ran: readonly RecordAttempts[], thrown: unknown): TakeResult {
     const { listener, memory } = this.#parts
-    listener.troubled(attemptFailed(this.#placeOf(ran, ran[0]!.record.attempt), thrown))
+    listener.troubled(attemptFailed(this.#placeOf(ran, ran[0]!.attempts + 1), thrown))
     if (ran.length > 1) memory.setBatchEnd(0)
     this.#inHand = []
     return 'more'
@@ -313,10 +313,14 @@ export class Attempts implements Awaiter {
     memory.setHandled(memory.handled + 1)
   }
 
-  /** The partition stops here until somebody has done something about it; then the record has all its attempts again. */
-  #forgiveFirst(): void {
-    const first = this.#inHand[0]!
-    this.#parts.unfinished.settle([{ offset: first.offset, attempts: 0 }], first.offset + 1)
+  /**
+   * The partition stops here until somebody has done something about it; then the record has all its attempts again, and so
+   * have those behind it that have none left: nobody would run them to see whether it helped.
+   */
+  #forgive(): void {
+    const { unfinished, settings } = this.#parts
+    const { offset } = this.#inHand[0]!
+    unfinished.forgive(one => one.offset === offset || one.attempts >= settings.retry.attempts)
   }
 
   #placeOf(records: readonly RecordAttempts[], attempt: number): AttemptPlace {

@@ -43,6 +43,12 @@ export class Unfinished {
     else this.#memory.setRemainder({ frontier: this.#frontier, inHand: this.#inHand })
   }
 
+  /** Of those in hand that it is true of, no attempt has failed any more. */
+  forgive(isForgiven: (record: RecordInHand) => boolean): void {
+    this.#inHand = this.#inHand.map(one => (isForgiven(one) ? { offset: one.offset, attempts: 0 } : one))
+    this.#memory.setRemainder({ frontier: this.#frontier, inHand: this.#inHand })
+  }
+
   /** Everything below `offset` was taken, and what of it is not finished is in hand below the frontier. */
   passed(offset: Offset): void {
     // Not below the frontier: the floor is there already, or waits for a record in hand.

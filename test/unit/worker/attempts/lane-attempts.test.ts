@@ -131,6 +131,18 @@ describe('a record whose attempt fails', () => {
     assert.equal(seen.size, 5)
   })
 
+  it('has its attempts counted, whatever the handler does to it', async () => {
+    const handle: Handle = record => {
+      if (record.offset !== 1n) return
+      for (const name of ['attempt', 'timestamp']) Reflect.set(record, name, NaN)
+      throw new Error('no')
+    }
+    const { bench, runs } = await start({ handle, settings: { onFailure: 'skip' } })
+    await atFloor(bench, 3)
+    assert.deepEqual(runs, ['0.1', '1.1', '1.2', '1.3', '2.1'])
+    assert.deepEqual(bench.failures, [])
+  })
+
   it('has failed, too, when its value cannot be decoded', async () => {
     let times = 0
     const decode = (): string => {
@@ -185,6 +197,21 @@ describe('a record whose attempts are used up', () => {
     const next = await start({ memory: bench.memory })
     await atFloor(next.bench, 3)
     assert.deepEqual([...runs, ...next.runs], ['0.1', '1.1', '1.2', '1.3', '1.1', '2.1'])
+  })
+
+  it('gives those behind it all attempts again, too, whose attempts are used up', async () => {
+    const inHand = [
+      { offset: 0, attempts: 3 },
+      { offset: 1, attempts: 3 },
+      { offset: 2, attempts: 1 },
+    ]
+    const memory = LaneMemory.create(0, 3, { frontier: 3, inHand })
+    const { bench, runs } = await start({ memory })
+    await eventually(() => bench.failures.length === 1, { intervalMs: 1 })
+    await bench.drain()
+    const next = await start({ memory })
+    await atFloor(next.bench, 3)
+    assert.deepEqual([...runs, ...next.runs], ['0.1', '1.1', '2.2'])
   })
 
   it('is left out under skip', async () => {
