@@ -119,7 +119,7 @@ export class RecordTaker implements Taker, Awaiter {
         memory.advanceFloor(reader.offset)
       }
       const result = handle(new LaneRecord(origin, reader), context)
-      if (result !== undefined && isThenable(result)) return this.#await(result)
+      if (result !== undefined && isThenable(result)) return this.#await(result, taken)
       floor = finish(memory, cursor, (handled += 1))
       this.#isStanding = false
     }
@@ -132,8 +132,9 @@ export class RecordTaker implements Taker, Awaiter {
     return isMore
   }
 
-  #await(result: PromiseLike<unknown>): TakeResult {
-    this.#parts.awaited.start(result, this.#nowMs, this)
+  /** `taken`: records since the last look at the clock, which tells when this one began only if no other came before it. */
+  #await(result: PromiseLike<unknown>, taken: number): TakeResult {
+    this.#parts.awaited.start(result, taken === 1 ? this.#nowMs : monotonicMs(), this)
     return 'awaiting'
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { UnrecoverableError, type HandlerContext, type KafkaRecord } from '#src/handler.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { toWire } from '#src/shared/error-wire.js'
@@ -402,6 +402,16 @@ describe('the deadline of an attempt', () => {
     const handle: Handle = ({ offset }) => (offset === 1n ? burn(40) : nextTurn())
     const { bench } = await start({ handle, settings })
     await atFloor(bench, 3)
+    assert.deepEqual(bench.told, [])
+  })
+
+  it('begins when the attempt does, however long the records before it took', async () => {
+    const handle: Handle = ({ offset }) => {
+      if (offset < 500n) return // as fast as it takes for the clock not to be looked at before each record
+      return offset % 2n === 0n ? burn(100) : delay(20)
+    }
+    const { bench } = await start({ handle, settings: { ...settings, handlerTimeoutMs: 60 }, count: 506 })
+    await atFloor(bench, 506)
     assert.deepEqual(bench.told, [])
   })
 
