@@ -2,6 +2,7 @@ import { monotonicMs } from '../../shared/clock.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 import { findOverdue, type Deadline, type LaneLook, type Overdue } from './overdue.ts'
+import { StackTimes } from './stack-times.ts'
 import type { OverdueLane } from './thread-inquests.ts'
 
 export interface DeadlineWatchHost {
@@ -33,6 +34,7 @@ export class DeadlineWatch {
   #lastLookMs = 0
   /** The process stood still before; no handler is held to account for that. */
   #countsFromMs = -Infinity
+  readonly #stacks = new StackTimes<WorkerThread, OwnedPartition>()
   /** What the last look found. */
   #found = new Map<WorkerThread, readonly OverdueLane[]>()
 
@@ -56,13 +58,14 @@ export class DeadlineWatch {
 
   #look(): void {
     const nowMs = this.#now()
-    if (nowMs - this.#lastLookMs > this.#lookMs + LATE_MS) this.#countsFromMs = nowMs
+    const beforeMs = this.#lastLookMs
+    if (nowMs - beforeMs > this.#lookMs + LATE_MS) this.#countsFromMs = nowMs
     this.#lastLookMs = nowMs
     const before = this.#found
     this.#found = new Map()
     for (const thread of this.#host.threads()) {
       if (!thread.isRunning) continue
-      const overdue = this.#overdueOn(thread, nowMs)
+      const overdue = this.#overdueOn(thread, nowMs, beforeMs)
       if (overdue === null) continue
       const lanes = overdue.lanes.map(partition => ({ partition, floor: partition.memory!.floor }))
       if (isSame(lanes, before.get(thread))) this.#host.cut(thread, lanes, overdue.isBlocked)
@@ -70,11 +73,20 @@ export class DeadlineWatch {
     }
   }
 
-  #overdueOn(thread: WorkerThread, nowMs: number): Overdue<OwnedPartition> | null {
+  #overdueOn(thread: WorkerThread, nowMs: number, beforeMs: number): Overdue<OwnedPartition> | null {
     const looks = this.#host.partitions().flatMap(one => this.#lookAt(one, thread))
+    const stackSinceMs = this.#stackSinceMs(thread, looks, beforeMs)
     if (looks.length === 0) return null
-    const sliceSinceMs = Math.max(thread.memory.read().runningSinceMs, this.#countsFromMs)
-    return findOverdue(looks, sliceSinceMs, nowMs, this.#deadline)
+    const { runningSinceMs } = thread.memory.read()
+    const sinceMs = Math.max(runningSinceMs, stackSinceMs, this.#countsFromMs)
+    return findOverdue(looks, sinceMs, nowMs, this.#deadline)
+  }
+
+  #stackSinceMs(thread: WorkerThread, looks: readonly LaneLook<OwnedPartition>[], beforeMs: number): number {
+    const lane = looks.find(({ inHand }) => inHand === 'slice')?.lane
+    if (lane !== undefined) return this.#stacks.look(thread, { lane, floor: lane.memory!.floor }, beforeMs)
+    this.#stacks.forget(thread)
+    return -Infinity
   }
 
   #lookAt(lane: OwnedPartition, thread: WorkerThread): LaneLook<OwnedPartition>[] {

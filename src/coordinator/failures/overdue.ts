@@ -23,7 +23,7 @@ export interface Overdue<Lane> {
 }
 
 /**
- * Who on a thread has taken too long. `sliceSinceMs`: since when a lane is on its stack, if one is.
+ * Who on a thread has taken too long. `stackSinceMs`: since when a lane has been on its stack with this record, if one is.
  *
  * While a lane is on the stack no other can settle, so it alone is looked at. Without one, the thread aborts the signal of a
  * handler whose time is over, and lets it time out; if it has not even done that, some handler blocks it behind an await, and
@@ -31,13 +31,13 @@ export interface Overdue<Lane> {
  */
 export function findOverdue<Lane>(
   looks: readonly LaneLook<Lane>[],
-  sliceSinceMs: number,
+  stackSinceMs: number,
   nowMs: number,
   { timeoutMs, graceMs }: Deadline,
 ): Overdue<Lane> | null {
   const onStack = looks.find(look => look.inHand === 'slice')
   if (onStack !== undefined)
-    return nowMs - sliceSinceMs > timeoutMs ? { lanes: [onStack.lane], isBlocked: true } : null
+    return nowMs - stackSinceMs > timeoutMs ? { lanes: [onStack.lane], isBlocked: true } : null
   const late = looks.filter(
     ({ awaitingSinceMs }) => awaitingSinceMs !== null && nowMs - awaitingSinceMs > timeoutMs + graceMs,
   )

@@ -65,6 +65,29 @@ describe('the deadline watch', () => {
     assert.deepEqual(cuts, [])
   })
 
+  it('counts from the record, not from the slice: those before it in the same one may have taken as long together', () => {
+    worker.enter(nowMs)
+    lane.setInHand('slice')
+    for (const floor of [8, 9, 10]) {
+      pass(TIMEOUT_MS - 2 * LOOK_MS)
+      lane.advanceFloor(floor)
+    }
+    pass(TIMEOUT_MS)
+    assert.deepEqual(cuts, [])
+    pass(3 * LOOK_MS)
+    assert.deepEqual(cuts[0], { floors: [10], isBlocked: true })
+  })
+
+  it('counts from when something is in hand: what is opened before that takes its time', () => {
+    worker.enter(nowMs)
+    pass(TIMEOUT_MS)
+    lane.setInHand('slice')
+    pass(TIMEOUT_MS)
+    assert.deepEqual(cuts, [])
+    pass(3 * LOOK_MS)
+    assert.deepEqual(cuts[0], { floors: [7], isBlocked: true })
+  })
+
   it('cuts an async handler that does not heed its signal when the grace is over, too', () => {
     lane.setAwaited(nowMs)
     pass(TIMEOUT_MS)
