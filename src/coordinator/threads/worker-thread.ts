@@ -5,6 +5,7 @@ import { deferred } from '../../shared/deferred.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
+  Announcement,
   CoordinatorApi,
   LaneId,
   LaneStart,
@@ -35,7 +36,10 @@ type Asynchronous<Api> = {
     : never
 }
 
-export interface WorkerThreadListener extends CoordinatorApi {
+export interface WorkerThreadListener extends Omit<CoordinatorApi, 'announce' | 'aloneOver'> {
+  /** See CoordinatorApi; with who asks, as the lane may have gone on to another thread by the time this arrives. */
+  announce(thread: WorkerThread, lane: LaneId, announcement: Announcement): Promise<boolean>
+  aloneOver(thread: WorkerThread, lane: LaneId): Promise<void>
   message(thread: WorkerThread, message: WorkerMessage): void
   /**
    * It has exited: `death` is null after `stop`. Told before any call of it rejects, so that whoever called finds what is to
@@ -87,7 +91,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     this.#messages = messages.port1
     this.#ports = [calls.port1, answers.port1, messages.port1]
     this.#remote = Comlink.wrap<Answering<WorkerApi>>(calls.port1)
-    Comlink.expose(answering(callableBy(listener)), answers.port1)
+    Comlink.expose(answering(callableBy(this, listener)), answers.port1)
     this.#messages.on('message', (message: WorkerMessage | WorkerStarted) => this.#hear(message))
     const start: WorkerStart = {
       workerPort: calls.port2,
@@ -238,12 +242,12 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 }
 
 /** Only what CoordinatorApi names may be called from a thread. */
-function callableBy(listener: WorkerThreadListener): CoordinatorApi {
+function callableBy(thread: WorkerThread, listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
     deadLetter: letter => listener.deadLetter(letter),
-    announce: (lane, announcement) => listener.announce(lane, announcement),
-    aloneOver: lane => listener.aloneOver(lane),
+    announce: (lane, announcement) => listener.announce(thread, lane, announcement),
+    aloneOver: lane => listener.aloneOver(thread, lane),
     oauthToken: () => listener.oauthToken(),
   }
 }
