@@ -55,6 +55,7 @@ function noThreads(): ThreadPool {
     handledBefore: 0,
     creditHandled: () => {},
     loadHandler: obey,
+    whenReady: obey,
     updateLeaders: obey,
     startLane: obey,
     drainLane: obey,

@@ -160,16 +160,24 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     this.#ready.resolve(undefined)
   }
 
+  /**
+   * Resolves when lanes may be started: a thread that takes the place of another is known, and may be chosen, before it has
+   * loaded the handler. WORKER_DIED if it never does.
+   */
+  whenReady(): Promise<void> {
+    return this.#calls.settle(() => this.#ready.promise)
+  }
+
   updateLeaders(view: LeaderView): Promise<void> {
     return this.#call(() => this.#remote.updateLeaders(view))
   }
 
   startLane(lane: LaneStart): Promise<void> {
-    return this.#whenReady(() => this.#remote.startLane(lane))
+    return this.#call(() => this.#remote.startLane(lane))
   }
 
   drainLane(lane: LaneId): Promise<void> {
-    return this.#whenReady(() => this.#remote.drainLane(lane)) // not before the start of the same lane
+    return this.#call(() => this.#remote.drainLane(lane))
   }
 
   abortLane(lane: LaneId, reason: string): Promise<void> {
@@ -195,15 +203,6 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
   terminate(): Promise<GroupError | null> {
     this.#kill.abort()
     return this.ended
-  }
-
-  /** A thread that takes the place of another is known, and may be chosen, before it has loaded the handler. */
-  #whenReady<T>(ask: () => Promise<Answer<T>>): Promise<T> {
-    if (this.#isReady) return this.#call(ask)
-    return this.#call(async () => {
-      await this.#ready.promise
-      return await ask()
-    })
   }
 
   #call<T>(ask: () => Promise<Answer<T>>): Promise<T> {

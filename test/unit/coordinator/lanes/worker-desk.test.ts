@@ -91,9 +91,9 @@ describe('a position outside of the log', () => {
   })
 })
 
-const THREAD = { threadId: 0 } as WorkerThread
+const THREAD = { threadId: 0 } as unknown as WorkerThread
 /** It had the lane before. */
-const OLD_THREAD = { threadId: 1 } as WorkerThread
+const OLD_THREAD = { threadId: 1 } as unknown as WorkerThread
 const EPOCH = 7n
 
 /** The desk of a member that holds partition 0 of `t` by a claim of epoch 7; and all that reaches the coordinator. */
