@@ -52,6 +52,7 @@ function noThreads(): ThreadPool {
     memory: new WorkerMemory(),
     ended: exit.promise,
     hasExited: false,
+    isRunning: true,
     handledBefore: 0,
     creditHandled: () => {},
     loadHandler: obey,
