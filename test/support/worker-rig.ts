@@ -90,9 +90,9 @@ export class WorkerRig {
       resolveOutOfRange: (lane, position) =>
         options.resolveOutOfRange?.(lane, position) ?? Promise.reject(new Error(`out of range: ${position}`)),
       deadLetter: () => Promise.reject(new Error('no dead letters')),
-      announce: (lane, announcement) =>
+      announce: (_, lane, announcement) =>
         options.announce?.(lane, announcement) ?? Promise.reject(new Error('nothing is to be announced')),
-      aloneOver: lane => options.aloneOver?.(lane) ?? Promise.reject(new Error('nothing runs alone')),
+      aloneOver: (_, lane) => options.aloneOver?.(lane) ?? Promise.reject(new Error('nothing runs alone')),
       oauthToken: () => Promise.reject(new Error('no token')),
     }
     this.pool = new ThreadPool(

@@ -26,7 +26,7 @@ export function ranTooLong(record: RecordInHand & BlamedAttempt, timeoutMs: numb
   )
 }
 
-/** A thread is ended, and which of several records keeps it busy cannot be known. */
+/** A thread is ended, and which of several records kept it busy cannot be known; of none, if all have ended by then. */
 export function someRanTooLong(
   threadId: number,
   records: readonly RecordInHand[],
@@ -34,7 +34,7 @@ export function someRanTooLong(
 ): GroupError {
   return new GroupError(
     'HANDLER_TIMEOUT',
-    `a handler blocked worker thread ${threadId} for longer than handlerTimeoutMs (${timeoutMs} ms); the thread was ended and is replaced; ${suspected(records)}`,
+    `a handler blocked worker thread ${threadId} for longer than handlerTimeoutMs (${timeoutMs} ms); the thread was ended and is replaced; ${records.length === 0 ? 'it has ended by now, in time to be no failed attempt' : suspected(records)}`,
     { details: { threadId } },
   )
 }

@@ -40,9 +40,17 @@ export class LanePlacer {
   choose(partition: TopicPartition): WorkerThread {
     const planned = this.#planned.get(partitionName(partition))
     this.#planned.delete(partitionName(partition)) // a later claim finds other loads
-    if (planned !== undefined) return planned
-    const index = place([{ item: partition, weight: PRESENCE }], this.#loads()).get(partition)!
-    return this.#parts.threads()[index]!
+    if (planned?.isRunning === true) return planned
+    const threads = this.#choice
+    const index = place([{ item: partition, weight: PRESENCE }], this.#loads(threads)).get(partition)!
+    return threads[index]!
+  }
+
+  /** Not those that are ending, unless all are: a native call may keep one for long, and what takes its place is not there yet. */
+  get #choice(): readonly WorkerThread[] {
+    const threads = this.#parts.threads()
+    const running = threads.filter(thread => thread.isRunning)
+    return running.length === 0 ? threads : running
   }
 
   /** Never rejects. */
@@ -50,16 +58,17 @@ export class LanePlacer {
     try {
       const weighed = await this.#parts.weigh(coming)
       const withPresence = weighed.map(({ item, weight }) => ({ item, weight: weight + PRESENCE }))
-      for (const [partition, index] of place(withPresence, this.#loads()))
-        this.#planned.set(partitionName(partition), this.#parts.threads()[index]!)
+      const threads = this.#choice
+      for (const [partition, index] of place(withPresence, this.#loads(threads)))
+        this.#planned.set(partitionName(partition), threads[index]!)
     } catch (error) {
       this.#parts.logger.warn({ err: toLoggable(error) }, 'lanes are placed without knowing their backlogs')
     }
   }
 
-  #loads(): ThreadLoad[] {
+  #loads(threads: readonly WorkerThread[]): ThreadLoad[] {
     const owned = this.#parts.partitions()
-    return this.#parts.threads().map(thread => {
+    return threads.map(thread => {
       const there = owned.filter(partition => partition.thread === thread)
       return { count: there.length, weight: there.reduce((sum, one) => sum + PRESENCE + backlogOf(one), 0) }
     })

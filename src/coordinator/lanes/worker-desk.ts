@@ -57,7 +57,7 @@ export class WorkerDesk implements WorkerThreadListener {
         this.#parts.attemptFailed(thread, message) // it has happened, whether the claim is over or not
         return
       case 'lane-failed':
-        this.#find(message.lane)?.fail(wireToGroupError(message.error))
+        this.#laneFailed(thread, message.lane, wireToGroupError(message.error))
         return
       case 'lane-troubled':
         if (this.#find(message.lane) !== undefined) this.#parts.report(wireToGroupError(message.error))
@@ -100,14 +100,14 @@ export class WorkerDesk implements WorkerThreadListener {
     await deadLetters.send(letter)
   }
 
-  async announce(lane: LaneId, announcement: Announcement): Promise<boolean> {
-    const partition = this.#find(lane)
-    if (partition === undefined) throw claimIsOver(lane)
+  async announce(thread: WorkerThread, lane: LaneId, announcement: Announcement): Promise<boolean> {
+    const partition = this.#findOn(thread, lane)
+    if (partition === undefined) throw notOnThread(lane)
     return partition.announce(announcement)
   }
 
-  async aloneOver(lane: LaneId): Promise<void> {
-    await this.#find(lane)?.aloneOver()
+  async aloneOver(thread: WorkerThread, lane: LaneId): Promise<void> {
+    await this.#findOn(thread, lane)?.aloneOver()
   }
 
   oauthToken(): Promise<{ value: string }> {
@@ -132,6 +132,22 @@ export class WorkerDesk implements WorkerThreadListener {
     }
   }
 
+  /** Of a lane that has left the thread: whoever goes on with it meets the same record. */
+  #laneFailed(thread: WorkerThread, lane: LaneId, error: GroupError): void {
+    const partition = this.#findOn(thread, lane)
+    if (partition !== undefined) partition.fail(error)
+    else if (this.#find(lane) !== undefined) this.#parts.report(error)
+  }
+
+  /**
+   * Of a lane that still is on the thread. Each port of a thread has an order of its own: what a lane said before it was
+   * drained may arrive behind the answer to the drain, and then it must not touch the lane on its next thread.
+   */
+  #findOn(thread: WorkerThread, lane: LaneId): OwnedPartition | undefined {
+    const partition = this.#find(lane)
+    return partition?.thread === thread ? partition : undefined
+  }
+
   #find(lane: LaneId): OwnedPartition | undefined {
     const partition = this.#parts.partitions.get(lane)
     return partition?.claim?.epoch === lane.epoch ? partition : undefined
@@ -143,11 +159,11 @@ function wireToGroupError(wire: unknown): GroupError {
   return isGroupError(error) ? error : new GroupError('INTERNAL', error.message, { cause: error })
 }
 
-function claimIsOver(lane: LaneId): GroupError {
+function notOnThread(lane: LaneId): GroupError {
   const { topic, partition } = lane
   return new GroupError(
     'CLAIM_LOST',
-    `${partitionName(lane)} is not claimed any more: nothing of it may run`,
+    `${partitionName(lane)} is not claimed any more, or on another thread: nothing of it may run here`,
     {
       details: { topic, partition },
     },

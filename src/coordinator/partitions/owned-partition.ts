@@ -397,7 +397,18 @@ export class OwnedPartition implements WantedPartition {
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
-    this.#thread = thread
+    this.#thread = thread // known while it is not ready: the next lanes are placed with that in mind
+    this.#carefulLane?.rest() // whatever it ran on the thread before, even if that ended before it said that the lane runs
+    try {
+      await this.#unlessGivenUp(thread.whenReady())
+    } catch (error) {
+      await this.#notStarted(thread, error)
+      return
+    }
+    await this.#startOn(thread)
+  }
+
+  async #startOn(thread: WorkerThread): Promise<void> {
     const paused = this.#host.isPaused(this)
     try {
       await thread.startLane({
@@ -409,14 +420,22 @@ export class OwnedPartition implements WantedPartition {
         careful: this.#progress!.careful?.start ?? null,
       })
     } catch (error) {
-      const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
-      if (replacement === null) this.fail(partitionError(error, this))
-      else await this.#goOnOn(replacement)
+      await this.#notStarted(thread, error)
       return
     }
     // The lane may have failed, or the pause may have changed, while it started.
     if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
     if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
+  }
+
+  async #notStarted(thread: WorkerThread, error: unknown): Promise<void> {
+    if (error === this.#giveUp.signal.reason) {
+      this.#thread = null // nothing of it was asked of the thread: the next operation has nothing to drain
+      return
+    }
+    const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
+    if (replacement === null) this.fail(partitionError(error, this))
+    else await this.#goOnOn(replacement)
   }
 
   #aftermathNow(): Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {

@@ -5,6 +5,7 @@ import { deferred } from '../../shared/deferred.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
+  Announcement,
   CoordinatorApi,
   LaneId,
   LaneStart,
@@ -35,7 +36,10 @@ type Asynchronous<Api> = {
     : never
 }
 
-export interface WorkerThreadListener extends CoordinatorApi {
+export interface WorkerThreadListener extends Omit<CoordinatorApi, 'announce' | 'aloneOver'> {
+  /** See CoordinatorApi; with who asks, as the lane may have gone on to another thread by the time this arrives. */
+  announce(thread: WorkerThread, lane: LaneId, announcement: Announcement): Promise<boolean>
+  aloneOver(thread: WorkerThread, lane: LaneId): Promise<void>
   message(thread: WorkerThread, message: WorkerMessage): void
   /**
    * It has exited: `death` is null after `stop`. Told before any call of it rejects, so that whoever called finds what is to
@@ -87,7 +91,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     this.#messages = messages.port1
     this.#ports = [calls.port1, answers.port1, messages.port1]
     this.#remote = Comlink.wrap<Answering<WorkerApi>>(calls.port1)
-    Comlink.expose(answering(callableBy(listener)), answers.port1)
+    Comlink.expose(answering(callableBy(this, listener)), answers.port1)
     this.#messages.on('message', (message: WorkerMessage | WorkerStarted) => this.#hear(message))
     const start: WorkerStart = {
       workerPort: calls.port2,
@@ -156,16 +160,24 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     this.#ready.resolve(undefined)
   }
 
+  /**
+   * Resolves when lanes may be started: a thread that takes the place of another is known, and may be chosen, before it has
+   * loaded the handler. WORKER_DIED if it never does.
+   */
+  whenReady(): Promise<void> {
+    return this.#calls.settle(() => this.#ready.promise)
+  }
+
   updateLeaders(view: LeaderView): Promise<void> {
     return this.#call(() => this.#remote.updateLeaders(view))
   }
 
   startLane(lane: LaneStart): Promise<void> {
-    return this.#whenReady(() => this.#remote.startLane(lane))
+    return this.#call(() => this.#remote.startLane(lane))
   }
 
   drainLane(lane: LaneId): Promise<void> {
-    return this.#whenReady(() => this.#remote.drainLane(lane)) // not before the start of the same lane
+    return this.#call(() => this.#remote.drainLane(lane))
   }
 
   abortLane(lane: LaneId, reason: string): Promise<void> {
@@ -191,15 +203,6 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
   terminate(): Promise<GroupError | null> {
     this.#kill.abort()
     return this.ended
-  }
-
-  /** A thread that takes the place of another is known, and may be chosen, before it has loaded the handler. */
-  #whenReady<T>(ask: () => Promise<Answer<T>>): Promise<T> {
-    if (this.#isReady) return this.#call(ask)
-    return this.#call(async () => {
-      await this.#ready.promise
-      return await ask()
-    })
   }
 
   #call<T>(ask: () => Promise<Answer<T>>): Promise<T> {
@@ -238,12 +241,12 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 }
 
 /** Only what CoordinatorApi names may be called from a thread. */
-function callableBy(listener: WorkerThreadListener): CoordinatorApi {
+function callableBy(thread: WorkerThread, listener: WorkerThreadListener): CoordinatorApi {
   return {
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
     deadLetter: letter => listener.deadLetter(letter),
-    announce: (lane, announcement) => listener.announce(lane, announcement),
-    aloneOver: lane => listener.aloneOver(lane),
+    announce: (lane, announcement) => listener.announce(thread, lane, announcement),
+    aloneOver: lane => listener.aloneOver(thread, lane),
     oauthToken: () => listener.oauthToken(),
   }
 }

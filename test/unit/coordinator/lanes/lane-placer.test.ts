@@ -14,8 +14,15 @@ const [T0, T1, T2] = [0, 1, 2].map(partition => ({ topic: 't', partition })) as 
   TopicPartition,
 ]
 
-function placer(threads: number, weigh: () => Promise<readonly Weighted<TopicPartition>[]>): LanePlacer {
-  const all = Array.from({ length: threads }, (_, threadId) => ({ threadId }) as unknown as WorkerThread)
+function threadsOf(count: number): WorkerThread[] {
+  return Array.from(
+    { length: count },
+    (_, threadId) => ({ threadId, isRunning: true }) as unknown as WorkerThread,
+  )
+}
+
+function placer(threads: number | WorkerThread[], weigh: () => Promise<readonly Weighted<TopicPartition>[]>): LanePlacer {
+  const all = typeof threads === 'number' ? threadsOf(threads) : threads
   const partitions: OwnedPartition[] = []
   return new LanePlacer({ threads: () => all, partitions: () => partitions, weigh, logger: silentLogger })
 }
@@ -52,5 +59,16 @@ describe('the lane placer', () => {
     placed.plan([T0])
     await placed.planned
     assert.deepEqual([placed.choose(T0).threadId, asked], [0, 0])
+  })
+
+  it('leaves out a thread that is ending: a native call in it would hold up a lane that has nothing to do with it', async () => {
+    const threads = threadsOf(2)
+    const placed = placer(threads, async () => [{ item: T0, weight: 5 }])
+    placed.plan([T0])
+    await placed.planned
+    Object.assign(threads[0]!, { isRunning: false })
+    assert.deepEqual([placed.choose(T0).threadId, placed.choose(T1).threadId], [1, 1])
+    Object.assign(threads[1]!, { isRunning: false })
+    assert.equal(placed.choose(T0).threadId, 0, 'where all are ending, what takes their place is waited for')
   })
 })

@@ -8,7 +8,7 @@ import type { PartitionSet } from '#src/coordinator/partitions/partition-set.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { toWire } from '#src/shared/error-wire.js'
 import { GroupError } from '#src/shared/errors.js'
-import type { WorkerMessage } from '#src/shared/protocol.js'
+import type { Announcement, LaneId, WorkerMessage } from '#src/shared/protocol.js'
 
 const LANE = { topic: 't', partition: 0, epoch: 7n, lane: 0 }
 const EARLIEST = 30
@@ -91,7 +91,9 @@ describe('a position outside of the log', () => {
   })
 })
 
-const THREAD = null as unknown as WorkerThread
+const THREAD = { threadId: 0 } as unknown as WorkerThread
+/** It had the lane before. */
+const OLD_THREAD = { threadId: 1 } as unknown as WorkerThread
 const EPOCH = 7n
 
 /** The desk of a member that holds partition 0 of `t` by a claim of epoch 7; and all that reaches the coordinator. */
@@ -99,7 +101,10 @@ function desk(): { desk: WorkerDesk; heard: string[] } {
   const heard: string[] = []
   const partition = {
     claim: { epoch: EPOCH },
+    thread: THREAD,
     fail: (error: GroupError) => heard.push(`failed ${error.code}`),
+    announce: async () => heard.push('announced'),
+    aloneOver: async () => void heard.push('alone over'),
   } as unknown as OwnedPartition
   const partitions = {
     get: ({ partition: number }: { partition: number }) => (number === 0 ? partition : undefined),
@@ -108,9 +113,15 @@ function desk(): { desk: WorkerDesk; heard: string[] } {
   return { desk: new WorkerDesk({ partitions, report } as unknown as WorkerDeskParts), heard }
 }
 
+const ANNOUNCEMENT: Announcement = { from: 5, to: 6, isAlone: true, ranMs: 0 }
+
+function lane(epoch = EPOCH, partition = 0): LaneId {
+  return { topic: 't', partition, epoch, lane: 0 }
+}
+
 function message(type: 'lane-failed' | 'lane-troubled', epoch: bigint, partition = 0): WorkerMessage {
   const error = toWire(new GroupError('HANDLER_FAILED', 'no'))
-  return { type, lane: { topic: 't', partition, epoch, lane: 0 }, error }
+  return { type, lane: lane(epoch, partition), error }
 }
 
 describe('what a lane says', () => {
@@ -127,5 +138,25 @@ describe('what a lane says', () => {
       one.message(THREAD, late)
     one.message(THREAD, message('lane-troubled', EPOCH - 1n))
     assert.deepEqual(heard, [])
+  })
+
+  it('about what it runs is heard of the thread that has the lane', async () => {
+    const { desk: one, heard } = desk()
+    await one.announce(THREAD, lane(), ANNOUNCEMENT)
+    await one.aloneOver(THREAD, lane())
+    assert.deepEqual(heard, ['announced', 'alone over'])
+  })
+
+  it('arrives behind the answer to its drain: a thread that had the lane before neither lets it run alone nor ends that', async () => {
+    const { desk: one, heard } = desk()
+    await rejection(one.announce(OLD_THREAD, lane(), ANNOUNCEMENT), 'CLAIM_LOST')
+    await one.aloneOver(OLD_THREAD, lane())
+    assert.deepEqual(heard, [])
+  })
+
+  it('of a record that stopped it on the thread before is told, but does not stop it on the next', () => {
+    const { desk: one, heard } = desk()
+    one.message(OLD_THREAD, message('lane-failed', EPOCH))
+    assert.deepEqual(heard, ['reported HANDLER_FAILED'])
   })
 })

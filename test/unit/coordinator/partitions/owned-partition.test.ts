@@ -17,10 +17,15 @@ class FakeThread {
   readonly calls: string[] = []
   readonly lanes: LaneStart[] = []
   drained: Promise<void> = Promise.resolve()
+  ready: Promise<void> = Promise.resolve()
   startError: Error | null = null
 
   constructor(threadId: number) {
     this.threadId = threadId
+  }
+
+  whenReady(): Promise<void> {
+    return this.ready
   }
 
   async startLane(lane: LaneStart): Promise<void> {
@@ -94,7 +99,7 @@ describe('an owned partition', () => {
       progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
       runAlone: async () => true,
       isHeld: () => false,
-      noLongerAlone: () => {},
+      noLongerAlone: () => void log.push('not alone'),
       killerFound: (_, error) => void log.push(`killer ${error.code}`),
       giveUpReleasing: giveUpReleasing.signal,
       notStored: (_, error) => void log.push(`not stored: ${error.code}`),
@@ -333,6 +338,17 @@ describe('an owned partition', () => {
     assert.deepEqual([partition.state, log], ['released', ['release nothing']])
   })
 
+  it('is released at once when it is given up while its thread loads the handler, which may take long', async () => {
+    thread.ready = new Promise(() => {})
+    const partition = create()
+    const acquired = partition.acquire()
+    await nextTurn()
+    assert.equal(partition.thread, asThread(thread), 'others are placed with that in mind')
+    await Promise.all([acquired, partition.release('another member is to own it')])
+    assert.deepEqual(thread.calls, [])
+    assert.ok(log.includes('release 100') && !log.some(line => line.startsWith('failed')), log.join())
+  })
+
   it('stops asking for a claim that is no longer wanted', async () => {
     claim = attempt =>
       new Promise((_, reject) => {
@@ -408,6 +424,21 @@ describe('an owned partition', () => {
       await partition.acquire()
       assert.equal(partition.state, 'running')
       assert.equal(partition.thread, asThread(other))
+    })
+
+    it('is not alone any more when the thread ended, though the answer to its start came too late to be heard', async () => {
+      const open = { ...normally('another process'), deaths: 1, isAtRest: true }
+      claim = async () => ({ ...CLAIM, committedOffset: 100, progress: progressAt(100, 'an-id', open) })
+      replacements.set(asThread(thread), Promise.resolve(asThread(other)))
+      const partition = create()
+      thread.startLane = async () => {
+        await partition.announce({ from: 100, to: 101, isAlone: true, ranMs: 0 })
+        log.push('alone')
+        throw died
+      }
+      await partition.acquire()
+      assert.equal(partition.thread, asThread(other))
+      assert.ok(log.lastIndexOf('not alone') > log.indexOf('alone'), log.join())
     })
 
     it('is released without another start when it was given up meanwhile', async () => {

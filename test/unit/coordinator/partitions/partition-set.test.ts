@@ -28,6 +28,7 @@ function create(
     release: async (claim: Claim) => named('release', claim),
   } as unknown as GroupStorage
   const thread = {
+    whenReady: async () => {},
     startLane: () => laneStarted,
     drainLane: () => laneDrained,
     abortLane: async (lane: TopicPartition) => named('abort', lane),
