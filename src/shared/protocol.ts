@@ -176,12 +176,25 @@ export interface AttemptFailure {
   readonly error: ErrorWire
 }
 
+/**
+ * The attempts of the first record in hand are used up, and it is about to be stored elsewhere. Whoever goes on with the
+ * lane, should it leave this thread before that is done, tells what failed the last of them.
+ */
+export interface AttemptsUsedUp {
+  readonly type: 'attempts-used-up'
+  readonly lane: LaneId
+  readonly offset: Offset
+  readonly attempts: number
+  readonly error: ErrorWire
+}
+
 /** One-way messages of a worker. */
 export type WorkerMessage =
   | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
   /** Somebody else leads a partition now, or nobody does: refresh once for all, then updateLeaders. */
   | { readonly type: 'leaders-stale'; readonly reason: string }
   | AttemptFailure
+  | AttemptsUsedUp
   /** A lane stopped for good until an operator acts; `error` is an ErrorWire. */
   | { readonly type: 'lane-failed'; readonly lane: LaneId; readonly error: unknown }
   /** A condition worth an error event; the lane tries on. */

@@ -3,7 +3,7 @@ import { asGroupError, GroupError } from '../shared/errors.ts'
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
 import { LaneMemory, type WaitReason } from '../shared/memory/lane-memory.ts'
-import type { Announcement, DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
+import type { Announcement, AttemptsUsedUp, DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
 import { StateMachine } from '../shared/state-machine.ts'
 import { partitionName } from '../shared/types.ts'
 import type { HandlerPartition } from '../handler.ts'
@@ -39,6 +39,7 @@ export interface LaneHost {
   /** Its async record is done, whatever the lane can do next. */
   settled(lane: Lane): void
   recordFailed(message: RecordFailed): void
+  usedUp(message: AttemptsUsedUp): void
   /** Resolves once it is stored. */
   deadLetter(letter: DeadLetter): Promise<void>
   /** See CoordinatorApi. */
@@ -271,6 +272,7 @@ export class Lane {
         settled: () => this.#onSettled(),
         feedFailed: thrown => this.#fail(feedFailed(this.#partition, this.#memory.floor, thrown)),
         recordFailed: message => host.recordFailed(message),
+        usedUp: message => host.usedUp(message),
         deadLetter: letter => host.deadLetter(letter),
         failed: error => this.#fail(error),
         troubled: error => host.troubled(this.id, error),

@@ -195,6 +195,7 @@ export class Worker implements WorkerApi {
       awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
       recordFailed: message => this.#parts.post(message),
+      usedUp: message => this.#parts.post(message),
       deadLetter: letter => coordinator.deadLetter(letter),
       announce: (lane, announcement) => coordinator.announce(lane, announcement),
       aloneOver: lane => void coordinator.aloneOver(lane).catch(() => {}), // the claim is over, and that with it

@@ -4,7 +4,7 @@ import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
-import type { DeadLetter, LaneStart } from '#src/shared/protocol.js'
+import type { AttemptsUsedUp, DeadLetter, LaneStart } from '#src/shared/protocol.js'
 import { DeadlineTimer } from '#src/worker/attempts/deadline-timer.js'
 import type { RecordFailed } from '#src/worker/attempts/fate.js'
 import type { LaneInbox } from '#src/worker/feed/lane-inbox.js'
@@ -41,6 +41,7 @@ export class LaneBench {
   readonly group = new GroupMemory()
   readonly memory: LaneMemory
   readonly messages: RecordFailed[] = []
+  readonly usedUp: AttemptsUsedUp[] = []
   readonly letters: DeadLetter[] = []
   readonly failures: GroupError[] = []
   readonly troubles: GroupError[] = []
@@ -78,6 +79,7 @@ export class LaneBench {
       awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
       recordFailed: message => this.messages.push(message),
+      usedUp: message => this.usedUp.push(message),
       announce: () => Promise.reject(new Error('nothing is to be announced')),
       aloneOver: () => {},
       deadLetter: letter => {

@@ -56,6 +56,9 @@ export class WorkerDesk implements WorkerThreadListener {
       case 'record-failed':
         this.#parts.attemptFailed(thread, message) // it has happened, whether the claim is over or not
         return
+      case 'attempts-used-up':
+        this.#find(message.lane)?.attemptsUsedUp(message)
+        return
       case 'lane-failed':
         this.#laneFailed(thread, message.lane, wireToGroupError(message.error))
         return

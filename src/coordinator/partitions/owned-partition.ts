@@ -2,7 +2,7 @@ import { deferred } from '../../shared/deferred.ts'
 import { toWire } from '../../shared/error-wire.ts'
 import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { Announcement, LaneId, LaneStart } from '../../shared/protocol.ts'
+import type { Announcement, AttemptsUsedUp, LaneId, LaneStart } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
@@ -270,6 +270,11 @@ export class OwnedPartition implements WantedPartition {
   /** Its thread has exited, and the attempt of the record in hand failed with that: it is in the memory. */
   attemptFailed({ offset, attempt }: BlamedAttempt, error: GroupError): void {
     this.#aftermath = { floor: offset, attempts: attempt, lastFailure: toWire(error), suspectForMs: 0 }
+  }
+
+  /** The record in hand is about to be stored elsewhere. */
+  attemptsUsedUp({ offset, attempts, error }: AttemptsUsedUp): void {
+    this.#aftermath = { floor: offset, attempts, lastFailure: error, suspectForMs: 0 }
   }
 
   /** Its thread has exited, and what it had in hand may be why. */

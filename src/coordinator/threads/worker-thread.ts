@@ -176,8 +176,9 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     return this.#call(() => this.#remote.startLane(lane))
   }
 
-  drainLane(lane: LaneId): Promise<void> {
-    return this.#call(() => this.#remote.drainLane(lane))
+  async drainLane(lane: LaneId): Promise<void> {
+    await this.#call(() => this.#remote.drainLane(lane))
+    this.#hearTheRest() // what the lane said last comes over another port, and belongs to whoever goes on with it
   }
 
   abortLane(lane: LaneId, reason: string): Promise<void> {

@@ -2,7 +2,7 @@ import { monotonicMs } from '../../shared/clock.ts'
 import { toWire } from '../../shared/error-wire.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { DeadLetter, LaneId, OnFailure, WorkerMessage } from '../../shared/protocol.ts'
+import type { AttemptsUsedUp, DeadLetter, LaneId, OnFailure, WorkerMessage } from '../../shared/protocol.ts'
 import { deadLetterFailed, partitionStops, type AttemptPlace } from '../lane-errors.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import type { RecordAttempts, RetryWait } from './failed-record.ts'
@@ -12,6 +12,8 @@ export type RecordFailed = Extract<WorkerMessage, { readonly type: 'record-faile
 /** What of a lane or its thread is told of records that failed. */
 export interface FateListener {
   recordFailed(message: RecordFailed): void
+  /** Before a dead letter is sent: the lane may leave the thread before it is stored. */
+  usedUp(message: AttemptsUsedUp): void
   /** Resolves when the brokers have it. */
   deadLetter(letter: DeadLetter): Promise<void>
   /** The partition stops at the record in hand. */
@@ -98,14 +100,13 @@ export class Fate {
   #store(record: RecordAttempts): Disposal {
     const { lane, threadId, listener } = this.#parts
     if (this.#waitsFor !== '') return 'waiting'
-    if (this.#isCancelled) {
-      listener.troubled(record.failure()) // whoever goes on with the lane stores it, and knows no more than that it failed
-      return 'waiting'
-    }
+    const { offset, attempts } = record
+    listener.usedUp({ type: 'attempts-used-up', lane, offset, attempts, error: toWire(record.failure()) })
+    if (this.#isCancelled) return 'waiting' // whoever goes on with the lane stores it
     const wait = this.#beginWait('dead-letter')
     const letter = deadLetterOf(record.record, {
       lane,
-      attempts: record.attempts,
+      attempts,
       error: record.failure(),
       threadId,
     })

@@ -61,6 +61,7 @@ class Bench {
       hasRoom: () => true,
       awaits: () => {},
       recordFailed: () => {},
+      usedUp: () => {},
       deadLetter: () => Promise.reject(new Error('no dead letters')),
       announce: () => Promise.reject(new Error('nothing is to be announced')),
       aloneOver: () => {},

@@ -64,6 +64,7 @@ class Bench {
           this.heard.push(`failed ${String(details['offset'])} ${String(cause)}`),
         feedFailed: thrown => this.heard.push(`feed ${String(thrown)}`),
         recordFailed: ({ outcome }) => this.heard.push(outcome),
+        usedUp: () => {},
         deadLetter: () => Promise.reject(new Error('no dead letters')),
         announce: () => Promise.reject(new Error('nothing is to be announced')),
         aloneOver: () => {},

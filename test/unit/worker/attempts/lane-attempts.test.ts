@@ -237,6 +237,15 @@ describe('a record whose attempts are used up', () => {
     }
   })
 
+  it('is told with what failed it before it is stored elsewhere: the lane may leave the thread before that is done', async () => {
+    const settings = { onFailure: 'dead-letter', retry: { ...NO_WAIT, attempts: 1 } } as const
+    const { bench } = await start({ handle: failing(1), settings })
+    await eventually(() => bench.usedUp.length > 0)
+    const [{ offset, attempts, error }] = bench.usedUp as [(typeof bench.usedUp)[number]]
+    assert.deepEqual([offset, attempts], [1, 1])
+    assert.equal(error.cause?.message, 'no 1')
+  })
+
   it('was so before this thread got it: it is not run, and what failed it is told as it was handed over', async () => {
     const remainder = { frontier: 2, inHand: [{ offset: 1, attempts: 3 }] }
     const killed = new GroupError('HANDLER_KILLED_THREAD', 'it ended its thread', { details: { attempt: 3 } })
