@@ -127,7 +127,7 @@ export function copyOf(memory: LaneMemory): LaneMemory {
 
 /** `seen` is called whenever a cursor is about to open what was fetched, until that is restored. */
 export function watchOpening(seen: () => void): { readonly mock: { restore(): void } } {
-  const next = Reflect.get(RecordCursor.prototype, 'next') as () => boolean
+  const next = Reflect.get<RecordCursor, 'next'>(RecordCursor.prototype, 'next')
   return mock.method(RecordCursor.prototype, 'next', function (this: RecordCursor): boolean {
     if (this.record.left === 0) seen()
     return next.call(this)
