@@ -84,7 +84,7 @@ export class RecordTaker implements Taker, Awaiter {
     const { cursor, inbox } = source
     const reader = cursor.record
     const lease = group.readLease() // once: reading it costs as much as a clock, and a deadline that grew meanwhile can wait
-    const { frontier } = unfinished // it moves only when a record fails, and then nothing further is taken here
+    let { frontier } = unfinished // it moves only when a record fails, and then nothing further is taken here, or at a jump
     const { below, isAlone } = permission // they change between two calls of this
     let { handled } = memory
     let floor = -1
@@ -94,12 +94,19 @@ export class RecordTaker implements Taker, Awaiter {
     for (;;) {
       if (!this.#isStanding) {
         const opensBatch = reader.left === 0
-        if (opensBatch) allowed = taken // the next batch may take long to decompress: look at the clock behind it
+        if (opensBatch) {
+          allowed = taken // the next batch may take long to decompress: look at the clock behind it
+          memory.setInHand('nothing') // and no record is to blame for that
+        }
         if (!source.isOpen || !cursor.next()) {
           if (!this.#openNext()) return 'empty'
+          frontier = unfinished.frontier
           continue
         }
-        if (opensBatch) inbox.openedBatch(cursor.decompressedBytes)
+        if (opensBatch) {
+          inbox.openedBatch(cursor.decompressedBytes)
+          memory.setInHand('slice') // before `mayStart`: see GroupMemory
+        }
         this.#isStanding = true
       }
       if (reader.offset >= below && !permission.covers(reader.offset, reader.offset + 1)) return 'waiting'

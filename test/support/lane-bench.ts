@@ -1,10 +1,12 @@
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
+import { mock } from 'node:test'
 import type { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
 import type { AttemptsUsedUp, DeadLetter, LaneStart } from '#src/shared/protocol.js'
+import { RecordCursor } from '#src/worker/decode/record-cursor.js'
 import { DeadlineTimer } from '#src/worker/attempts/deadline-timer.js'
 import type { RecordFailed } from '#src/worker/attempts/fate.js'
 import type { LaneInbox } from '#src/worker/feed/lane-inbox.js'
@@ -27,6 +29,8 @@ export interface LaneBenchOptions {
   readonly chunk?: number
   /** The first answer that holds this offset is damaged at its end. */
   readonly damageAt?: number
+  /** When it can fetch. @defaultValue brings the log */
+  readonly attach?: (inbox: LaneInbox, options: LaneBenchOptions) => void
   /** Where a lane goes on. @defaultValue a new claim from offset 0 */
   readonly memory?: LaneMemory
   readonly start?: Partial<LaneStart>
@@ -70,7 +74,7 @@ export class LaneBench {
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       ...{ group: this.group, settings, maxBatchBytes: 2 ** 20, readCommitted: true },
       handler: readHandlerExports({ default: options.module }, 'module'),
-      attach: inbox => deliver(inbox, options),
+      attach: inbox => (options.attach ?? deliver)(inbox, options),
       detach: () => {},
       fetchChanged: () => {},
       hasRoom: () => true,
@@ -123,7 +127,17 @@ export function copyOf(memory: LaneMemory): LaneMemory {
   return LaneMemory.attach(copy)
 }
 
-function deliver(inbox: LaneInbox, { log, chunk = log.length, damageAt }: LaneBenchOptions): void {
+/** `seen` is called whenever a cursor is about to open what was fetched, until that is restored. */
+export function watchOpening(seen: () => void): { readonly mock: { restore(): void } } {
+  const next = Reflect.get<RecordCursor, 'next'>(RecordCursor.prototype, 'next')
+  return mock.method(RecordCursor.prototype, 'next', function (this: RecordCursor): boolean {
+    if (this.record.left === 0) seen()
+    return next.call(this)
+  })
+}
+
+/** What the brokers hold. */
+export function deliver(inbox: LaneInbox, { log, chunk = log.length, damageAt }: LaneBenchOptions): void {
   inbox.setReachable(true)
   for (let at = 0; at < log.length; at += chunk) {
     const records = log.slice(at, at + chunk)

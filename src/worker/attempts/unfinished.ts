@@ -11,12 +11,14 @@ export class Unfinished {
   readonly #memory: LaneMemory
   #frontier: Offset
   #inHand: readonly RecordInHand[]
+  #passed: Offset
 
   constructor(memory: LaneMemory) {
     const remainder = memory.remainder
     this.#memory = memory
     this.#frontier = remainder?.frontier ?? 0
     this.#inHand = remainder?.inHand ?? []
+    this.#passed = memory.floor
   }
 
   /** Of a record below it something is known; of those beyond nothing, as none of them was run. */
@@ -51,7 +53,17 @@ export class Unfinished {
 
   /** Everything below `offset` was taken, and what of it is not finished is in hand below the frontier. */
   passed(offset: Offset): void {
+    if (offset < this.#passed) this.#startOver(offset)
+    this.#passed = offset
     // Not below the frontier: the floor is there already, or waits for a record in hand.
     if (offset >= this.#frontier) this.#memory.advanceFloor(offset)
+  }
+
+  /** The log was cut off there and has grown again: what it holds beyond is new. */
+  #startOver(offset: Offset): void {
+    this.#frontier = offset
+    this.#inHand = []
+    // Before the floor goes back: the remainder there was would hold again, and say that all below its frontier is finished.
+    this.#memory.setRemainder({ frontier: offset, inHand: [] })
   }
 }

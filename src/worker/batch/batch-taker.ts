@@ -57,13 +57,15 @@ export class BatchTaker implements Taker {
   }
 
   take(untilMs: number): TakeResult {
-    const { attempts, source } = this.#parts
+    const { attempts, source, memory } = this.#parts
     for (let isFirst = true; ; isFirst = false) {
       const result = attempts.run(untilMs)
       if (result !== null) return result
       if (this.#gathered.length === 0) source.inbox.dropKept() // nothing of it is in hand any more
       if (!isFirst && monotonicMs() >= untilMs) return 'more'
+      memory.setInHand('nothing') // it may take long to decompress what comes, and no record is to blame for that
       const gathered = this.#gather()
+      memory.setInHand('slice') // before `mayStart`: see GroupMemory
       if (gathered === 'met') continue
       if (this.#gathered.length === 0) return 'empty'
       if (gathered === 'short' && !this.#isDone()) return 'empty'

@@ -239,7 +239,7 @@ export class LaneInbox implements TopicPartition {
       else this.#listener.dropped(droppedBytes)
       this.#listener.changed()
     }
-    if (item === undefined) this.#askNow()
+    if (item === undefined && !keep) this.#askNow() // what is kept was not handled yet
     return item
   }
 

@@ -8,7 +8,13 @@ import { GroupError, isGroupError } from '#src/shared/errors.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { eventually } from '../../../support/eventually.ts'
 import { HOSTILE } from '../../../support/hostile.ts'
-import { LaneBench, NO_WAIT, type LaneBenchOptions } from '../../../support/lane-bench.ts'
+import {
+  deliver,
+  LaneBench,
+  NO_WAIT,
+  watchOpening,
+  type LaneBenchOptions,
+} from '../../../support/lane-bench.ts'
 
 const LONG_WAIT = { attempts: 3, backoffMs: 60_000, maxBackoffMs: 60_000, jitter: 0 }
 const SHORT_WAIT = { attempts: 3, backoffMs: 20, maxBackoffMs: 20, jitter: 0 }
@@ -275,6 +281,20 @@ describe('a lane with records in hand from the thread before', () => {
     assert.deepEqual(floors, [1, 4, 6, 7])
   })
 
+  it('takes for new what a log holds that was cut off below them and has grown again', async () => {
+    const attach: LaneBenchOptions['attach'] = (inbox, options) => {
+      deliver(inbox, options)
+      inbox.askWhenEmpty(() => {
+        inbox.jumpTo(1)
+        deliver(inbox, options)
+      })
+    }
+    const { bench, runs } = await start({ attach, handle: failing(2, 1) })
+    await eventually(() => runs.length === 7, { intervalMs: 1, message: () => runs.join() })
+    assert.deepEqual(runs, ['0.1', '1.1', '2.1', '2.2', '1.1', '2.1', '2.2'])
+    assert.deepEqual([bench.memory.floor, bench.memory.remainder], [3, null])
+  })
+
   it('passes one that is gone from the log', async () => {
     const memory = LaneMemory.create(1, 1, { frontier: 2, inHand: [{ offset: 1, attempts: 1 }] })
     const log = [{ offset: 0 }, { offset: 5 }]
@@ -417,11 +437,22 @@ describe('the deadline of an attempt', () => {
   it('begins when the attempt does, however long the records before it took', async () => {
     const handle: Handle = ({ offset }) => {
       if (offset < 500n) return // as fast as it takes for the clock not to be looked at before each record
-      return offset % 2n === 0n ? burn(100) : delay(20)
+      if (offset % 2n === 1n) return delay(20)
+      burn(100)
     }
     const { bench } = await start({ handle, settings: { ...settings, handlerTimeoutMs: 60 }, count: 506 })
     await atFloor(bench, 506)
     assert.deepEqual(bench.told, [])
+  })
+
+  it('is not that of opening what was fetched: nothing is in hand then', async () => {
+    const inHand = new Set<string>()
+    const handle: Handle = () => void inHand.add(`handler: ${bench.memory.inHand}`)
+    const spied = watchOpening(() => inHand.add(`opening: ${bench.memory.inHand}`))
+    const { bench } = await start({ handle, chunk: 1 })
+    await atFloor(bench, 3)
+    spied.mock.restore()
+    assert.deepEqual([...inHand], ['opening: nothing', 'handler: slice'])
   })
 
   it('leaves the signal of a lane that is given up aborted', async () => {

@@ -5,7 +5,13 @@ import { UnrecoverableError, type BatchContext, type KafkaRecord } from '#src/ha
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { eventually } from '../../../support/eventually.ts'
-import { LaneBench, NO_WAIT, type LaneBenchOptions } from '../../../support/lane-bench.ts'
+import {
+  deliver,
+  LaneBench,
+  NO_WAIT,
+  watchOpening,
+  type LaneBenchOptions,
+} from '../../../support/lane-bench.ts'
 import type { TestRecord } from '../../../support/record-batches.ts'
 
 const benches: LaneBench[] = []
@@ -121,6 +127,29 @@ describe('batches', () => {
     assert.equal(bench.memory.inHand, 'nothing')
     await atFloor(bench, 5)
     assert.deepEqual(calls, ['0.1 1.1 2.1', '3.1 4.1'])
+  })
+
+  it('that wait are run before what a log holds that was cut off below them', async () => {
+    const attach: LaneBenchOptions['attach'] = (inbox, options) => {
+      deliver(inbox, options)
+      inbox.askWhenEmpty(() => {
+        inbox.jumpTo(1)
+        deliver(inbox, options)
+      })
+    }
+    const { calls } = await start({ count: 3, attach, settings: { batchSize: 9, batchWaitMs: 20 } })
+    await eventually(() => calls.length === 2, { intervalMs: 1, message: () => calls.join() })
+    assert.deepEqual(calls, ['0.1 1.1 2.1', '1.1 2.1'])
+  })
+
+  it('are not in hand while what was fetched is opened', async () => {
+    const inHand = new Set<string>()
+    const spied = watchOpening(() => inHand.add(`opening: ${bench.memory.inHand}`))
+    const handleBatch: HandleBatch = () => void inHand.add(`handler: ${bench.memory.inHand}`)
+    const { bench } = await start({ handleBatch, chunk: 2 })
+    await atFloor(bench, 7)
+    spied.mock.restore()
+    assert.deepEqual([...inHand], ['opening: nothing', 'handler: slice'])
   })
 
   it('that wait hold up neither a drain nor a pause', async () => {
