@@ -13,6 +13,7 @@ import {
 } from '../../shared/kafka/record-batch.ts'
 import { startPatientTimeout } from '../../shared/patient-timer.ts'
 import { partitionName, type BrokerAddress, type TopicPartition } from '../../shared/types.ts'
+import { unlessAborted } from '../../shared/unless-aborted.ts'
 
 /** What writing needs of the cluster. */
 export interface ProducerPort {
@@ -128,7 +129,7 @@ class Attempts {
   async #attempt(batch: Batch): Promise<{ identity: BatchIdentity | null; errorCode: number }> {
     const used = { ...batch }
     try {
-      const errorCode = await orAborted(this.#produce(used), this.#signal)
+      const errorCode = await unlessAborted(this.#produce(used), this.#signal)
       if (errorCode !== ERROR_CODE.none) this.#failed(refused(this.#options.to, errorCode))
       return { identity: used.identity, errorCode }
     } catch (error) {
@@ -164,7 +165,7 @@ class Attempts {
   async #pause(): Promise<void> {
     await this.#backoff.wait(this.#signal)
     try {
-      await orAborted(this.#options.port.refresh(), this.#signal)
+      await unlessAborted(this.#options.port.refresh(), this.#signal)
     } catch (error) {
       this.#signal.throwIfAborted()
       if (!isGroupError(error)) throw error
@@ -208,21 +209,6 @@ const compress = promisify(gzip)
 
 async function gzipped(block: RecordBlock): Promise<RecordBlock> {
   return { ...block, codec: 'gzip', bytes: await compress(block.bytes) }
-}
-
-/** The same promise; rejects when the signal aborts, whatever the work still does. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop)
-  })
-  if (signal.aborted) stop()
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 function noLeader(to: TopicPartition): GroupError {

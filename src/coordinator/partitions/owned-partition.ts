@@ -1,20 +1,21 @@
-import { deferred } from '../../shared/deferred.ts'
 import { toWire } from '../../shared/error-wire.ts'
 import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { Announcement, AttemptsUsedUp, LaneId, LaneStart } from '../../shared/protocol.ts'
+import type { Announcement, AttemptsUsedUp, LaneId } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
+import { unlessAborted } from '../../shared/unless-aborted.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
+import { Aftermath } from '../failures/aftermath.ts'
 import type { BlamedAttempt } from '../failures/blame.ts'
-import { Suspicion } from '../failures/suspicion.ts'
-import { ClaimProgress, type ProgressRules } from '../progress/claim-progress.ts'
+import { ClaimProgress } from '../progress/claim-progress.ts'
 import { killedProcess, type ProcessKiller } from '../progress/process-killer.ts'
 import { committableOf, progressAt, type Progress } from '../progress/progress.ts'
 import { CarefulLane } from './careful-lane.ts'
+import type { OwnedPartitionHost } from './owned-partition-host.ts'
 import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
-import type { Claim, GroupStorage } from '../storage/group-storage.ts'
+import type { Claim } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 
 /**
@@ -43,46 +44,6 @@ export const OWNED_PARTITION_MOVES: MoveTable<OwnedPartitionState> = {
   lost: [],
 }
 
-/** What the thread that goes on with a lane has to know of the one before, as long as nothing has changed since. */
-interface Aftermath extends Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
-  readonly floor: Offset
-  /** Failed ones of the record at the floor. */
-  readonly attempts: number
-}
-
-/** What an owned partition needs of the rest of the coordinator. */
-export interface OwnedPartitionHost {
-  readonly storage: GroupStorage
-  /** Where to start; stores it if nothing was stored. OFFSET_MISSING if the reset policy is 'none'. */
-  resolveStart(claim: Claim): Promise<ClaimStart>
-  /** Resolves when the lanes that are being claimed have been spread over the threads. Never rejects. */
-  placed(): Promise<void>
-  /** The thread that is to run its lane at first. */
-  chooseThread(partition: TopicPartition): WorkerThread
-  /** What takes the place of a thread that died or was ended, once it can run lanes; null if nothing does. */
-  replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
-  isPaused(partition: TopicPartition): boolean
-  /** Counts the sessions whose claims became void. */
-  generation(): number
-  readonly progressRules: ProgressRules
-  /** Resolves when no other lane of this process may take a record: with true if none has one in hand. See LoneLanes. */
-  runAlone(partition: OwnedPartition): Promise<boolean>
-  /** It may take no record because another runs alone. */
-  isHeld(partition: OwnedPartition): boolean
-  /** Idempotent. */
-  noLongerAlone(partition: OwnedPartition): void
-  /** A record of it is given up because processes die of it. */
-  killerFound(partition: OwnedPartition, error: GroupError): void
-  /** Aborts when a release may no longer be tried: the time for stopping is nearly over. */
-  readonly giveUpReleasing: AbortSignal
-  claimed(partition: OwnedPartition): void
-  refused(partition: OwnedPartition, holder: string): void
-  released(partition: OwnedPartition, reason: string): void
-  /** Its last progress could not be stored, and whoever owns it next handles that again; or the release was refused. */
-  notStored(partition: OwnedPartition, error: GroupError): void
-  failed(partition: OwnedPartition, error: GroupError): void
-}
-
 /**
  * One partition that this member owns or waits for. Claim, move and end run one after the other, in the order they
  * were asked for; commits run beside them, one at a time, so that an older offset never lands after a newer one.
@@ -109,8 +70,7 @@ export class OwnedPartition implements WantedPartition {
   #handledElsewhere = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
-  readonly #suspicion = new Suspicion()
-  #aftermath: Aftermath | null = null
+  readonly #aftermath = new Aftermath()
 
   constructor(partition: WantedPartition, host: OwnedPartitionHost) {
     this.topic = partition.topic
@@ -269,19 +229,17 @@ export class OwnedPartition implements WantedPartition {
 
   /** Its thread has exited, and the attempt of the record in hand failed with that: it is in the memory. */
   attemptFailed({ offset, attempt }: BlamedAttempt, error: GroupError): void {
-    this.#aftermath = { floor: offset, attempts: attempt, lastFailure: toWire(error), suspectForMs: 0 }
+    this.#aftermath.failed({ offset, attempts: attempt }, toWire(error))
   }
 
   /** The record in hand is about to be stored elsewhere. */
   attemptsUsedUp({ offset, attempts, error }: AttemptsUsedUp): void {
-    this.#aftermath = { floor: offset, attempts, lastFailure: error, suspectForMs: 0 }
+    this.#aftermath.failed({ offset, attempts }, error)
   }
 
   /** Its thread has exited, and what it had in hand may be why. */
   suspect(): void {
-    if (this.memory === null) return
-    const { floor, attempts } = this.memory.read()
-    this.#aftermath = { ...this.#aftermathNow(), floor, attempts, suspectForMs: this.#suspicion.raise(floor) }
+    if (this.memory !== null) this.#aftermath.suspect(this.memory)
   }
 
   /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
@@ -350,8 +308,7 @@ export class OwnedPartition implements WantedPartition {
 
   #giveUpKiller(killer: ProcessKiller): void {
     const error = killedProcess(this, killer)
-    const { offset: floor, attempts } = killer
-    this.#aftermath = { floor, attempts, lastFailure: toWire(error), suspectForMs: 0 }
+    this.#aftermath.failed(killer, toWire(error))
     this.#host.killerFound(this, error)
   }
 
@@ -388,17 +345,8 @@ export class OwnedPartition implements WantedPartition {
   }
 
   /** Rejects as soon as the partition is given up: the end must not wait for brokers, or for a thread that still starts. */
-  async #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#giveUp
-    const givenUp = deferred<never>()
-    const onAbort = (): void => givenUp.reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    try {
-      return await Promise.race([work, givenUp.promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+  #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
+    return unlessAborted(work, this.#giveUp.signal)
   }
 
   async #runLane(thread: WorkerThread): Promise<void> {
@@ -414,15 +362,16 @@ export class OwnedPartition implements WantedPartition {
   }
 
   async #startOn(thread: WorkerThread): Promise<void> {
+    const { memory, careful } = this.#progress!
     const paused = this.#host.isPaused(this)
     try {
       await thread.startLane({
         ...this.laneId!,
-        memory: this.#progress!.memory.buffer,
+        memory: memory.buffer,
         generation: this.#generation,
         paused,
-        ...this.#aftermathNow(),
-        careful: this.#progress!.careful?.start ?? null,
+        ...this.#aftermath.of(memory),
+        careful: careful?.start ?? null,
       })
     } catch (error) {
       await this.#notStarted(thread, error)
@@ -441,13 +390,6 @@ export class OwnedPartition implements WantedPartition {
     const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
     if (replacement === null) this.fail(partitionError(error, this))
     else await this.#goOnOn(replacement)
-  }
-
-  #aftermathNow(): Pick<LaneStart, 'lastFailure' | 'suspectForMs'> {
-    const lane = this.memory?.read()
-    const { lastFailure, suspectForMs, floor, attempts } = this.#aftermath ?? NO_AFTERMATH
-    const isNews = floor === lane?.floor && attempts === lane.attempts
-    return isNews ? { lastFailure, suspectForMs } : { lastFailure: null, suspectForMs: 0 }
   }
 
   async #drainLane(): Promise<void> {
@@ -495,8 +437,6 @@ export class OwnedPartition implements WantedPartition {
     return result
   }
 }
-
-const NO_AFTERMATH: Aftermath = { floor: -1, attempts: 0, lastFailure: null, suspectForMs: 0 }
 
 /** A thread that died has no lane any more: what was asked of it is done. */
 async function ignoreDeath(call: Promise<void>): Promise<void> {

@@ -4,7 +4,8 @@ import { partitionName, type Offset, type TopicPartition } from '../../shared/ty
 import type { WantedPartition } from '../assignment/assignment.ts'
 import { VOID, type DrainPatience } from './drain-patience.ts'
 import { DrainWatch } from './drain-watch.ts'
-import { OwnedPartition, type OwnedPartitionHost } from './owned-partition.ts'
+import type { OwnedPartitionHost } from './owned-partition-host.ts'
+import { OwnedPartition } from './owned-partition.ts'
 import type { Claim } from '../storage/group-storage.ts'
 
 export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {

@@ -21,7 +21,10 @@ function threadsOf(count: number): WorkerThread[] {
   )
 }
 
-function placer(threads: number | WorkerThread[], weigh: () => Promise<readonly Weighted<TopicPartition>[]>): LanePlacer {
+function placer(
+  threads: number | WorkerThread[],
+  weigh: () => Promise<readonly Weighted<TopicPartition>[]>,
+): LanePlacer {
   const all = typeof threads === 'number' ? threadsOf(threads) : threads
   const partitions: OwnedPartition[] = []
   return new LanePlacer({ threads: () => all, partitions: () => partitions, weigh, logger: silentLogger })
