@@ -1,6 +1,6 @@
 import { Backoff } from '../../shared/backoff.ts'
 import { deferred } from '../../shared/deferred.ts'
-import { asGroupError, GroupError } from '../../shared/errors.ts'
+import { asGroupError, GroupError, isGroupError } from '../../shared/errors.ts'
 import { inTime } from '../../shared/in-time.ts'
 import { partitionName } from '../../shared/types.ts'
 import { DeathStreaks } from '../failures/death-streaks.ts'
@@ -140,7 +140,9 @@ export class ThreadReplacer {
       } catch (thrown) {
         stopSignal.throwIfAborted() // the group ends its threads then
         const error = asGroupError(thrown, `replacing worker thread ${gone.threadId}`)
-        if (tries === MAX_TRIES) return this.#giveUp(error)
+        // One that died before it said that it is ready counts in the row of deaths, too: else both bounds multiply.
+        const died = isGroupError(error, 'WORKER_DIED') && this.#streaks.died(gone.threadId, false)
+        if (died || tries === MAX_TRIES) return this.#giveUp(error)
         this.#host.report(error)
       }
       await last.terminate()
