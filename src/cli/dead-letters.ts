@@ -9,7 +9,7 @@ import { readBrokerConfig } from './config-file.ts'
 import {
   deadLetterOptionsOf,
   mergeFlags,
-  withFlagNames,
+  namingFlags,
   type DeadLetterFlags,
   type GroupFlags,
 } from './flags.ts'
@@ -78,7 +78,7 @@ async function list({ json, ...flags }: CommonFlags): Promise<void> {
     else rows.push(letterCells(letter))
   }
   const options = await optionsOf(flags, [])
-  const { hasMore } = await withFlags(listDeadLetters(options, found))
+  const { hasMore } = await namingFlags(listDeadLetters(options, found))
   if (json === true) {
     if (hasMore) printJson({ more: true })
     return
@@ -88,7 +88,7 @@ async function list({ json, ...flags }: CommonFlags): Promise<void> {
 }
 
 async function show(position: string, { json, ...flags }: CommonFlags): Promise<void> {
-  const letter = await withFlags(readDeadLetter(await optionsOf(flags, [position])))
+  const letter = await namingFlags(readDeadLetter(await optionsOf(flags, [position])))
   if (json === true) printJson(letterJson(letter, 'everything'))
   else printLine(letterText(letter))
 }
@@ -103,7 +103,7 @@ async function replay(positions: string[], { json, all, dryRun, ...flags }: Repl
     else printLine(replayedText(one))
   }
   const options = await optionsOf(flags, positions)
-  await withFlags(replayDeadLetters(options, dryRun === true, done))
+  await namingFlags(replayDeadLetters(options, dryRun === true, done))
   if (counts.failed > 0) throw notAllReplayed(counts)
 }
 
@@ -156,10 +156,4 @@ async function optionsOf(
     ...deadLetterOptionsOf(flags, letters),
   }
   return given as DeadLetterSearchOptions // not checked yet: whoever takes it does
-}
-
-async function withFlags<T>(work: Promise<T>): Promise<T> {
-  return work.catch((thrown: unknown) => {
-    throw withFlagNames(thrown)
-  })
 }

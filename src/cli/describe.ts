@@ -7,7 +7,7 @@ import {
 } from '../coordinator/visits/describe-group.ts'
 import type { DescribedMember } from '../coordinator/visits/described-members.ts'
 import { readGroupConfig } from './config-file.ts'
-import { mergeFlags, withFlagNames, type GroupFlags } from './flags.ts'
+import { mergeFlags, namingFlags, type GroupFlags } from './flags.ts'
 import { formatTable, printJson, printLine } from './output.ts'
 
 interface DescribeFlags extends Pick<GroupFlags, 'group' | 'zookeeper' | 'brokers'> {
@@ -33,9 +33,7 @@ export function addDescribeCommand(program: Command): void {
 }
 
 async function describe({ json, config, ...flags }: DescribeFlags): Promise<void> {
-  const description = await read(config, flags).catch((thrown: unknown) => {
-    throw withFlagNames(thrown)
-  })
+  const description = await namingFlags(read(config, flags))
   if (json === true) printLines(description)
   else printTables(description)
 }

@@ -95,6 +95,13 @@ export function withFlagNames(thrown: unknown): unknown {
   return invalidOptions(problems.map(problem => ({ ...problem, path: withFlag(problem.path) })))
 }
 
+/** What the work rejects with, as `withFlagNames` tells it. */
+export async function namingFlags<T>(work: Promise<T>): Promise<T> {
+  return work.catch((thrown: unknown) => {
+    throw withFlagNames(thrown)
+  })
+}
+
 function withFlag(path: string): string {
   const flag = FLAG_OF_OPTION[path.replace(/\[\d+\]$/, '')]
   return flag === undefined ? path : `${flag} (${path})`

@@ -1,3 +1,4 @@
+import { isOwnHeader } from '../coordinator/dead-letters/letter-format.ts'
 import type { LetterFacts, StoredLetter, StoredRecord } from '../dead-letters/letter.ts'
 import { formatPayload, previewPayload } from './payload-preview.ts'
 
@@ -69,7 +70,7 @@ export function letterText(letter: StoredLetter): string {
       ? [['', 'no dead letter: it does not say where it comes from']]
       : factLines(letter, facts)),
     ...record.headers
-      .filter(isShownAsHeader(facts))
+      .filter(header => facts === null || !isOwnHeader(header)) // what the lines above tell is not told again
       .map(([name, value]) => [`header ${plain(name)}`, formatPayload(value)]),
     ['key', formatPayload(record.key)],
     ['value', formatPayload(record.value)],
@@ -89,13 +90,6 @@ function factLines(letter: StoredLetter, facts: LetterFacts): string[][] {
     ['message', plain(facts.errorMessage)],
     ['stack', plain(facts.errorStack)],
   ]
-}
-
-/** What the lines above tell is not told again. */
-function isShownAsHeader(
-  facts: LetterFacts | null,
-): (header: readonly [name: string, value: unknown]) => boolean {
-  return ([name]) => facts === null || !name.startsWith('x-kwg-')
 }
 
 function indented(text: string, by: number): string {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { resetOffsets, type ResetOffsetsOptions } from '../coordinator/visits/reset-offsets.ts'
 import type { ResetOffset } from '../coordinator/storage/zookeeper/offset-reset.ts'
 import { readGroupConfig } from './config-file.ts'
-import { mergeFlags, resetOptionsOf, withFlagNames, type GroupFlags, type ResetFlags } from './flags.ts'
+import { mergeFlags, resetOptionsOf, namingFlags, type GroupFlags, type ResetFlags } from './flags.ts'
 import { formatTable, printJson, printLine } from './output.ts'
 
 interface OffsetsResetFlags extends Pick<GroupFlags, 'group' | 'zookeeper' | 'brokers'>, ResetFlags {
@@ -33,9 +33,7 @@ export function addOffsetsCommand(program: Command): void {
 }
 
 async function reset({ json, config, ...flags }: OffsetsResetFlags): Promise<void> {
-  const offsets = await resetAsTold(config, flags).catch((thrown: unknown) => {
-    throw withFlagNames(thrown)
-  })
+  const offsets = await namingFlags(resetAsTold(config, flags))
   if (json === true) for (const offset of offsets) printJson(offset)
   else printLine(formatTable(COLUMNS, offsets.map(cells)))
 }

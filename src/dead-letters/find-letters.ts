@@ -2,7 +2,7 @@ import type { LetterPosition, ResolvedDeadLetterSearch } from '../options/dead-l
 import { GroupError } from '../shared/errors.ts'
 import { partitionName, type Offset } from '../shared/types.ts'
 import { readLetter, type StoredLetter } from './letter.ts'
-import { readLog, type LogPort } from './read-log.ts'
+import { readLog } from './read-log.ts'
 import type { TopicVisit } from './visit-topic.ts'
 
 type Filter = Pick<ResolvedDeadLetterSearch, 'topic' | 'originTopic' | 'code' | 'sinceMs'>
@@ -26,12 +26,7 @@ export async function* findLetters(
   ]
   const endOf = new Map(ends.map(({ partition, offset }) => [partition, offset]))
   for (const { partition, offset } of inOrder(starts)) {
-    for await (const records of readLog(
-      logPort(visit),
-      { topic, partition },
-      offset,
-      endOf.get(partition)!,
-    )) {
+    for await (const records of readLog(visit.port, { topic, partition }, offset, endOf.get(partition)!)) {
       yield records.map(readLetter).filter(letter => passes(letter, filter))
     }
   }
@@ -52,19 +47,11 @@ export async function findLetter(
   const [start] = await visit.cluster.listOffsets([of], 'earliest', false)
   const [end] = await visit.cluster.listOffsets([of], 'latest', false)
   if (offset < start!.offset || offset >= end!.offset) throw noLetter(of, offset, start!.offset, end!.offset)
-  for await (const records of readLog(logPort(visit), of, offset, offset + 1)) {
+  for await (const records of readLog(visit.port, of, offset, offset + 1)) {
     const found = records.find(record => record.offset === offset)
     if (found !== undefined) return readLetter(found)
   }
   throw noLetter(of, offset, start!.offset, end!.offset) // compacted away, or the mark of a transaction
-}
-
-function logPort({ cluster, connectionTo }: TopicVisit): LogPort {
-  return {
-    leaderOf: partition => cluster.leaderOf(partition),
-    refresh: () => cluster.refresh(),
-    connectionTo,
-  }
 }
 
 function passes({ record, facts }: StoredLetter, { originTopic, code, sinceMs }: Filter): boolean {

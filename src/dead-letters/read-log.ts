@@ -1,3 +1,4 @@
+import { noLeader } from '../coordinator/kafka/partition-producer.ts'
 import { Backoff } from '../shared/backoff.ts'
 import { monotonicMs } from '../shared/clock.ts'
 import { asGroupError, GroupError } from '../shared/errors.ts'
@@ -84,8 +85,7 @@ async function fetchSomething(port: LogPort, partition: TopicPartition, offset: 
 
 async function fetchOnce(port: LogPort, to: TopicPartition, offset: Offset): Promise<Buffer | null> {
   const leader = port.leaderOf(to)
-  if (leader === null)
-    throw new GroupError('BROKER_DISCONNECTED', `${partitionName(to)} has no leader`, { details: { ...to } })
+  if (leader === null) throw noLeader(to)
   const connection = await port.connectionTo(leader)
   const position = { ...to, offset, maxBytes: FETCH_BYTES }
   const { partitions } = await connection.fetch({ ...FETCH, maxBytes: FETCH_BYTES, partitions: [position] })

@@ -121,10 +121,9 @@ class Origins {
   }
 
   #createProducer(to: TopicPartition): PartitionProducer {
-    const { cluster, connectionTo } = this.#visit
     return new PartitionProducer({
       to,
-      port: { leaderOf: of => cluster.leaderOf(of), refresh: () => cluster.refresh(), connectionTo },
+      port: this.#visit.port,
       giveUpAfterMs: GIVE_UP_AFTER_MS,
       requestTimeoutMs: this.#requestTimeoutMs,
       troubled: cause => this.#logger.warn({ ...to, err: toLoggable(cause) }, 'cannot write at the moment'),

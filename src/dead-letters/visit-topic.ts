@@ -2,21 +2,28 @@ import { BrokerLinks } from '../coordinator/kafka/broker-links.ts'
 import { KafkaCluster, type TopicDescription } from '../coordinator/kafka/cluster.ts'
 import { securityProtocolOf } from '../coordinator/storage/zookeeper/broker-discovery.ts'
 import { ZooKeeperGroupStorage } from '../coordinator/storage/zookeeper/zookeeper-group-storage.ts'
-import { INDIFFERENT } from '../coordinator/visits/visit-group.ts'
+import { brokersNotFound, INDIFFERENT } from '../coordinator/visits/visit-group.ts'
 import type { ResolvedDeadLetterSearch } from '../options/dead-letter-search.ts'
 import { GroupError } from '../shared/errors.ts'
 import type { HostPort } from '../shared/host-port.ts'
 import type { BrokerConnection } from '../shared/kafka/broker-connection.ts'
 import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../shared/logger.ts'
-import type { BrokerAddress } from '../shared/types.ts'
+import type { BrokerAddress, TopicPartition } from '../shared/types.ts'
 
 /** Brokers seen by a program that is in no group. */
 export interface TopicVisit {
   readonly cluster: KafkaCluster
   /** TOPIC_NOT_FOUND, BROKER_REFUSED. From then on the leaders of its partitions are known. */
   readonly findTopic: (topic: string) => Promise<TopicDescription>
-  readonly connectionTo: (address: BrokerAddress) => Promise<BrokerConnection>
+  /** For what is asked of the leaders themselves. */
+  readonly port: LeaderPort
+}
+
+export interface LeaderPort {
+  leaderOf(partition: TopicPartition): BrokerAddress | null
+  refresh(): Promise<void>
+  connectionTo(address: BrokerAddress): Promise<BrokerConnection>
 }
 
 /** Connects to the brokers for as long as `use` takes. ZOOKEEPER_UNREACHABLE, BROKERS_NOT_FOUND, BROKERS_UNREACHABLE. */
@@ -35,7 +42,11 @@ export async function visitBrokers<T>(
     return await use({
       cluster,
       findTopic: topic => findTopic(cluster, topic),
-      connectionTo: address => links.to(address),
+      port: {
+        leaderOf: partition => cluster.leaderOf(partition),
+        refresh: () => cluster.refresh(),
+        connectionTo: address => links.to(address),
+      },
     })
   } finally {
     links.close()
@@ -60,11 +71,7 @@ async function listBrokers(
   } finally {
     await storage.close()
   }
-  throw new GroupError(
-    'BROKERS_NOT_FOUND',
-    `ZooKeeper at ${zookeeper.servers.join(', ')} lists no brokers under ${zookeeper.chroot}/brokers/ids; give their addresses, or the right chroot`,
-    { details: { servers: zookeeper.servers.join(','), chroot: zookeeper.chroot } },
-  )
+  throw brokersNotFound(zookeeper)
 }
 
 async function findTopic(cluster: KafkaCluster, topic: string): Promise<TopicDescription> {

@@ -48,9 +48,13 @@ export function encodeLetter(letter: DeadLetter, sender: LetterSender, writtenAt
   }
 }
 
+export function isOwnHeader([name]: readonly [name: string, value: unknown]): boolean {
+  return name.startsWith(OWN_PREFIX)
+}
+
 /** The headers as their producer wrote them, as far as names tell. */
 export function withoutOwnHeaders(headers: readonly OutgoingHeader[]): OutgoingHeader[] {
-  return headers.filter(([name]) => !name.startsWith(OWN_PREFIX))
+  return headers.filter(header => !isOwnHeader(header))
 }
 
 function origin({ lane, offset, timestamp }: DeadLetter): OutgoingHeader[] {

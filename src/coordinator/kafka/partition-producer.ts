@@ -211,7 +211,7 @@ async function gzipped(block: RecordBlock): Promise<RecordBlock> {
   return { ...block, codec: 'gzip', bytes: await compress(block.bytes) }
 }
 
-function noLeader(to: TopicPartition): GroupError {
+export function noLeader(to: TopicPartition): GroupError {
   return new GroupError('BROKER_DISCONNECTED', `${partitionName(to)} has no leader`, { details: { ...to } })
 }
 

@@ -1,4 +1,5 @@
 import type { ResolvedConnectionOptions } from '../../options/resolve.ts'
+import type { ResolvedZooKeeperOptions } from '../../options/types.ts'
 import { GroupError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { KafkaCluster } from '../kafka/cluster.ts'
@@ -42,7 +43,7 @@ export async function visitGroup<T>(
   const cluster = new KafkaCluster({ connection: kafka.connection, logger })
   const connectCluster = async (): Promise<KafkaCluster> => {
     const brokers = kafka.brokers ?? (await storage.listBrokers())
-    if (brokers.length === 0) throw brokersNotFound(options)
+    if (brokers.length === 0) throw brokersNotFound(zookeeper)
     await cluster.connect(brokers)
     return cluster
   }
@@ -64,7 +65,8 @@ export function groupNotFound({ groupId, zookeeper }: ResolvedConnectionOptions)
   )
 }
 
-function brokersNotFound({ zookeeper }: ResolvedConnectionOptions): GroupError {
+/** ZooKeeper was asked because no brokers were given. */
+export function brokersNotFound(zookeeper: ResolvedZooKeeperOptions): GroupError {
   return new GroupError(
     'BROKERS_NOT_FOUND',
     `ZooKeeper at ${zookeeper.servers.join(', ')} lists no brokers under ${zookeeper.chroot}/brokers/ids; give their addresses, or the right chroot`,
