@@ -7,8 +7,7 @@ import type { AttemptFailure } from '../shared/protocol.ts'
 import type { Move } from '../shared/state-machine.ts'
 import type { Offset, TopicPartition } from '../shared/types.ts'
 import { recordSkipped } from './coordinator-errors.ts'
-import type { BlamedAttempt } from './failures/blame.ts'
-import type { RecordInHand } from './failures/failure-errors.ts'
+import type { BlamedRecord } from './failures/failure-errors.ts'
 import type { GroupState } from './group-state.ts'
 import type { OwnedPartition } from './partitions/owned-partition.ts'
 
@@ -94,7 +93,7 @@ export class GroupReports {
   }
 
   /** The record is run again on another thread. */
-  attemptEndedItsThread(attempt: RecordInHand & BlamedAttempt, error: GroupError, retryInMs: number): void {
+  attemptEndedItsThread(attempt: BlamedRecord, error: GroupError, retryInMs: number): void {
     const { offset } = attempt
     this.#events.emit('record:failed', { ...attempt, offset: BigInt(offset), error, retryInMs })
   }

@@ -1,4 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { retryDelayMs } from './retry-delay.ts'
+
+const UPPER_HALF = 0.5
 
 export interface BackoffOptions {
   readonly initialMs: number
@@ -17,9 +20,10 @@ export class Backoff {
   }
 
   nextDelayMs(): number {
-    const full = Math.min(this.#options.maxMs, this.#options.initialMs * 2 ** this.#attempt)
+    const { initialMs, maxMs } = this.#options
     this.#attempt += 1
-    return full / 2 + (this.#random() * full) / 2
+    const settings = { backoffMs: initialMs, maxBackoffMs: maxMs, jitter: UPPER_HALF }
+    return retryDelayMs(settings, this.#attempt, () => 1 - this.#random())
   }
 
   reset(): void {

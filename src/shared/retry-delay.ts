@@ -5,7 +5,7 @@ import type { RetrySettings } from './protocol.ts'
  * next up to a cap, and drawn evenly from the upper part of that which `jitter` leaves to chance.
  */
 export function retryDelayMs(
-  { backoffMs, maxBackoffMs, jitter }: RetrySettings,
+  { backoffMs, maxBackoffMs, jitter }: Omit<RetrySettings, 'attempts'>,
   failed: number,
   random: () => number = Math.random,
 ): number {

@@ -3,13 +3,15 @@ import { partitionName, type Offset, type TopicPartition } from '../../shared/ty
 import type { BlamedAttempt } from './blame.ts'
 
 /** A record that was being handled, or was about to be. */
-export interface RecordInHand extends TopicPartition {
+export interface RecordOnThread extends TopicPartition {
   readonly offset: Offset
   readonly threadId: number
 }
 
+export type BlamedRecord = RecordOnThread & BlamedAttempt
+
 /** What failed an attempt that ended with its thread; `death` is WORKER_DIED. */
-export function killedThread(record: RecordInHand & BlamedAttempt, death: GroupError): GroupError {
+export function killedThread(record: BlamedRecord, death: GroupError): GroupError {
   return new GroupError(
     'HANDLER_KILLED_THREAD',
     `attempt ${record.attempt} of ${nameOf(record)} ended its thread: ${death.message}`,
@@ -18,7 +20,7 @@ export function killedThread(record: RecordInHand & BlamedAttempt, death: GroupE
 }
 
 /** What failed an attempt whose thread was ended because it took too long. */
-export function ranTooLong(record: RecordInHand & BlamedAttempt, timeoutMs: number): GroupError {
+export function ranTooLong(record: BlamedRecord, timeoutMs: number): GroupError {
   return new GroupError(
     'HANDLER_TIMEOUT',
     `attempt ${record.attempt} of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms) and did not heed its signal; its thread was ended and is replaced`,
@@ -29,7 +31,7 @@ export function ranTooLong(record: RecordInHand & BlamedAttempt, timeoutMs: numb
 /** A thread is ended, and which of several records kept it busy cannot be known; of none, if all have ended by then. */
 export function someRanTooLong(
   threadId: number,
-  records: readonly RecordInHand[],
+  records: readonly RecordOnThread[],
   timeoutMs: number,
 ): GroupError {
   return new GroupError(
@@ -40,7 +42,7 @@ export function someRanTooLong(
 }
 
 /** The thread of a handler that took too long goes on all the same. */
-export function cannotBeEnded(record: RecordInHand, timeoutMs: number): GroupError {
+export function cannotBeEnded(record: RecordOnThread, timeoutMs: number): GroupError {
   return new GroupError(
     'HANDLER_TIMEOUT',
     `the handler of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms), and its thread ${record.threadId} cannot be ended before the native call that it is in returns; its partitions wait`,
@@ -49,7 +51,7 @@ export function cannotBeEnded(record: RecordInHand, timeoutMs: number): GroupErr
 }
 
 /** A thread died: with what is known of the reason. `cause` is WORKER_DIED. */
-export function threadDied(death: GroupError, guilty: (RecordInHand & BlamedAttempt) | null): GroupError {
+export function threadDied(death: GroupError, guilty: BlamedRecord | null): GroupError {
   if (guilty === null) return death
   return new GroupError(
     'WORKER_DIED',
@@ -62,7 +64,7 @@ export function threadDied(death: GroupError, guilty: (RecordInHand & BlamedAtte
 }
 
 /** A thread died with several records in hand. */
-export function threadDiedWithSuspects(death: GroupError, records: readonly RecordInHand[]): GroupError {
+export function threadDiedWithSuspects(death: GroupError, records: readonly RecordOnThread[]): GroupError {
   return new GroupError('WORKER_DIED', `${death.message}; ${suspected(records)}`, {
     details: death.details,
     cause: death.cause,
@@ -78,16 +80,16 @@ export function diesAgainAndAgain(death: GroupError): GroupError {
   )
 }
 
-function suspected(records: readonly RecordInHand[]): string {
+function suspected(records: readonly RecordOnThread[]): string {
   return `one of ${records.map(nameOf).join(', ')} did it: they are run again one at a time`
 }
 
-function nameOf(record: RecordInHand): string {
+function nameOf(record: RecordOnThread): string {
   return `${partitionName(record)} at offset ${record.offset}`
 }
 
 function detailsOf(
-  { topic, partition, offset, threadId }: RecordInHand,
+  { topic, partition, offset, threadId }: RecordOnThread,
   attempt?: number,
 ): Record<string, unknown> {
   return { topic, partition, offset, ...(attempt === undefined ? {} : { attempt }), threadId }

@@ -7,14 +7,15 @@ import type { Offset } from '../../shared/types.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { ThreadDeath } from '../threads/thread-death.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
-import { blame, type BlamedAttempt } from './blame.ts'
+import { blame } from './blame.ts'
 import {
   killedThread,
   ranTooLong,
   someRanTooLong,
   threadDied,
   threadDiedWithSuspects,
-  type RecordInHand,
+  type BlamedRecord,
+  type RecordOnThread,
 } from './failure-errors.ts'
 import { inquest, verdictOn, type Verdict } from './inquest.ts'
 
@@ -24,11 +25,7 @@ export interface ThreadInquestsHost {
   readonly handlerTimeoutMs: number
   readonly report: (error: GroupError) => void
   /** An attempt failed, and the record is run again. */
-  readonly attemptFailed: (
-    attempt: RecordInHand & BlamedAttempt,
-    error: GroupError,
-    retryInMs: number,
-  ) => void
+  readonly attemptFailed: (attempt: BlamedRecord, error: GroupError, retryInMs: number) => void
 }
 
 /** A lane that took too long, as it was when its thread was told to end. */
@@ -85,8 +82,7 @@ export class ThreadInquests {
     )
     const verdict = verdictOn(blameable)
     const records = blameable.map(lane => recordOf(lane, thread))
-    const explain = (attempt: RecordInHand & BlamedAttempt): GroupError =>
-      ranTooLong(attempt, handlerTimeoutMs)
+    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs)
     const blamed = this.#carryOut(verdict, thread, explain)
     report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
   }
@@ -102,8 +98,8 @@ export class ThreadInquests {
   #carryOut(
     { guilty, suspects }: Verdict<Lane>,
     thread: WorkerThread,
-    explain: (attempt: RecordInHand & BlamedAttempt) => GroupError,
-  ): (RecordInHand & BlamedAttempt) | null {
+    explain: (attempt: BlamedRecord) => GroupError,
+  ): BlamedRecord | null {
     for (const { partition } of suspects) partition.suspect()
     if (guilty === null) return null
     const attempt = blame(guilty.memory)
@@ -116,7 +112,7 @@ export class ThreadInquests {
   }
 
   /** As if the handler had thrown: the wait stands in the memory, and whoever goes on with the lane keeps it. */
-  #retry(memory: LaneMemory, blamed: RecordInHand & BlamedAttempt, error: GroupError): void {
+  #retry(memory: LaneMemory, blamed: BlamedRecord, error: GroupError): void {
     const { retry, attemptFailed } = this.#host
     const isUsedUp = blamed.attempt >= retry.attempts
     const retryInMs = isUsedUp ? 0 : retryDelayMs(retry, blamed.attempt)
@@ -136,6 +132,6 @@ export class ThreadInquests {
   }
 }
 
-function recordOf({ partition, memory }: Lane, { threadId }: WorkerThread): RecordInHand {
+function recordOf({ partition, memory }: Lane, { threadId }: WorkerThread): RecordOnThread {
   return { topic: partition.topic, partition: partition.partition, offset: memory.floor, threadId }
 }

@@ -1,10 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { deferred, type Deferred } from '../../shared/deferred.ts'
 import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { WorkerSettings, WorkerStart } from '../../shared/protocol.ts'
+import { unlessAborted } from '../../shared/unless-aborted.ts'
 import { ThreadExits } from './thread-exits.ts'
 import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './worker-thread.ts'
 
@@ -155,13 +155,9 @@ async function stopThread(thread: WorkerThread): Promise<void> {
 
 /** Settles as `work` does; resolves as soon as the signal aborts. */
 async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted: Deferred<void> = deferred()
-  const onAbort = (): void => aborted.resolve()
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
   try {
-    await Promise.race([work, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
+    await unlessAborted(work, signal)
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error
   }
 }

@@ -1,5 +1,5 @@
 import type { Offset } from '../types.ts'
-import { RemainderMemory, type RecordInHand, type Remainder } from './remainder-memory.ts'
+import { RemainderMemory, type Remainder } from './remainder-memory.ts'
 
 /**
  * Shared memory of one lane of one claim. Written by the one thread that runs the lane, read by the coordinator.
@@ -145,19 +145,12 @@ export class LaneMemory {
 
   /** Reader. Never beyond what is finished, and never below what it was before. */
   get floor(): Offset {
-    const floor = this.#storedFloor
-    // Behind the floor: a remainder that is newer than it is right by itself, one that is older it makes void.
-    const remainder = this.#remainder.read()
-    if (remainder === null || remainder.frontier <= floor) return floor
-    return remainder.inHand.find(({ offset }) => offset >= floor)?.offset ?? remainder.frontier
+    return this.#position.floor
   }
 
   /** What is left below the frontier, with its attempts; null if everything below the floor is all that was taken. */
   get remainder(): Remainder | null {
-    const { floor } = this
-    const remainder = this.#remainder.read()
-    if (remainder === null || remainder.frontier <= floor) return null
-    return { ...remainder, inHand: remainder.inHand.filter(({ offset }) => offset >= floor) }
+    return this.#position.remainder
   }
 
   /**
@@ -166,6 +159,17 @@ export class LaneMemory {
    */
   setRemainder(remainder: Remainder): void {
     this.#remainder.write(remainder)
+  }
+
+  get #position(): { readonly floor: Offset; readonly remainder: Remainder | null } {
+    const floor = this.#storedFloor
+    // Behind the floor: a remainder that is newer than it is right by itself, one that is older it makes void.
+    const remainder = this.#remainder.read()
+    if (remainder === null || remainder.frontier <= floor) return { floor, remainder: null }
+    const inHand = remainder.inHand.filter(({ offset }) => offset >= floor)
+    const [first] = inHand
+    if (first === undefined) return { floor: remainder.frontier, remainder: null }
+    return { floor: first.offset, remainder: { ...remainder, inHand } }
   }
 
   get #storedFloor(): Offset {
@@ -257,11 +261,12 @@ export class LaneMemory {
 
   read(): LaneReading {
     const { inHand } = this
+    const { floor, remainder } = this.#position
     return {
-      floor: this.floor,
+      floor,
       inHand,
       awaitingSinceMs: inHand === 'awaited' || inHand === 'timed-out' ? this.#readMs(AWAITING_SINCE) : null,
-      attempts: this.#attemptsAt(this.floor),
+      attempts: remainder?.inHand[0]?.attempts ?? 0,
       retry: this.retry,
       handled: this.handled,
       failed: Atomics.load(this.#words, FAILED) >>> 0,
@@ -269,11 +274,6 @@ export class LaneMemory {
       waitsFor: WAIT_REASONS[Atomics.load(this.#words, WAITS_FOR)] ?? '',
       highWatermark: Number(Atomics.load(this.#longs, HIGH_WATERMARK)),
     }
-  }
-
-  #attemptsAt(floor: Offset): number {
-    const first: RecordInHand | undefined = this.remainder?.inHand[0]
-    return first?.offset === floor ? first.attempts : 0
   }
 
   #readMs(slot: number): number {

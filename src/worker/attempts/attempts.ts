@@ -172,7 +172,7 @@ export class Attempts implements Awaiter {
     if (result !== 'ready') return result
     const running = this.#isBatch ? this.#inHand : this.#inHand.slice(0, 1)
     const isPermitted = this.#parts.permission.covers(running[0]!.offset, running.at(-1)!.offset + 1)
-    return isPermitted ? this.#runFirst(nowMs) : 'waiting'
+    return isPermitted ? this.#run(running, nowMs) : 'waiting'
   }
 
   /** Brings the first in hand as far as it comes without being run. */
@@ -190,9 +190,8 @@ export class Attempts implements Awaiter {
     return 'more'
   }
 
-  #runFirst(nowMs: number): TakeResult {
+  #run(running: readonly RecordAttempts[], nowMs: number): TakeResult {
     const { memory, origin, call, awaited } = this.#parts
-    const running = this.#isBatch ? this.#inHand : this.#inHand.slice(0, 1)
     if (running[0]!.retry !== null) memory.setRetry(null)
     for (const one of running) {
       one.retry = null
