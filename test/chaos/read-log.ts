@@ -1,6 +1,6 @@
-import { Kafka, logLevel } from 'kafkajs'
 import { eventually } from '../support/eventually.ts'
-import { endOffsets, uniqueGroup } from '../support/kafka.ts'
+import { endOffsets } from '../support/kafka.ts'
+import { readTopic } from '../support/read-topic.ts'
 
 const READ_DEADLINE_MS = 60_000
 
@@ -14,27 +14,6 @@ export function endsOf(topic: string, brokers: readonly string[]): Promise<numbe
 
 /** The keys of every record in the log, by partition and offset. The log has to start at 0 and to be complete. */
 export async function readKeys(topic: string, brokers: readonly string[]): Promise<string[][]> {
-  const ends = await endsOf(topic, brokers)
-  const keys: string[][] = ends.map(() => [])
-  const kafka = new Kafka({ clientId: 'chaos-reader', brokers: [...brokers], logLevel: logLevel.NOTHING })
-  const consumer = kafka.consumer({ groupId: uniqueGroup() })
-  await consumer.connect()
-  try {
-    await consumer.subscribe({ topic, fromBeginning: true })
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: async ({ batch }) => {
-        for (const { offset, key } of batch.messages)
-          keys[batch.partition]![Number(offset)] = key?.toString() ?? ''
-      },
-    })
-    const missing = (): number => ends.reduce((sum, end, p) => sum + end - keys[p]!.length, 0)
-    await eventually(() => missing() === 0, {
-      deadlineMs: READ_DEADLINE_MS,
-      message: () => `the log is read back; ${missing()} records are missing`,
-    })
-  } finally {
-    await consumer.disconnect()
-  }
-  return keys
+  const found = await readTopic(topic, { brokers, ends: await endsOf(topic, brokers) })
+  return found.map(messages => messages.map(({ key }) => key?.toString() ?? ''))
 }

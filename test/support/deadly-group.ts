@@ -77,6 +77,16 @@ export async function assertAllHandled(
   assert.deepEqual(await readOffsets(groupId, topic), Array(PARTITIONS).fill(PER_PARTITION))
 }
 
+/** Which attempts the error events name: code, partition, offset, attempt. */
+export function errorAttempts({ errors }: Pick<Deaths, 'errors'>): unknown[][] {
+  return errors.map(({ code, details }) => [
+    code,
+    details['partition'],
+    details['offset'],
+    details['attempt'],
+  ])
+}
+
 function codeOf(error: Error): string {
   return 'code' in error ? String(error.code) : error.name
 }

@@ -1,3 +1,4 @@
+import { afterEach } from 'node:test'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { mock } from 'node:test'
 import type { GroupError } from '#src/shared/errors.js'
@@ -40,6 +41,27 @@ export interface LaneBenchOptions {
 
 export const NO_WAIT = { attempts: 3, backoffMs: 0, maxBackoffMs: 0, jitter: 0 }
 
+/** One record at a time, and a partition that stops at the first failure. */
+export const ONE_BY_ONE: TakingSettings = {
+  retry: NO_WAIT,
+  onFailure: 'stop',
+  handlerTimeoutMs: null,
+  batchSize: 1,
+  batchWaitMs: 0,
+}
+
+/** Starts lanes that end with the test. */
+export function laneBenches(): (options: LaneBenchOptions) => Promise<LaneBench> {
+  const benches: LaneBench[] = []
+  afterEach(() => benches.splice(0).forEach(bench => bench.kill()))
+  return async options => {
+    const bench = new LaneBench(options)
+    benches.push(bench)
+    await bench.start()
+    return bench
+  }
+}
+
 /** One lane of one thread, with its loop and its deadline, in the thread of the test; the log stands for the brokers. */
 export class LaneBench {
   readonly group = new GroupMemory()
@@ -54,14 +76,7 @@ export class LaneBench {
   readonly #deadlines: DeadlineTimer
 
   constructor(options: LaneBenchOptions) {
-    const settings = {
-      retry: NO_WAIT,
-      onFailure: 'stop',
-      handlerTimeoutMs: null,
-      batchSize: 1,
-      batchWaitMs: 0,
-      ...options.settings,
-    } as const
+    const settings = { ...ONE_BY_ONE, ...options.settings }
     this.group.renewLease({ monoMs: monotonicMs() + LONG_MS, wallMs: wallMs() + LONG_MS })
     this.memory = options.memory ?? LaneMemory.create(0, settings.batchSize)
     this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => [this.lane])

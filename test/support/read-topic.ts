@@ -5,12 +5,17 @@ import { sharedStack } from './stack.ts'
 
 const DEADLINE_MS = 60_000
 
-/** Every record of a topic by partition, as somebody else's client reads it. The log has to start at 0 and to be complete. */
-export async function readTopic(
-  topic: string,
-  brokers: readonly string[] = sharedStack().brokers,
-): Promise<KafkaMessage[][]> {
-  const ends = await endOffsets(topic, brokers)
+export interface ReadTopicOptions {
+  /** @defaultValue the shared stack's */
+  readonly brokers?: readonly string[]
+  /** The next offset to be written, by partition. @defaultValue what the brokers tell now */
+  readonly ends?: readonly number[]
+}
+
+/** Every record of a topic by partition and offset, as somebody else's client reads it. The log has to start at 0 and to be complete. */
+export async function readTopic(topic: string, options: ReadTopicOptions = {}): Promise<KafkaMessage[][]> {
+  const { brokers = sharedStack().brokers } = options
+  const ends = options.ends ?? (await endOffsets(topic, brokers))
   const found: KafkaMessage[][] = ends.map(() => [])
   const missing = (): number => ends.reduce((sum, end, partition) => sum + end - found[partition]!.length, 0)
   if (missing() === 0) return found
@@ -21,14 +26,13 @@ export async function readTopic(
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
       autoCommit: false,
-      eachBatch: ({ batch }) => {
-        found[batch.partition]!.push(...batch.messages)
-        return Promise.resolve()
+      eachBatch: async ({ batch }) => {
+        for (const message of batch.messages) found[batch.partition]![Number(message.offset)] = message
       },
     })
-    await eventually(() => missing() <= 0, {
+    await eventually(() => missing() === 0, {
       deadlineMs: DEADLINE_MS,
-      message: () => `${missing()} records of ${topic} are missing`,
+      message: () => `${topic} is read back; ${missing()} records are missing`,
     })
   } finally {
     await consumer.disconnect()

@@ -13,6 +13,7 @@ import { LaneContext } from '#src/worker/handler/contexts.js'
 import { Lane } from '#src/worker/lane.js'
 import { RecordLoop } from '#src/worker/record-loop.js'
 import { eventually } from '../../support/eventually.ts'
+import { NO_WAIT, ONE_BY_ONE } from '../../support/lane-bench.ts'
 import { encodeBatch } from '../../support/record-batches.ts'
 
 const LONG_MS = 60_000
@@ -46,13 +47,7 @@ class Bench {
     this.lane = new Lane(start, new LaneContext(thread, 1n), {
       group: this.group,
       handler: { handle: () => (this.#inHand = deferred()).promise, decode: 'buffer' },
-      settings: {
-        retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0, jitter: 0 },
-        onFailure: 'stop',
-        handlerTimeoutMs: null,
-        batchSize: 1,
-        batchWaitMs: 0,
-      },
+      settings: { ...ONE_BY_ONE, retry: { ...NO_WAIT, attempts: 1 } },
       maxBatchBytes: 2 ** 20,
       readCommitted: true,
       attach: inbox => (this.#inbox = inbox),

@@ -11,6 +11,7 @@ import type { LoadedHandler } from '#src/worker/handler/handler-exports.js'
 import { Taking } from '#src/worker/taking.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupError } from '#src/shared/errors.js'
+import { NO_WAIT, ONE_BY_ONE } from '../../support/lane-bench.ts'
 import { encodeBatch, encodeMarker } from '../../support/record-batches.ts'
 
 const LIMITS = { maxBatchBytes: 2 ** 20, readCommitted: true }
@@ -42,13 +43,7 @@ class Bench {
     this.taker = new Taking({
       lane,
       handler,
-      settings: {
-        retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0, jitter: 0 },
-        onFailure: 'stop',
-        handlerTimeoutMs: null,
-        batchSize: 1,
-        batchWaitMs: 0,
-      },
+      settings: { ...ONE_BY_ONE, retry: { ...NO_WAIT, attempts: 1 } },
       context: new LaneContext(thread, 1n),
       group: this.group,
       generation: this.group.generation,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { UnrecoverableError, type HandlerContext, type KafkaRecord } from '#src/handler.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
@@ -10,7 +10,8 @@ import { eventually } from '../../../support/eventually.ts'
 import { HOSTILE } from '../../../support/hostile.ts'
 import {
   deliver,
-  LaneBench,
+  laneBenches,
+  type LaneBench,
   NO_WAIT,
   watchOpening,
   type LaneBenchOptions,
@@ -19,8 +20,7 @@ import {
 const LONG_WAIT = { attempts: 3, backoffMs: 60_000, maxBackoffMs: 60_000, jitter: 0 }
 const SHORT_WAIT = { attempts: 3, backoffMs: 20, maxBackoffMs: 20, jitter: 0 }
 
-const benches: LaneBench[] = []
-afterEach(() => benches.splice(0).forEach(bench => bench.kill()))
+const startBench = laneBenches()
 
 type Given = Partial<LaneBenchOptions> & { readonly handle?: Handle; readonly count?: number }
 type Handle = (record: KafkaRecord, context: HandlerContext) => unknown
@@ -37,9 +37,7 @@ async function start(given: Given): Promise<{ bench: LaneBench; runs: string[] }
     offset,
     value: Buffer.from(`value ${offset}`),
   }))
-  const bench = new LaneBench({ log, ...options, module: { ...module, handle: counted } })
-  benches.push(bench)
-  await bench.start()
+  const bench = await startBench({ log, ...options, module: { ...module, handle: counted } })
   return { bench, runs }
 }
 

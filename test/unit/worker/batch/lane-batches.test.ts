@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { UnrecoverableError, type BatchContext, type KafkaRecord } from '#src/handler.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
@@ -7,15 +7,15 @@ import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { eventually } from '../../../support/eventually.ts'
 import {
   deliver,
-  LaneBench,
+  laneBenches,
+  type LaneBench,
   NO_WAIT,
   watchOpening,
   type LaneBenchOptions,
 } from '../../../support/lane-bench.ts'
 import type { TestRecord } from '../../../support/record-batches.ts'
 
-const benches: LaneBench[] = []
-afterEach(() => benches.splice(0).forEach(bench => bench.kill()))
+const startBench = laneBenches()
 
 type HandleBatch = (records: readonly KafkaRecord[], context: BatchContext) => unknown
 type Given = Partial<LaneBenchOptions> & { readonly handleBatch?: HandleBatch; readonly count?: number }
@@ -32,14 +32,12 @@ async function start(given: Given): Promise<{ bench: LaneBench; calls: string[] 
     calls.push(records.map(({ offset, attempt }) => `${offset}.${attempt}`).join(' '))
     return handleBatch(records, context)
   }
-  const bench = new LaneBench({
+  const bench = await startBench({
     log: logOf(count),
     ...options,
     module: { ...module, handleBatch: counted },
     settings: { batchSize: 3, ...settings },
   })
-  benches.push(bench)
-  await bench.start()
   return { bench, calls }
 }
 
