@@ -1,6 +1,6 @@
 // npm test [-- <part of a file's path> … --test-name-pattern <text>]: unit tests, then the integration tests against one
 // shared stack, and one summary of both. Nothing is left running, however this ends: see src/stack/supervisor.ts.
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -17,6 +17,9 @@ import { stackEnvironment } from './support/stack.ts'
 const SOURCES = fileURLToPath(new URL('../../test', import.meta.url))
 const COMPILED = fileURLToPath(new URL('.', import.meta.url))
 const FILE_DEADLINE_MS = 10 * 60_000
+const FILES_AT_A_TIME = 2
+/** What a source holds that measures time, by itself or with the helpers for it. */
+const MEASURES_TIME = /performance\.now\(|Date\.now\(|hrtime|\/support\/(bounds|percentile)\.ts'/
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,12 +35,13 @@ async function testFiles(folder: string): Promise<string[]> {
     .map(path => join(folder, path))
     .filter(path => positionals.length === 0 || positionals.some(part => path.includes(part)))
     .sort()
-    .map(path => join(COMPILED, path.replace(/\.ts$/, '.js')))
 }
+
+const compiled = (path: string): string => join(COMPILED, path.replace(/\.ts$/, '.js'))
 
 function runFiles(files: string[], concurrency: number): AsyncIterable<TestEvent> {
   return run({
-    files,
+    files: files.map(compiled),
     concurrency,
     timeout: FILE_DEADLINE_MS,
     signal: interrupted.signal,
@@ -45,13 +49,25 @@ function runFiles(files: string[], concurrency: number): AsyncIterable<TestEvent
   })
 }
 
-/** Each integration test has the machine to itself: several measure time, and the servers need the cores. */
-async function runIntegration(
-  files: string[],
+async function measuresTime(path: string): Promise<boolean> {
+  return MEASURES_TIME.test(await readFile(join(SOURCES, path), 'utf8'))
+}
+
+/** Files that measure time have the machine to themselves; the others, which mostly wait for servers, share it. */
+async function integrationRuns(
+  files: readonly string[],
   stack: Promise<RunningStack>,
-): Promise<AsyncIterable<TestEvent>> {
-  Object.assign(process.env, stackEnvironment(await stack))
-  return runFiles(files, 1)
+): Promise<(() => Promise<AsyncIterable<TestEvent>>)[]> {
+  const measuring = await Promise.all(files.map(measuresTime))
+  const shared = files.filter((_, at) => !measuring[at])
+  const alone = files.filter((_, at) => measuring[at])
+  return [
+    async () => {
+      Object.assign(process.env, stackEnvironment(await stack))
+      return runFiles(shared, FILES_AT_A_TIME)
+    },
+    async () => runFiles(alone, 1),
+  ]
 }
 
 /** Integration tests start many stacks beside this one, so the archive is worth its seconds. */
@@ -69,7 +85,7 @@ async function runAll(): Promise<void> {
   const stack = integration.length > 0 ? sharedStackForRun() : undefined
   stack?.catch(() => {}) // awaited below; until then the unit tests run
   const runs = [async () => runFiles(unit, availableParallelism())]
-  if (stack !== undefined) runs.push(() => runIntegration(integration, stack))
+  if (stack !== undefined) runs.push(...(await integrationRuns(integration, stack)))
   try {
     await pipeline(Readable.from(inTurn(runs, onEvent)), new spec(), process.stdout, { end: false })
   } finally {
