@@ -88,6 +88,35 @@ export interface CarefulStart {
   readonly aloneBelow: Offset
 }
 
+/** Names a feed among the lanes of a claim. */
+export const FEED_LANE = -1
+
+/** A ring that the feeder is to fill; a LaneId with FEED_LANE. */
+export interface FeedStart extends LaneId {
+  /** RingMemory of the claim; its HEAD_OFFSET is where to start. */
+  readonly ring: SharedArrayBuffer
+  /** Nothing from there on goes into the ring; null: everything does. */
+  readonly feedBelow: Offset | null
+  readonly paused: boolean
+}
+
+/** A seat of a ring that a thread is to take; a LaneId with lane 0. */
+export interface SeatStart extends LaneId {
+  readonly ring: SharedArrayBuffer
+  readonly seat: number
+  /** GroupMemory's, when the claim was made. */
+  readonly generation: number
+  readonly paused: boolean
+  /** Records of it that may run at once. */
+  readonly concurrency: number
+  /** What failed the last attempts of records in hand, where the thread cannot tell: another one, or another process, ran them. */
+  readonly lastFailures: readonly { readonly offset: Offset; readonly error: ErrorWire }[]
+  /** One of these may have ended its thread: each runs alone on the thread, for as long as this at most. */
+  readonly suspects: readonly { readonly offset: Offset; readonly forMs: number }[]
+  /** As LaneStart's; then no other seat of the ring is taken. */
+  readonly careful: CarefulStart | null
+}
+
 /** What a lane is about to run. */
 export interface Announcement {
   readonly from: Offset
