@@ -135,7 +135,7 @@ describe('a handler module', () => {
       await member.exited
       assert.match(member.stderr, /"msg":"reading failed"/)
       assert.match(member.stderr, /the handler failed on .* at offset 0: no value/)
-      assert.match(member.stderr, /the value cannot be decoded/)
+      assert.match(member.stderr, /the value of the record at offset \d+ of .* cannot be decoded/)
       assert.doesNotMatch(member.stdout + member.stderr, /hunter2/)
     })
   }

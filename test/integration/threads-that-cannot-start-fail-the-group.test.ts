@@ -50,7 +50,8 @@ describe('when no thread can be put in the place of one that died', () => {
 
   it('the group fails when the setup exits', async t => {
     const { group, handler } = await runUntilBroken(t, 'exit')
-    await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    const error = await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    assert.match(error.message, /before the handler module was loaded and set up/)
     assert.equal(setups(handler), 3)
   })
 

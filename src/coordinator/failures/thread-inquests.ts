@@ -72,7 +72,7 @@ export class ThreadInquests {
   }
 
   /** The thread was ended because these took too long. One that has finished meanwhile was in time. */
-  cut(thread: WorkerThread, overdue: readonly OverdueLane[]): void {
+  cut(thread: WorkerThread, overdue: readonly OverdueLane[], isBlocked: boolean): void {
     const { handlerTimeoutMs, report } = this.#host
     const lanes = this.#lanesOf(thread)
     const blameable = lanes.filter(
@@ -82,9 +82,13 @@ export class ThreadInquests {
     )
     const verdict = verdictOn(blameable)
     const records = blameable.map(lane => recordOf(lane, thread))
-    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs)
+    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs, isBlocked)
     const blamed = this.#carryOut(verdict, thread, explain)
-    report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
+    report(
+      blamed === null
+        ? someRanTooLong(thread.threadId, records, handlerTimeoutMs, isBlocked)
+        : explain(blamed),
+    )
   }
 
   /** Nothing is in hand on a thread that has exited. When all is judged. */

@@ -29,16 +29,28 @@ describe('the inquest into a thread that was ended because a record took too lon
   it('blames the record that still is in hand', () => {
     const { memory, partition, reported, inquests } = create()
     memory.setInHand('slice')
-    inquests.cut(THREAD, [{ partition, floor: 50 }])
+    inquests.cut(THREAD, [{ partition, floor: 50 }], true)
     assert.deepEqual(memory.remainder, { frontier: 51, inHand: [{ offset: 50, attempts: 1 }] })
     assert.match(reported[0]!.message, /attempt 1 of t\/0 at offset 50 took longer/)
+  })
+
+  it('says of one that blocked its thread nothing of a signal that it cannot have heard', () => {
+    const messages = [true, false].map(isBlocked => {
+      const { memory, partition, reported, inquests } = create()
+      memory.setInHand(isBlocked ? 'slice' : 'timed-out')
+      inquests.cut(THREAD, [{ partition, floor: 50 }], isBlocked)
+      return reported[0]!.message
+    })
+    assert.match(messages[0]!, /and blocked its thread/)
+    assert.match(messages[1]!, /and did not heed its signal/)
+    assert.doesNotMatch(messages[0]!, /did not heed/)
   })
 
   it('blames nobody where the record has ended by then, and names nobody', () => {
     const { memory, partition, reported, inquests } = create()
     memory.advanceFloor(51)
-    inquests.cut(THREAD, [{ partition, floor: 50 }])
+    inquests.cut(THREAD, [{ partition, floor: 50 }], true)
     assert.equal(memory.remainder, null)
-    assert.match(reported[0]!.message, /it has ended by now, in time to be no failed attempt$/)
+    assert.match(reported[0]!.message, /what ran has ended by now, in time to be no failed attempt$/)
   })
 })
