@@ -134,6 +134,27 @@ describe('a record that kills its process', { concurrency: true }, () => {
     assert.equal(begun(), 4, 'it was handled, and not given up')
   })
 
+  it('is not taken for one that is in hand whenever its member loses its session and lives', async t => {
+    const slow = '2/30'
+    const rig = await createRig(t, { slow: `${slow}:3000` })
+    const begun = (): number => rig.attempts().filter(({ record }) => record === slow).length
+    const members = [new MemberProcess(t, rig.handler, rig.options)]
+    for (let freezes = 1; freezes <= 3; freezes += 1) {
+      const holder = members.at(-1)!
+      await eventually(() => begun() === freezes, { deadlineMs: 60_000, message: () => holder.errors })
+      holder.signal('SIGSTOP')
+      const next = members.length > 1 ? members.shift()! : new MemberProcess(t, rig.handler, rig.options)
+      next.signal('SIGCONT') // it finds its own session over, and then the other's
+      members.push(next)
+    }
+    await eventually(() => begun() === 4, { deadlineMs: 60_000, message: () => members[1]!.errors })
+    members[0]!.signal('SIGCONT')
+    await eventually(rig.isDone, { deadlineMs: 60_000, message: () => members.map(m => m.errors).join() })
+    const blamed = members.flatMap(({ errorCodes }) => errorCodes.filter(code => code.startsWith('HANDLER_')))
+    assert.deepEqual(blamed, [])
+    assert.equal(begun(), 4, 'it was handled, and not given up')
+  })
+
   it('is found out, too, when it takes memory outside of the heap until the process is killed', async t => {
     const rig = await createRig(t, { kill: KILLER, how: 'memory' })
     const options = { ...rig.options, onFailure: 'dead-letter' as const }
