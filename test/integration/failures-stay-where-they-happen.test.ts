@@ -45,7 +45,7 @@ function options(topic: string, groupId: string): RunGroupOptions {
     commit: { intervalMs: 200 },
     retry: { attempts: ATTEMPTS, backoffMs: 5, maxBackoffMs: 10 },
     onFailure: 'dead-letter',
-    handlerTimeoutMs: 150,
+    handlerTimeoutMs: 500,
   }
 }
 
