@@ -18,4 +18,9 @@ export const zstdOfNode: Codec | null =
           withOutputLimit(maxBytes, () => decompressSync(bytes, { maxOutputLength: maxBytes })),
       }
 
-export const zstd: Codec = zstdOfNode ?? (await loadZstdInWasm())
+let inWasm: Codec | undefined
+
+export const zstd: Codec = zstdOfNode ?? {
+  name: 'zstd',
+  decompress: (bytes, maxBytes) => (inWasm ??= loadZstdInWasm()).decompress(bytes, maxBytes),
+}
