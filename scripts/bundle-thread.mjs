@@ -1,12 +1,13 @@
-// node scripts/bundle-thread.mjs: puts what a worker thread runs into one file, dist/worker/thread.cjs. A thread that
-// imports a hundred modules one by one takes most of its start for that, and lanes of a dead thread wait for a start.
+// node scripts/bundle-thread.mjs: puts what a worker thread runs into one file. To import a hundred modules one by one is
+// most of the start of a thread, and for a start the lanes of a thread that died wait.
 import { readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const inRoot = path => join(root, path)
-const OUTPUT = inRoot('dist/worker/thread.cjs')
+const LOGINS = inRoot('node_modules/kafkajs/src/broker/saslAuthenticator/index.js')
+const OUTPUT = { thread: inRoot('dist/worker/thread.cjs'), logins: inRoot('dist/worker/logins.cjs') }
 const { dependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'))
 
 /** Plain JavaScript that every thread needs. Everything else stays where it was installed: native, or seldom needed. */
@@ -27,7 +28,7 @@ function notices() {
 
 /** Not written anew for nothing: threads of a group that runs meanwhile start from it. */
 function isFresh() {
-  const output = statSync(OUTPUT, { throwIfNoEntry: false })
+  const output = statSync(OUTPUT.thread, { throwIfNoEntry: false })
   const inputs = [
     'dist/.tsbuildinfo',
     'node_modules/.package-lock.json',
@@ -40,10 +41,21 @@ function isFresh() {
   })
 }
 
-async function bundle() {
+/** What kafkajs needs for a login is half of it, and loads node:crypto. Only a thread that logs in loads it. */
+const loginsApart = {
+  name: 'logins-apart',
+  load(id) {
+    if (id !== LOGINS) return
+    return `const load = require('node:module').createRequire(__filename)
+      module.exports = class { constructor(...given) { return new (load('./${basename(OUTPUT.logins)}'))(...given) } }`
+  },
+}
+
+async function bundle(input, file, plugins) {
   const { rolldown } = await import('rolldown') // takes longer to load than to see that there is nothing to do
   const made = await rolldown({
-    input: inRoot('src/worker/entry.ts'),
+    input,
+    plugins,
     platform: 'node',
     tsconfig: inRoot('src/tsconfig.json'),
     external: id => LEFT_OUT.some(library => id === library || id.startsWith(`${library}/`)),
@@ -52,8 +64,11 @@ async function bundle() {
     },
   })
   // CommonJS: Node starts it in half the time that it takes for an ES module of the same size.
-  await made.write({ file: OUTPUT, format: 'cjs', sourcemap: true, banner: notices() })
+  await made.write({ file, format: 'cjs', sourcemap: true, comments: false, banner: notices() })
   await made.close()
 }
 
-if (!isFresh()) await bundle()
+if (!isFresh()) {
+  await bundle(LOGINS, OUTPUT.logins, [])
+  await bundle(inRoot('src/worker/entry.ts'), OUTPUT.thread, [loginsApart]) // last: it is what isFresh looks at
+}

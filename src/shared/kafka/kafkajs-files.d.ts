@@ -11,7 +11,19 @@ declare module 'kafkajs/src/protocol/encoder.js' {
   const Encoder: unknown
   export default Encoder
 }
-declare module 'kafkajs/src/protocol/requests/index.js' {
-  const requests: unknown
-  export default requests
+declare module 'kafkajs/src/protocol/requests/apiVersions/index.js' {
+  const ApiVersions: unknown
+  export default ApiVersions
+}
+declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
+  const Fetch: unknown
+  export default Fetch
+}
+declare module 'kafkajs/src/protocol/requests/listOffsets/index.js' {
+  const ListOffsets: unknown
+  export default ListOffsets
+}
+declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  const Metadata: unknown
+  export default Metadata
 }

@@ -3,13 +3,16 @@ import type { Socket } from 'node:net'
 import KafkajsConnectionClass from 'kafkajs/src/network/connection.js'
 import KafkajsRequestQueueClass from 'kafkajs/src/network/requestQueue/index.js'
 import KafkajsEncoderClass from 'kafkajs/src/protocol/encoder.js'
-import requestsModule from 'kafkajs/src/protocol/requests/index.js'
+import ApiVersions from 'kafkajs/src/protocol/requests/apiVersions/index.js'
+import Fetch from 'kafkajs/src/protocol/requests/fetch/index.js'
+import ListOffsets from 'kafkajs/src/protocol/requests/listOffsets/index.js'
+import Metadata from 'kafkajs/src/protocol/requests/metadata/index.js'
 import { assertKnownVersion } from '../known-version.ts'
 
 /**
  * The parts of kafkajs below its public surface that this package stands on, with types for what is used of them.
- * kafkajs is CommonJS and declares no types for these files. They are imported, not required, so that what bundles the
- * entry of the threads sees them.
+ * kafkajs is CommonJS and declares no types for these files. They are imported, not required, so that the bundler of the
+ * threads sees them; and of its APIs only those in use, for a thread waits until it has compiled what it is made of.
  */
 
 const KNOWN_VERSION = '2.2.4'
@@ -212,4 +215,4 @@ export const RequestQueue = KafkajsRequestQueueClass as new (
 
 export const Encoder = KafkajsEncoderClass as new () => KafkajsEncoder
 
-export const apis = (requestsModule as { requests: KafkajsApis }).requests
+export const apis = { ApiVersions, Fetch, ListOffsets, Metadata } as KafkajsApis
