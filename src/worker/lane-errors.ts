@@ -1,4 +1,4 @@
-import { fieldOf, GroupError, isGroupError, messageOf, type ErrorCode } from '../shared/errors.ts'
+import { fieldOf, GroupError, isGroupError, messageOf, toError, type ErrorCode } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
 /** Which attempt on what; the details of its errors. */
@@ -34,7 +34,7 @@ export function attemptFailed(place: AttemptPlace, thrown: unknown): GroupError 
     `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`,
     {
       details,
-      cause: thrown,
+      cause: thrown ?? toError(thrown), // `throw undefined` has a cause, too
     },
   )
 }
