@@ -90,7 +90,7 @@ export class LaneBalancer {
     this.#last = {
       atMs: nowMs,
       busyMs: new Map(this.#threads.map(thread => [thread, thread.memory.read().busyMs])),
-      handled: new Map(partitions.map(partition => [partition, partition.memory?.handled ?? 0])),
+      handled: new Map(partitions.map(partition => [partition, partition.handled])),
     }
     if (last === null) return null
     const current = this.#last
@@ -103,7 +103,7 @@ export class LaneBalancer {
   }
 
   #observeLane(partition: OwnedPartition, last: LastLook, nowMs: number): LaneObservation<OwnedPartition> {
-    const lane = partition.memory?.read()
+    const lane = partition.work?.read()
     const restedMs = nowMs - (this.#movedAtMs.get(partition) ?? -Infinity)
     return {
       lane: partition,

@@ -3,9 +3,12 @@ import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LaneBalancer } from '#src/coordinator/lanes/lane-balancer.js'
 import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import type { PartitionWorkHost } from '#src/coordinator/partitions/work/partition-work.js'
+import { SingleLane } from '#src/coordinator/partitions/work/single-lane.js'
+import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
-import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
 import { loggerInMemory } from '../../../support/logger-in-memory.ts'
 
@@ -13,6 +16,7 @@ const LOOK_MS = 500
 /** One to compare with, and two that find the same. */
 const LOOKS_UNTIL_MOVE = 3
 const LANES = 4
+const RULES = { attempts: 1, maxInHand: 1, carefulForMs: 1 }
 
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
 function startBalancer(t: TestContext) {
@@ -20,13 +24,14 @@ function startBalancer(t: TestContext) {
   const threads = [0, 1].map(threadId => ({ threadId, isReady: true, memory: new WorkerMemory() }))
   const moves: Deferred<void>[] = []
   const partitions = Array.from({ length: LANES }, (_, partition) => {
-    const memory = LaneMemory.create(0)
-    memory.setHighWatermark(1000)
+    const progress = new ClaimProgress(0, progressAt(0, null), RULES)
+    progress.memory.setHighWatermark(1000)
+    const work = new SingleLane(progress, {} as PartitionWorkHost)
     const moveTo = (): Promise<void> => {
       moves.push(deferred())
       return moves.at(-1)!.promise
     }
-    return { topic: 't', partition, memory, thread: threads[0], state: 'running', moveTo }
+    return { topic: 't', partition, work, handled: 0, thread: threads[0], state: 'running', moveTo }
   })
   const { logger, lines } = loggerInMemory()
   const balancer = new LaneBalancer(
