@@ -8,6 +8,9 @@ export type Ordering = (typeof ORDERINGS)[number]
 /** More lanes than this, a partition cannot have. */
 export const MAX_LANES = 1_024
 
+/** No ring is smaller: as much as brokers take for one record, unless they are told otherwise. */
+export const MIN_RING_BYTES = 1_048_576
+
 /** How keys are hashed to divide them among lanes; each name stands for one function for ever, as progress holds it. */
 export const KEY_HASHES = ['xxh32'] as const
 export type KeyHash = (typeof KEY_HASHES)[number]
