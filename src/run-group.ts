@@ -50,6 +50,7 @@ export function startGroup(
         {
           threads: options.threads,
           settings,
+          feederSettings: { ...settings, maxBufferedBytes: options.fetch.maxBufferedBytes },
           groupMemory: memory.buffer,
           threadMemoryMb: options.threadMemoryMb,
           logger: options.logger,

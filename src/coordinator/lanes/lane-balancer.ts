@@ -1,8 +1,8 @@
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import type { WaitReason } from '../../shared/memory/lane-memory.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { WorkReading } from '../partitions/work/partition-work.ts'
 import { chooseMove, type LaneMove, type LaneObservation, type ThreadObservation } from './lane-balance.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 
@@ -116,7 +116,7 @@ export class LaneBalancer {
 }
 
 /** A lane whose records wait whatever the thread does is no work for it, however many they are. */
-function isLoad(waitsFor: WaitReason): boolean {
+function isLoad(waitsFor: WorkReading['waitsFor']): boolean {
   return !['retry', 'dead-letter', 'suspect', 'failed', 'paused'].includes(waitsFor)
 }
 

@@ -5,6 +5,7 @@ import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import { unlessAborted } from '../../shared/unless-aborted.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
+import { lanesOfClaim, type ClaimLanes } from '../progress/claim-lanes.ts'
 import { ClaimProgress } from '../progress/claim-progress.ts'
 import { killedProcess, type ProcessKiller } from '../progress/process-killer.ts'
 import { committableOf, progressAt, type Progress } from '../progress/progress.ts'
@@ -13,9 +14,9 @@ import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
 import type { Claim } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
+import { createWork } from './work/create-work.ts'
 import type { InHandOnThread } from './work/in-hand-on-thread.ts'
 import type { PartitionWork, PartitionWorkHost } from './work/partition-work.ts'
-import { SingleLane } from './work/single-lane.ts'
 
 /**
  * | state    | what is true inside it                                                        |
@@ -58,8 +59,11 @@ export class OwnedPartition implements WantedPartition {
   #commits: Promise<unknown> = Promise.resolve()
   /** Set when the claim is made; stays for the status of a released partition. */
   #claim: Claim | null = null
-  /** Set when the start is known. */
+  /** Set when the start is known, like the work. */
+  #progress: ClaimProgress | null = null
   #work: PartitionWork | null = null
+  /** Records of this claim that were finished before the present work began. */
+  #handledBefore = 0
   #generation = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
@@ -87,12 +91,12 @@ export class OwnedPartition implements WantedPartition {
 
   /** The incarnation of the topic that is read; null before the start is known, and where brokers have no topic ids. */
   get topicId(): string | null {
-    return this.#work?.topicId ?? null
+    return this.#progress?.topicId ?? null
   }
 
   /** Records finished under this claim. */
   get handled(): number {
-    return this.#work?.handled ?? 0
+    return this.#handledBefore + (this.#work?.handled ?? 0)
   }
 
   /** The only thread that works it off; null where there is no such one. */
@@ -223,7 +227,7 @@ export class OwnedPartition implements WantedPartition {
   fail(error: GroupError): void {
     if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
     this.#failure = error
-    this.#work?.rest()
+    this.#work?.hasFailed()
     this.#state.moveTo('failed', error.code)
     this.#host.failed(this, error)
   }
@@ -250,14 +254,12 @@ export class OwnedPartition implements WantedPartition {
 
   async #commitNow(): Promise<Offset | null> {
     const claim = this.#claim
-    const work = this.#work
-    if (claim === null || work === null) return null
-    const progress = work.now
-    if (work.isStored(progress)) return null
+    const progress = this.#progress?.now
+    if (claim === null || progress === undefined || this.#progress!.isStored(progress)) return null
     if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
     const offset = committableOf(progress)
     await this.#host.storage.commit(claim, offset, progress)
-    work.wasStored(progress)
+    this.#progress!.wasStored(progress)
     const hasMoved = offset !== this.#committed
     this.#committed = offset
     return hasMoved ? offset : null
@@ -278,11 +280,31 @@ export class OwnedPartition implements WantedPartition {
   }
 
   #tellClaimed({ offset, progress: stored }: ClaimStart): void {
-    const progress = new ClaimProgress(offset, stored, this.#host.progressRules)
+    const progress = new ClaimProgress(stored, this.#host.progressRules)
     this.#committed = offset
-    this.#work = new SingleLane(progress, this.#workHost(this.#claim!))
+    this.#progress = progress
+    this.#work = this.#createWork(progress, lanesOfClaim(progress.found, this.#host.ownLanes, offset))
     this.#host.claimed(this)
-    if (this.#work.killer !== null) this.#giveUpKiller(this.#work.killer)
+    if (progress.killer !== null) this.#giveUpKiller(progress.killer)
+  }
+
+  #createWork(progress: ClaimProgress, lanes: ClaimLanes): PartitionWork {
+    return createWork(lanes, progress, this.#host.maxInHand, this.#workHost(this.#claim!))
+  }
+
+  /** The lanes that a member with other settings has left have come to the same offset: ours begin there. */
+  #relane(): Promise<void> {
+    return this.#enqueue(async () => {
+      const [progress, before] = [this.#progress!, this.#work!]
+      if (!this.#beginMove('to lanes of its own')) return // it ended or failed while this waited for its turn
+      await before.drain()
+      // While it drained it may have failed, or been given up: then the next operation ends it.
+      if (!this.#mayRun || this.isUnwanted) return
+      const { now } = progress
+      this.#handledBefore += before.handled
+      this.#work = this.#createWork(progress, lanesOfClaim(now, this.#host.ownLanes, committableOf(now)))
+      await this.#work.start()
+    })
   }
 
   #giveUpKiller(killer: ProcessKiller): void {
@@ -301,7 +323,10 @@ export class OwnedPartition implements WantedPartition {
       chooseThread: () => this.#host.chooseThread(this),
       replacementOf: thread => this.#host.replacementOf(thread),
       inTurn: operation => this.#enqueue(operation),
-      mayGoOn: () => this.#mayRun && !this.isUnwanted,
+      mayGoOn: () => this.#state.is('starting', 'running', 'moving') && !this.isUnwanted,
+      lanesAreLevel: () =>
+        void this.#relane().catch((error: unknown) => this.fail(partitionError(error, this))),
+      rings: this.#host.rings,
       beginMove: reason => this.#beginMove(reason),
       runs: where => {
         if (this.#mayRun) this.#state.moveTo('running', where)
@@ -338,8 +363,8 @@ export class OwnedPartition implements WantedPartition {
 
   /** Never beyond what is finished, whatever is asked for: what lies between would be lost. Null: the start is not known. */
   #progressToStore(nextOffset: Offset): Progress | null {
-    if (this.#work === null) return null
-    const progress = this.#work.atRelease(this.#failure !== null)
+    if (this.#progress === null) return null
+    const progress = this.#progress.atRelease(this.#failure !== null)
     const goesBack = nextOffset < committableOf(progress)
     return goesBack ? progressAt(nextOffset, progress.topicId, progress.open) : progress
   }

@@ -3,8 +3,9 @@ import type { WaitReason } from '../../../shared/memory/lane-memory.ts'
 import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
 import type { Announcement, LaneId } from '../../../shared/protocol.ts'
 import type { Offset } from '../../../shared/types.ts'
-import type { ProcessKiller } from '../../progress/process-killer.ts'
-import type { Progress } from '../../progress/progress.ts'
+import type { WorkedLanes } from '../../progress/claim-progress.ts'
+import type { FeedWaitReason, SeatWaitReason } from '../../../shared/memory/ring/ring-layout.ts'
+import type { RingHost } from './ring-host.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import type { InHandOnThread, RetryWait } from './in-hand-on-thread.ts'
 
@@ -15,17 +16,9 @@ export interface PartitionWork extends WorkProgress, WorkOnThreads, WorkLife {
 }
 
 export interface WorkProgress {
-  /** The incarnation of the topic that is read; null where brokers have no topic ids. */
-  readonly topicId: string | null
-  /** Given up as this claim begins, because processes die of it. */
-  readonly killer: ProcessKiller | null
-  /** As it is now, of an open claim. */
-  readonly now: Progress
-  isStored(progress: Progress): boolean
-  wasStored(progress: Progress): void
-  /** What a release leaves behind. `hasStopped`: an error stopped the partition at a record. */
-  atRelease(hasStopped: boolean): Progress
-  /** Records finished of this claim, modulo 2^32. */
+  /** How far it is now. */
+  worked(): WorkedLanes
+  /** Records that it has finished, modulo 2^32. */
   readonly handled: number
   /** What failed the last attempt of a record, should a thread have to tell it that did not see it. */
   lastAttemptFailed(record: RecordInHand, error: ErrorWire): void
@@ -42,7 +35,7 @@ export interface WorkOnThreads {
   inHandOn(thread: WorkerThread): readonly InHandOnThread[]
   /** A record is taken and not finished, and runs. */
   readonly hasInHand: boolean
-  /** The thread has exited, and all that was in hand there is judged: nothing of it runs any more. */
+  /** The thread has exited, and all that was in hand there is judged: nothing of it runs there any more. */
   putDown(thread: WorkerThread): void
   /** Records of this claim that this very thread has finished and that are not credited to it yet. */
   handledOn(thread: WorkerThread): number
@@ -63,8 +56,8 @@ export interface WorkLife {
    * before that: what was in hand is then handled again.
    */
   moveOff(thread: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void): Promise<void>
-  /** It has failed: nothing of it runs, though its threads have not heard of that. */
-  rest(): void
+  /** It has failed: nothing of it is to run any more. */
+  hasFailed(): void
   /** See CoordinatorApi. */
   announce(announcement: Announcement): Promise<boolean>
   aloneOver(): Promise<void>
@@ -77,12 +70,30 @@ export interface WorkReading {
   /** -1 until the first fetch. */
   readonly highWatermark: Offset
   readonly bufferedBytes: number
-  readonly waitsFor: WaitReason
+  readonly waitsFor: WaitReason | SeatWaitReason | FeedWaitReason
   readonly handled: number
   /** With the attempts that failed; null if nothing is in hand. */
   readonly oldestInHand: RecordInHand | null
   /** The record that waits for its next attempt; null if none does. */
   readonly retry: (RecordInHand & RetryWait) | null
+  /** Null: there is none. */
+  readonly ring: RingUse | null
+}
+
+/** How a ring is used. */
+export interface RingUse {
+  /** Of the records that it keeps. */
+  readonly bytes: number
+  readonly capacityBytes: number
+  readonly lanes: readonly LaneUse[]
+}
+
+export interface LaneUse {
+  readonly lane: number
+  /** Everything of the lane below is finished. */
+  readonly floor: Offset
+  /** Why a record of the lane holds up others: '' if none does. */
+  readonly waitsFor: '' | 'retry' | 'dead-letter' | 'failed'
 }
 
 /** What the work needs of its partition, and of the rest of the coordinator. */
@@ -101,6 +112,9 @@ export interface PartitionWorkHost {
   inTurn(operation: () => Promise<void>): Promise<void>
   /** It has neither failed nor been given up. */
   mayGoOn(): boolean
+  /** Other lanes than the member's own, which have all come to the same offset: it goes on with its own. */
+  lanesAreLevel(): void
+  readonly rings: RingHost
   /** True if it was running, and now moves. */
   beginMove(reason: string): boolean
   /** Something of it runs. Nothing to do if it has ended or failed since. */

@@ -1,60 +1,50 @@
 import type { ErrorWire } from '../../../shared/error-wire.ts'
-import { isGroupError } from '../../../shared/errors.ts'
 import type { LaneMemory } from '../../../shared/memory/lane-memory.ts'
 import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
 import type { Announcement } from '../../../shared/protocol.ts'
-import { unlessAborted } from '../../../shared/unless-aborted.ts'
 import { Aftermath } from '../../failures/aftermath.ts'
-import type { ClaimProgress } from '../../progress/claim-progress.ts'
-import type { ProcessKiller } from '../../progress/process-killer.ts'
-import type { Progress } from '../../progress/progress.ts'
+import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import { CarefulLane } from './careful-lane.ts'
-import { ignoreDeath } from './ignore-death.ts'
 import type { InHandOnThread } from './in-hand-on-thread.ts'
 import { inHandOfLane } from './lane-in-hand.ts'
+import { workedByLane } from './lane-positions.ts'
+import { OnThread } from './on-thread.ts'
 import type { PartitionWork, PartitionWorkHost, WorkReading } from './partition-work.ts'
 
 /** `partition` order: the records are one lane, which one thread at a time fetches and runs. */
 export class SingleLane implements PartitionWork {
+  readonly #memory: LaneMemory
+  readonly #progress: Pick<ClaimProgress, 'careful'>
   readonly #host: PartitionWorkHost
-  readonly #progress: ClaimProgress
   /** How a careful claim runs; null for an ordinary one. */
   readonly #carefulLane: CarefulLane | null
   readonly #aftermath = new Aftermath()
-  /** The thread whose lane may run; null before the start and once drained. */
-  #thread: WorkerThread | null = null
-  /** Records of this claim that other threads had finished when the present one was given the lane. */
+  readonly #lane: OnThread
+  /** Records that other threads had finished when the present one was given the lane. */
   #handledElsewhere = 0
 
-  constructor(progress: ClaimProgress, host: PartitionWorkHost) {
+  constructor(memory: LaneMemory, progress: ClaimProgress, host: PartitionWorkHost) {
+    this.#memory = memory
     this.#progress = progress
     this.#host = host
     this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host)
+    this.#lane = new OnThread({
+      laneId: host.laneId,
+      givenUp: host.givenUp,
+      isPaused: () => host.isPaused(),
+      replacementOf: thread => host.replacementOf(thread),
+      mayGoOn: () => host.mayGoOn(),
+      startOn: (thread, paused) => this.#startOn(thread, paused),
+      chosen: () => this.#rest(), // whatever it ran before, even if that ended before it said that the lane runs
+      runs: thread => host.runs(`on thread ${thread.threadId}`),
+      left: thread => this.#left(thread),
+      fail: error => host.fail(error),
+    })
   }
 
-  get topicId(): string | null {
-    return this.#progress.topicId
-  }
-
-  get killer(): ProcessKiller | null {
-    return this.#progress.killer
-  }
-
-  get now(): Progress {
-    return this.#progress.now
-  }
-
-  isStored(progress: Progress): boolean {
-    return this.#progress.isStored(progress)
-  }
-
-  wasStored(progress: Progress): void {
-    this.#progress.wasStored(progress)
-  }
-
-  atRelease(hasStopped: boolean): Progress {
-    return this.#progress.atRelease(hasStopped)
+  worked(): WorkedLanes {
+    return workedByLane(this.#memory)
   }
 
   get handled(): number {
@@ -66,15 +56,15 @@ export class SingleLane implements PartitionWork {
   }
 
   get thread(): WorkerThread | null {
-    return this.#thread
+    return this.#lane.thread
   }
 
   get threads(): readonly WorkerThread[] {
-    return this.#thread === null ? [] : [this.#thread]
+    return this.thread === null ? [] : [this.thread]
   }
 
   isOn(thread: WorkerThread): boolean {
-    return this.#thread === thread
+    return this.thread === thread
   }
 
   inHandOn(thread: WorkerThread): readonly InHandOnThread[] {
@@ -107,29 +97,24 @@ export class SingleLane implements PartitionWork {
       handled: lane.handled,
       oldestInHand: lane.inHand === 'nothing' && lane.attempts === 0 ? null : first,
       retry: lane.retry === null ? null : { ...first, ...lane.retry },
+      ring: null,
     }
   }
 
-  async start(): Promise<void> {
-    await this.#runOn(this.#host.chooseThread())
+  start(): Promise<void> {
+    return this.#lane.runOn(this.#host.chooseThread())
   }
 
-  async drain(): Promise<void> {
-    const thread = this.#thread
-    if (thread === null) return
-    await ignoreDeath(thread.drainLane(this.#host.laneId))
-    thread.creditHandled(this.handledOn(thread))
-    this.#handledElsewhere = this.handled
-    this.rest()
-    this.#thread = null
+  drain(): Promise<void> {
+    return this.#lane.drain()
   }
 
-  async abortSignal(reason: string): Promise<void> {
-    if (this.#thread !== null) await ignoreDeath(this.#thread.abortLane(this.#host.laneId, reason))
+  abortSignal(reason: string): Promise<void> {
+    return this.#lane.abortSignal(reason)
   }
 
-  async setPaused(paused: boolean): Promise<void> {
-    if (this.#thread !== null) await ignoreDeath(this.#thread.setPaused(this.#host.laneId, paused))
+  setPaused(paused: boolean): Promise<void> {
+    return this.#lane.setPaused(paused)
   }
 
   moveTo(thread: WorkerThread): Promise<void> {
@@ -138,7 +123,7 @@ export class SingleLane implements PartitionWork {
       if (this.isOn(thread) || !this.#host.beginMove(`to thread ${thread.threadId}`)) return
       await this.drain()
       // While it drained it may have failed, or been given up: then the next operation ends it.
-      if (this.#host.mayGoOn()) await this.#runOn(thread)
+      if (this.#host.mayGoOn()) await this.#lane.runOn(thread)
     })
   }
 
@@ -147,12 +132,13 @@ export class SingleLane implements PartitionWork {
       const isThere = this.isOn(thread) && this.#host.beginMove(`off thread ${thread.threadId}`)
       if (isThere) await this.drain()
       drained()
-      if (isThere) await this.#goOnOn(replacement)
+      if (isThere) await this.#lane.goOnOn(replacement)
     })
   }
 
-  rest(): void {
-    this.#carefulLane?.rest()
+  /** Its thread has told that it failed, and takes no further record. */
+  hasFailed(): void {
+    this.#rest()
   }
 
   announce(announcement: Announcement): Promise<boolean> {
@@ -163,67 +149,26 @@ export class SingleLane implements PartitionWork {
     return this.#carefulLane?.aloneOver() ?? Promise.resolve()
   }
 
-  get #memory(): LaneMemory {
-    return this.#progress.memory
-  }
-
-  async #goOnOn(replacement: Promise<WorkerThread>): Promise<void> {
-    try {
-      const thread = await this.#unlessGivenUp(replacement)
-      // While it was waited for it may have failed, or been given up: then the next operation ends it.
-      if (this.#host.mayGoOn()) await this.#runOn(thread)
-    } catch (error) {
-      const isStopping = isGroupError(error, 'NOT_RUNNING') // then nothing is wrong with it: the next operation ends it
-      if (!this.#host.givenUp.aborted && !isStopping) this.#host.fail(error)
-    }
-  }
-
-  async #runOn(thread: WorkerThread): Promise<void> {
-    this.#thread = thread // known while it is not ready: the next lanes are placed with that in mind
-    this.rest() // whatever it ran on the thread before, even if that ended before it said that the lane runs
-    try {
-      await this.#unlessGivenUp(thread.whenReady())
-    } catch (error) {
-      await this.#notStarted(thread, error)
-      return
-    }
-    await this.#startOn(thread)
-  }
-
-  async #startOn(thread: WorkerThread): Promise<void> {
+  async #startOn(thread: WorkerThread, paused: boolean): Promise<void> {
     const { laneId, generation } = this.#host
-    const { memory, careful } = this.#progress
-    const paused = this.#host.isPaused()
-    try {
-      await thread.startLane({
-        ...laneId,
-        memory: memory.buffer,
-        generation,
-        paused,
-        ...this.#aftermath.of(memory),
-        careful: careful?.start ?? null,
-      })
-    } catch (error) {
-      await this.#notStarted(thread, error)
-      return
-    }
-    this.#host.runs(`on thread ${thread.threadId}`)
-    // The pause may have changed while it started.
-    if (this.#host.isPaused() !== paused) await this.setPaused(!paused)
+    await thread.startLane({
+      ...laneId,
+      memory: this.#memory.buffer,
+      generation,
+      paused,
+      ...this.#aftermath.of(this.#memory),
+      careful: this.#progress.careful?.start ?? null,
+    })
   }
 
-  async #notStarted(thread: WorkerThread, error: unknown): Promise<void> {
-    if (error === this.#host.givenUp.reason) {
-      this.#thread = null // nothing of it was asked of the thread: the next operation has nothing to drain
-      return
-    }
-    const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
-    if (replacement === null) this.#host.fail(error)
-    else await this.#goOnOn(replacement)
+  #left(thread: WorkerThread): void {
+    thread.creditHandled(this.handledOn(thread))
+    this.#handledElsewhere = this.handled
+    this.#rest()
   }
 
-  /** Rejects as soon as the partition is given up: the end must not wait for a thread that still starts. */
-  #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
-    return unlessAborted(work, this.#host.givenUp)
+  /** Nothing of it runs now. */
+  #rest(): void {
+    this.#carefulLane?.rest()
   }
 }
