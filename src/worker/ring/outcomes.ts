@@ -70,19 +70,10 @@ export class Outcomes {
 
   /** Runs code of the user's. */
   failed(hand: Hand, thrown: unknown): void {
-    const { inHand, memory, isGivenUp } = this.#parts
+    const { inHand, isGivenUp } = this.#parts
     inHand.hold(hand)
-    if (isGivenUp()) return this.#giveUp(hand, thrown)
-    if (hand.state !== 'slice') inHand.set(hand, 'slice', monotonicMs()) // until all that follows from it is over
-    hand.attempts += 1
-    memory.setAttempts(hand.slot, hand.attempts)
-    memory.failed()
-    // All that follows may run code of the user's, or tell others: by now the memory has what happened.
-    this.#verdicts.pass(hand, thrown)
-    const { retry } = hand
-    if (hand.isUsedUp) this.dispose(hand)
-    else if (retry !== null && retry.atMs > monotonicMs()) inHand.waitForRetry(hand, retry)
-    else inHand.putBack(hand)
+    if (isGivenUp()) this.#giveUp(hand, thrown)
+    else this.#count(hand, thrown)
   }
 
   /** The attempts of the record are used up. */
@@ -100,6 +91,20 @@ export class Outcomes {
   cancel(): void {
     this.#isCancelled = true
     this.#fate.cancel()
+  }
+
+  #count(hand: Hand, thrown: unknown): void {
+    const { inHand, memory } = this.#parts
+    if (hand.state !== 'slice') inHand.set(hand, 'slice', monotonicMs()) // until all that follows from it is over
+    hand.attempts += 1
+    memory.setAttempts(hand.slot, hand.attempts)
+    memory.failed()
+    // All that follows may run code of the user's, or tell others: by now the memory has what happened.
+    this.#verdicts.pass(hand, thrown)
+    const { retry } = hand
+    if (hand.isUsedUp) this.dispose(hand)
+    else if (retry !== null && retry.atMs > monotonicMs()) inHand.waitForRetry(hand, retry)
+    else inHand.putBack(hand)
   }
 
   /** The handler was told to give up and did: no fault of the record, and whoever goes on with the seat runs it again. */

@@ -1,4 +1,4 @@
-import { monotonicMs, wallMs } from '../../shared/clock.ts'
+import { monotonicMs } from '../../shared/clock.ts'
 import { deferred, type Deferred } from '../../shared/deferred.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import type { GroupMemory } from '../../shared/memory/group-memory.ts'
@@ -8,7 +8,6 @@ import { isThenable } from '../attempts/awaited-result.ts'
 import type { TimedLane } from '../attempts/deadline-timer.ts'
 import type { FateListener } from '../attempts/fate.ts'
 import { Permission } from '../attempts/permission.ts'
-import { ClockStride } from '../clock-stride.ts'
 import { valueDecoder } from '../decode/value-decoders.ts'
 import { LaneContext } from '../handler/contexts.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
@@ -22,6 +21,7 @@ import { InHand } from './in-hand.ts'
 import type { SeatRing } from './open-seat.ts'
 import { Outcomes } from './outcomes.ts'
 import { SuspectRecords } from './suspect-records.ts'
+import { TurnClock } from './turn-clock.ts'
 
 /** Async handlers that all seats of a thread have under way. */
 export interface RunningCount {
@@ -69,10 +69,7 @@ export class SeatTaking implements HandOwner {
   readonly #permission: Permission
   readonly #suspects = new SuspectRecords()
   readonly #awaited = new AwaitedHands()
-  readonly #stride = new ClockStride()
-  /** The last look at the clock, and records since then. */
-  #nowMs = 0
-  #taken = 0
+  readonly #clock = new TurnClock()
   /** The ring had nothing to take; its bell tells when it may have. */
   #isAsleep = false
   #isOver = false
@@ -242,28 +239,24 @@ export class SeatTaking implements HandOwner {
   }
 
   #run(untilMs: number): TakeResult {
-    const lease = this.#parts.group.readLease() // once: a deadline that grew meanwhile can wait
-    const mustBeAlone = this.#suspects.left > 0
-    let isFirst = true
-    let allowed = (this.#taken = 0)
+    const clock = this.#clock
+    const isAlone = this.#suspects.left > 0
+    clock.begin(untilMs, this.#parts.group.readLease())
     for (;;) {
-      if (this.#taken === allowed) {
-        const nowMs = (this.#nowMs = monotonicMs())
-        if (!isFirst && nowMs >= untilMs) return 'more'
-        if (nowMs >= lease.monoMs || wallMs() >= lease.wallMs) return 'held'
-        allowed = isFirst ? this.#stride.restart(nowMs) : this.#stride.next(nowMs, this.#taken)
-        this.#taken = 0
-        isFirst = false
-      }
-      const hand = this.#next()
-      if (hand === null) return this.#findsNothing()
-      this.#taken += 1
-      const refusal = hand.isUsedUp ? this.#outcomes.dispose(hand) : this.#begin(hand)
-      if (refusal !== undefined) return refusal
+      const hand = clock.refusal() ?? this.#next() ?? this.#findNothing()
+      if (typeof hand === 'string') return hand
+      clock.count()
+      const refusal = hand.isUsedUp ? this.#dispose(hand) : this.#begin(hand)
+      if (refusal !== null) return refusal
       if (this.#isOver) return 'failed'
       if (!this.#hasRoom) return 'awaiting'
-      if (mustBeAlone) return 'more'
+      if (isAlone) return 'more'
     }
+  }
+
+  #dispose(hand: Hand): null {
+    this.#outcomes.dispose(hand)
+    return null
   }
 
   #next(): Hand | null {
@@ -285,7 +278,7 @@ export class SeatTaking implements HandOwner {
     }
   }
 
-  #findsNothing(): TakeResult {
+  #findNothing(): TakeResult {
     if (this.#suspects.left > 0 || (this.#isOneByOne && this.#inHand.count > 0)) return 'waiting'
     if (this.#inHand.isFull) return 'waiting'
     if (!this.#memory.fallAsleep()) return 'more' // another seat was faster, or has just left a lane
@@ -297,11 +290,11 @@ export class SeatTaking implements HandOwner {
     return this.#awaited.count > 0 ? 'awaiting' : 'empty'
   }
 
-  /** Undefined: the handler was called. */
-  #begin(hand: Hand): TakeResult | undefined {
+  /** Null: the handler was called. */
+  #begin(hand: Hand): TakeResult | null {
     const { group, start } = this.#parts
     const permission = this.#permission
-    this.#inHand.set(hand, 'slice', this.#nowMs) // before `mayStart`: see GroupMemory
+    this.#inHand.set(hand, 'slice', this.#clock.nowMs) // before `mayStart`: see GroupMemory
     const { offset } = hand
     if (offset >= permission.below && !permission.covers(offset, offset + 1)) {
       this.#inHand.putBack(hand)
@@ -312,7 +305,7 @@ export class SeatTaking implements HandOwner {
       return 'held'
     }
     this.#call(hand)
-    return undefined
+    return null
   }
 
   #call(hand: Hand): void {
@@ -321,10 +314,7 @@ export class SeatTaking implements HandOwner {
     const record = (hand.record = new LaneRecord(this.#origin, this.#memory.read(hand), hand.attempts + 1))
     try {
       const result = handle!(record, hand.context)
-      if (result !== undefined && isThenable(result)) {
-        // The last look at the clock tells when this one began only if no other came behind it.
-        awaited.start(result, this.#taken === 1 ? this.#nowMs : monotonicMs(), hand)
-      }
+      if (result !== undefined && isThenable(result)) awaited.start(result, this.#clock.startedAtMs, hand)
     } catch (thrown) {
       this.#failed(hand, thrown)
       return
