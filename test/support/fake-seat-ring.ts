@@ -22,6 +22,7 @@ interface FakeSlot {
 
 /** One lane that this seat alone takes from, as a ring would show it. */
 export class FakeSeatRing implements SeatRing {
+  readonly ordering: 'key' | 'none' = 'key'
   readonly slots: number
   readonly retries: Map<number, number>
   /** Offsets in the order in which they were finished. */
@@ -69,16 +70,11 @@ export class FakeSeatRing implements SeatRing {
 
   append(...records: FakeRecord[]): void {
     this.#waiting.push(...records)
-    this.endSleep()
+    this.#ring()
   }
 
   highWatermark(): number {
     return Math.max(-1, ...this.#waiting.map(({ offset }) => offset + 1))
-  }
-
-  endSleep(): void {
-    this.#bell?.resolve()
-    this.#bell = null
   }
 
   readonly memory: SeatRing['memory'] = {
@@ -108,6 +104,12 @@ export class FakeSeatRing implements SeatRing {
       return true
     },
     woken: () => this.#bell!.promise,
+    wake: () => this.#ring(),
+  }
+
+  #ring(): void {
+    this.#bell?.resolve()
+    this.#bell = null
   }
 
   #put(slot: number, record: FakeRecord): TakenRecord {

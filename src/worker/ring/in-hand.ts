@@ -18,6 +18,7 @@ export interface InHandParts {
 export class InHand {
   readonly #memory: SeatRing['memory']
   readonly #slots: number
+  readonly #hasKeys: boolean
   readonly #newHand: InHandParts['newHand']
   /** By slot; made when first used. */
   readonly #hands: (Hand | undefined)[] = []
@@ -30,6 +31,7 @@ export class InHand {
   constructor({ ring, newHand, due }: InHandParts) {
     this.#memory = ring.memory
     this.#slots = ring.slots
+    this.#hasKeys = ring.ordering === 'key'
     this.#newHand = newHand
     this.#retries = new RetryWaits(hand => {
       hand.retry = null
@@ -72,6 +74,7 @@ export class InHand {
   take(taken: TakenRecord): Hand {
     const hand = (this.#hands[taken.slot] ??= this.#newHand(taken.slot))
     hand.take(taken)
+    if (!this.#hasKeys) hand.hash = null
     hand.state = 'ready' // as its slot has it
     this.#count += 1
     if (this.#keys.mustWait(hand)) this.set(hand, 'behind', monotonicMs())

@@ -156,7 +156,7 @@ export class SeatTaking implements HandOwner {
     this.#isOver = true
     this.#inHand.cancel()
     this.#outcomes.cancel()
-    this.#parts.ring.endSleep()
+    this.#memory.wake() // what waits for the bell would stay for as long as the ring
     this.#memory.yieldLanes()
   }
 
@@ -269,6 +269,8 @@ export class SeatTaking implements HandOwner {
   }
 
   #takeNew(): Hand | null {
+    // Else the lane that was taken from last would go on, and records further behind in others run behind what was announced.
+    if (this.#isOneByOne) this.#memory.yieldLanes()
     for (;;) {
       const taken = this.#memory.take()
       if (taken === null) return null

@@ -597,7 +597,6 @@ describe('an attempt of a seat that takes too long', () => {
     })
     await until(() => promised.offsets.length === 2)
     await promised.settle(1)
-    ring.append({ offset: 2 })
     await until(() => ring.inHand.includes('0 timed-out'))
     assert.deepEqual([signals.get(0n)!.aborted, signals.get(1n)!.aborted], [true, false])
     await promised.settle(0)
