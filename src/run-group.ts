@@ -88,6 +88,7 @@ function workerSettings(options: ResolvedOptions, url: string): WorkerSettings {
     retry: options.retry,
     onFailure: options.onFailure,
     handlerTimeoutMs: options.handlerTimeoutMs,
+    ordering: options.ordering,
     batchSize: options.batchSize,
     batchWaitMs: options.batchWaitMs,
   }

@@ -39,6 +39,8 @@ export interface WorkerSettings {
   readonly onFailure: OnFailure
   /** How long an attempt may take; null: as long as it likes. */
   readonly handlerTimeoutMs: number | null
+  /** `key` and `none`: records come from rings, and there are no batches. */
+  readonly ordering: 'partition' | 'key' | 'none'
   /** Records per call of `handleBatch`, at most. */
   readonly batchSize: number
   /** How long records wait for others to fill their batch. */
@@ -159,6 +161,8 @@ export interface WorkerApi {
   updateLeaders(view: LeaderView): void
   /** Runs `claimed`, then fetches and handles from the floor in the lane's memory on. HANDLER_HOOK_FAILED. */
   startLane(lane: LaneStart): Promise<void>
+  /** Runs `claimed`, then handles records of the ring. HANDLER_HOOK_FAILED. */
+  startSeat(seat: SeatStart): Promise<void>
   /** Takes no further record; when the one in hand is finished, runs `released` and forgets the lane. Its progress is in its memory. Unknown lanes: nothing to do. */
   drainLane(lane: LaneId): Promise<void>
   /** Aborts the lane's signal. With drainLane this is how a lost claim ends. */

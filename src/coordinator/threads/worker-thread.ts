@@ -10,6 +10,7 @@ import type {
   LaneId,
   LaneStart,
   LeaderView,
+  SeatStart,
   WorkerApi,
   WorkerMessage,
   WorkerSettings,
@@ -174,6 +175,10 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 
   startLane(lane: LaneStart): Promise<void> {
     return this.#call(() => this.#remote.startLane(lane))
+  }
+
+  startSeat(seat: SeatStart): Promise<void> {
+    return this.#call(() => this.#remote.startSeat(seat))
   }
 
   async drainLane(lane: LaneId): Promise<void> {
