@@ -31,6 +31,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
     loadHandler: threadId => worker.loadHandler(threadId),
     updateLeaders: view => worker.updateLeaders(view),
     startLane: lane => worker.startLane(lane),
+    startFeed: feed => worker.startFeed(feed),
     drainLane: lane => worker.drainLane(lane),
     abortLane: (lane, reason) => worker.abortLane(lane, reason),
     setPaused: (lane, paused) => worker.setPaused(lane, paused),

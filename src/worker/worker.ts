@@ -7,16 +7,17 @@ import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../shared/logger.ts'
 import { GroupMemory } from '../shared/memory/group-memory.ts'
 import { WorkerMemory } from '../shared/memory/worker-memory.ts'
-import type {
-  CoordinatorApi,
-  LaneId,
-  LaneStart,
-  LeaderView,
-  WorkerApi,
-  WorkerMessage,
-  WorkerSettings,
+import {
+  FEED_LANE,
+  type CoordinatorApi,
+  type FeedStart,
+  type LaneId,
+  type LaneStart,
+  type LeaderView,
+  type WorkerApi,
+  type WorkerMessage,
+  type WorkerSettings,
 } from '../shared/protocol.ts'
-import { partitionName } from '../shared/types.ts'
 import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
@@ -26,7 +27,9 @@ import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
 import { hookFailed } from './lane-errors.ts'
+import { laneName } from './lane-name.ts'
 import { RecordLoop } from './record-loop.ts'
+import { RingFeeder } from './ring/ring-feeder.ts'
 
 export interface WorkerParts {
   readonly settings: WorkerSettings
@@ -45,12 +48,13 @@ interface Loaded {
 /** What may lie about unused beside the bytes that may be in use. */
 const GARBAGE_SHARE = 1 / 4
 
-/** One thread's side of the group: its lanes, the loop that runs them and the feeds that fill them. */
+/** One thread's side of the group: its lanes and the loop that runs them, or the rings that it fills; and the feeds. */
 export class Worker implements WorkerApi {
   readonly #parts: WorkerParts
   readonly #group: GroupMemory
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
+  readonly #feeder: RingFeeder
   readonly #garbage: GarbageLimit
   readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
@@ -63,7 +67,8 @@ export class Worker implements WorkerApi {
     const { settings } = parts
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
-    this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    const memory = new WorkerMemory(parts.workerMemory)
+    this.#loop = new RecordLoop(this.#group, memory)
     this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
     this.#logger = createPortLogger(message => parts.post(message))
     const options = connectionOptions(parts)
@@ -78,6 +83,11 @@ export class Worker implements WorkerApi {
       maxBytes: settings.maxBufferedBytes * GARBAGE_SHARE,
       heldBytes: () => this.#feeds.heldBytes,
     })
+    this.#feeder = new RingFeeder({
+      ...{ settings, memory, feeds: this.#feeds },
+      dropped: bytes => this.#garbage.dropped(bytes),
+      post: message => parts.post(message),
+    })
   }
 
   loadHandler(threadId: number): Promise<void> {
@@ -90,7 +100,7 @@ export class Worker implements WorkerApi {
   }
 
   async startLane(start: LaneStart): Promise<void> {
-    const name = nameOf(start)
+    const name = laneName(start)
     if (this.#stopped !== null)
       throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
     if (this.#loaded === null || this.#lanes.has(name))
@@ -113,8 +123,15 @@ export class Worker implements WorkerApi {
     }
   }
 
+  startFeed(start: FeedStart): void {
+    if (this.#stopped !== null)
+      throw new GroupError('NOT_RUNNING', `feed ${laneName(start)} cannot start: the thread is stopping`)
+    this.#feeder.start(start)
+  }
+
   async drainLane(id: LaneId): Promise<void> {
-    const name = nameOf(id)
+    if (id.lane === FEED_LANE) this.#feeder.drain(id)
+    const name = laneName(id)
     const lane = this.#lanes.get(name)
     if (lane === undefined) return // it was never here, or is drained
     await lane.drain()
@@ -122,11 +139,12 @@ export class Worker implements WorkerApi {
   }
 
   abortLane(id: LaneId, reason: string): void {
-    this.#lanes.get(nameOf(id))?.abort(reason)
+    this.#lanes.get(laneName(id))?.abort(reason)
   }
 
   setPaused(id: LaneId, paused: boolean): void {
-    this.#lanes.get(nameOf(id))?.setPaused(paused)
+    if (id.lane === FEED_LANE) this.#feeder.setPaused(id, paused)
+    else this.#lanes.get(laneName(id))?.setPaused(paused)
   }
 
   wake(): void {
@@ -159,6 +177,7 @@ export class Worker implements WorkerApi {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
     this.#deadlines.stop()
+    this.#feeder.stop()
     this.#feeds.close()
     try {
       await this.#loaded?.handler.teardown?.(this.#loaded.context)
@@ -207,10 +226,6 @@ export class Worker implements WorkerApi {
   #troubled(lane: LaneId, error: GroupError): void {
     this.#parts.post({ type: 'lane-troubled', lane, error: toWire(error) })
   }
-}
-
-function nameOf(lane: LaneId): string {
-  return `${partitionName(lane)}@${lane.epoch}#${lane.lane}`
 }
 
 /** The token function stayed with the coordinator: functions do not cross threads. */

@@ -7,6 +7,7 @@ import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
   Announcement,
   CoordinatorApi,
+  FeedStart,
   LaneId,
   LaneStart,
   LeaderView,
@@ -174,6 +175,10 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 
   startLane(lane: LaneStart): Promise<void> {
     return this.#call(() => this.#remote.startLane(lane))
+  }
+
+  startFeed(feed: FeedStart): Promise<void> {
+    return this.#call(() => this.#remote.startFeed(feed))
   }
 
   async drainLane(lane: LaneId): Promise<void> {
