@@ -163,7 +163,12 @@ export interface WorkerApi {
   startLane(lane: LaneStart): Promise<void>
   /** Runs `claimed`, then handles records of the ring. HANDLER_HOOK_FAILED. */
   startSeat(seat: SeatStart): Promise<void>
-  /** Takes no further record; when the one in hand is finished, runs `released` and forgets the lane. Its progress is in its memory. Unknown lanes: nothing to do. */
+  /** Fetches and appends to the ring from its HEAD_OFFSET on. Needs no handler. */
+  startFeed(feed: FeedStart): void
+  /**
+   * Takes no further record; when the one in hand is finished, runs `released` and forgets the lane. A feed appends nothing
+   * any more. Progress is in the memory of the claim. Unknown lanes: nothing to do.
+   */
   drainLane(lane: LaneId): Promise<void>
   /** Aborts the lane's signal. With drainLane this is how a lost claim ends. */
   abortLane(lane: LaneId, reason: string): void

@@ -32,6 +32,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
     updateLeaders: view => worker.updateLeaders(view),
     startLane: lane => worker.startLane(lane),
     startSeat: seat => worker.startSeat(seat),
+    startFeed: feed => worker.startFeed(feed),
     drainLane: lane => worker.drainLane(lane),
     abortLane: (lane, reason) => worker.abortLane(lane, reason),
     setPaused: (lane, paused) => worker.setPaused(lane, paused),

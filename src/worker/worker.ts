@@ -7,17 +7,18 @@ import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../shared/logger.ts'
 import { GroupMemory } from '../shared/memory/group-memory.ts'
 import { WorkerMemory } from '../shared/memory/worker-memory.ts'
-import type {
-  CoordinatorApi,
-  LaneId,
-  LaneStart,
-  LeaderView,
-  SeatStart,
-  WorkerApi,
-  WorkerMessage,
-  WorkerSettings,
+import {
+  FEED_LANE,
+  type CoordinatorApi,
+  type FeedStart,
+  type LaneId,
+  type LaneStart,
+  type LeaderView,
+  type SeatStart,
+  type WorkerApi,
+  type WorkerMessage,
+  type WorkerSettings,
 } from '../shared/protocol.ts'
-import { partitionName } from '../shared/types.ts'
 import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
@@ -27,10 +28,12 @@ import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
 import { hookFailed } from './lane-errors.ts'
+import { laneName } from './lane-name.ts'
 import { RecordLoop } from './record-loop.ts'
 import { openSeat } from './ring/open-seat.ts'
 import { Seat } from './ring/seat.ts'
 import type { RunningCount } from './ring/seat-taking.ts'
+import { RingFeeder } from './ring/ring-feeder.ts'
 import type { TakingHost, ThreadLane } from './taking-host.ts'
 
 export interface WorkerParts {
@@ -50,12 +53,13 @@ interface Loaded {
 /** What may lie about unused beside the bytes that may be in use. */
 const GARBAGE_SHARE = 1 / 4
 
-/** One thread's side of the group: its lanes, the loop that runs them and the feeds that fill them. */
+/** One thread's side of the group: its lanes and the loop that runs them, or the rings that it fills; and the feeds. */
 export class Worker implements WorkerApi {
   readonly #parts: WorkerParts
   readonly #group: GroupMemory
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
+  readonly #feeder: RingFeeder
   readonly #garbage: GarbageLimit
   readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
@@ -70,7 +74,8 @@ export class Worker implements WorkerApi {
     const { settings } = parts
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
-    this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
+    const memory = new WorkerMemory(parts.workerMemory)
+    this.#loop = new RecordLoop(this.#group, memory)
     this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () =>
       [...this.#lanes.values()].flatMap(({ timed }) => [...timed]),
     )
@@ -86,6 +91,11 @@ export class Worker implements WorkerApi {
     this.#garbage = new GarbageLimit({
       maxBytes: settings.maxBufferedBytes * GARBAGE_SHARE,
       heldBytes: () => this.#feeds.heldBytes,
+    })
+    this.#feeder = new RingFeeder({
+      ...{ settings, memory, feeds: this.#feeds },
+      dropped: bytes => this.#garbage.dropped(bytes),
+      post: message => parts.post(message),
     })
   }
 
@@ -111,8 +121,15 @@ export class Worker implements WorkerApi {
     })
   }
 
+  startFeed(start: FeedStart): void {
+    if (this.#stopped !== null)
+      throw new GroupError('NOT_RUNNING', `feed ${laneName(start)} cannot start: the thread is stopping`)
+    this.#feeder.start(start)
+  }
+
   async drainLane(id: LaneId): Promise<void> {
-    const name = nameOf(id)
+    if (id.lane === FEED_LANE) this.#feeder.drain(id)
+    const name = laneName(id)
     const lane = this.#lanes.get(name)
     if (lane === undefined) return // it was never here, or is drained
     await lane.drain()
@@ -120,11 +137,12 @@ export class Worker implements WorkerApi {
   }
 
   abortLane(id: LaneId, reason: string): void {
-    this.#lanes.get(nameOf(id))?.abort(reason)
+    this.#lanes.get(laneName(id))?.abort(reason)
   }
 
   setPaused(id: LaneId, paused: boolean): void {
-    this.#lanes.get(nameOf(id))?.setPaused(paused)
+    if (id.lane === FEED_LANE) this.#feeder.setPaused(id, paused)
+    else this.#lanes.get(laneName(id))?.setPaused(paused)
   }
 
   wake(): void {
@@ -157,6 +175,7 @@ export class Worker implements WorkerApi {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
     this.#deadlines.stop()
+    this.#feeder.stop()
     this.#feeds.close()
     try {
       await this.#loaded?.handler.teardown?.(this.#loaded.context)
@@ -170,7 +189,7 @@ export class Worker implements WorkerApi {
   }
 
   async #startLane(id: LaneId, create: (loaded: Loaded) => ThreadLane): Promise<void> {
-    const name = nameOf(id)
+    const name = laneName(id)
     if (this.#stopped !== null)
       throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
     if (this.#loaded === null || this.#lanes.has(name))
@@ -235,10 +254,6 @@ export class Worker implements WorkerApi {
 
 function contextOf({ epoch }: LaneId, { context }: Loaded): LaneContext {
   return new LaneContext(context, epoch)
-}
-
-function nameOf(lane: LaneId): string {
-  return `${partitionName(lane)}@${lane.epoch}#${lane.lane}`
 }
 
 /** The token function stayed with the coordinator: functions do not cross threads. */

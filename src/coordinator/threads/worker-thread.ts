@@ -7,6 +7,7 @@ import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
   Announcement,
   CoordinatorApi,
+  FeedStart,
   LaneId,
   LaneStart,
   LeaderView,
@@ -179,6 +180,10 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 
   startSeat(seat: SeatStart): Promise<void> {
     return this.#call(() => this.#remote.startSeat(seat))
+  }
+
+  startFeed(feed: FeedStart): Promise<void> {
+    return this.#call(() => this.#remote.startFeed(feed))
   }
 
   async drainLane(lane: LaneId): Promise<void> {
