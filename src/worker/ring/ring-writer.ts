@@ -92,23 +92,16 @@ export class RingWriter {
   }
 
   /** When `append` had no room: resolves when a good part of the ring has become free, or when the writer is stopped. */
-  async waitForRoom(): Promise<void> {
-    this.#tellNews()
-    const { header } = this.#memory
-    const room = this.#room
-    const goal = (room.tail + Math.ceil(room.kept * GOOD_PART)) | 0
-    while (!this.#isStopped) {
-      const seen = bellCount(header, HEADER.FEED_BELL)
-      room.advance()
-      const missing = seqDistance(goal, room.tail)
-      if (missing <= 0) break
-      const seq = room.lastUnfinished(missing)
-      if (seq !== null) await this.#waitFor(seq, seen)
-    }
-    this.#storeUsedBytes()
+  waitForRoom(): Promise<void> {
+    return this.#waitForTail((this.#room.tail + Math.ceil(this.#room.kept * GOOD_PART)) | 0)
   }
 
-  /** Whoever waits for room goes on, and so does whoever will. */
+  /** Resolves when everything that was appended is finished, or when the writer is stopped. Not while it waits for room. */
+  waitUntilFinished(): Promise<void> {
+    return this.#waitForTail(this.#room.head)
+  }
+
+  /** Whoever waits goes on, and so does whoever will. */
   stop(): void {
     this.#isStopped = true
     ring(this.#memory.header, HEADER.FEED_BELL)
@@ -179,6 +172,21 @@ export class RingWriter {
     index.lane[entry] = NO_LANE
     this.#room.use(position)
     return true
+  }
+
+  async #waitForTail(goal: number): Promise<void> {
+    this.#tellNews()
+    const { header } = this.#memory
+    const room = this.#room
+    while (!this.#isStopped) {
+      const seen = bellCount(header, HEADER.FEED_BELL)
+      room.advance()
+      const missing = seqDistance(goal, room.tail)
+      if (missing <= 0) break
+      const seq = room.lastUnfinished(missing)
+      if (seq !== null) await this.#waitFor(seq, seen)
+    }
+    this.#storeUsedBytes()
   }
 
   async #waitFor(seq: number, seen: number): Promise<void> {
