@@ -119,11 +119,11 @@ export class FakeSeatRing implements SeatRing {
   }
 }
 
-function hashOf(key: string): number {
+export function hashOf(key: string): number {
   return [...Buffer.from(key)].reduce((hash, byte) => (hash * 31 + byte) | 0, 0)
 }
 
-function readerOn({ offset, key, value = `value ${offset}` }: FakeRecord): RecordReader {
+export function readerOn({ offset, key, value = `value ${offset}` }: FakeRecord): RecordReader {
   const keyBytes = Buffer.from(key ?? '')
   const reader = new RecordReader()
   reader.bytes = Buffer.concat([keyBytes, Buffer.from(value)])
