@@ -402,15 +402,16 @@ export class CoordinatorParts {
   }
 
   #createTargets(): Targets {
+    const { options } = this.#choices
     return new Targets({
       partitions: this.partitions,
       place: coming => {
-        this.placer.plan(coming)
+        if (options.ordering === 'partition') this.placer.plan(coming) // else they are on all threads
         this.leaders.tellKnown() // of partitions that are new
       },
       rebalanced: () => this.reports.rebalanced(this.partitions.all),
       stopSignal: this.#host.stopSignal,
-      logger: this.#choices.options.logger,
+      logger: options.logger,
     })
   }
 

@@ -1,7 +1,7 @@
 import { monotonicMs } from '../shared/clock.ts'
-import type { PartitionStatus, WorkerStatus } from '../status.ts'
+import type { PartitionStatus, RingStatus, WorkerStatus } from '../status.ts'
 import type { OwnedPartition } from './partitions/owned-partition.ts'
-import type { WorkReading } from './partitions/work/partition-work.ts'
+import type { RingUse, WorkReading } from './partitions/work/partition-work.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
 interface SeenInHand {
@@ -34,6 +34,7 @@ export class StatusReport {
       retry: retryOf(work),
       oldestInHand: this.#oldestInHand(partition, work?.oldestInHand ?? null),
       handled: partition.handled,
+      ring: work?.ring ? ringStatus(work.ring, end) : null,
       failure: partition.failure,
     }
   }
@@ -71,6 +72,21 @@ export class StatusReport {
   #runningSince(partition: OwnedPartition, nowMs: number): number {
     const worker = partition.thread?.memory.read()
     return worker?.running === true ? worker.runningSinceMs : nowMs
+  }
+}
+
+function ringStatus({ bytes, capacityBytes, lanes }: RingUse, end: number | null): RingStatus {
+  const floors = lanes.map(({ floor }) => floor)
+  return {
+    bytes,
+    capacityBytes,
+    spread: Math.max(...floors) - Math.min(...floors),
+    lanes: lanes.map(({ lane, floor, waitsFor }) => ({
+      lane,
+      floor: BigInt(floor),
+      lag: end === null ? null : Math.max(0, end - floor),
+      waitsFor,
+    })),
   }
 }
 

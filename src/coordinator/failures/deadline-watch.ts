@@ -68,7 +68,8 @@ export class DeadlineWatch {
       const overdue = this.#overdueOn(thread, nowMs, beforeMs)
       if (overdue === null) continue
       const { lanes: records, isBlocked } = overdue
-      if (isSame(records, before.get(thread))) this.#host.cut(thread, records, isBlocked)
+      const still = records.filter(record => before.get(thread)?.some(one => isSame(one, record)))
+      if (still.length > 0) this.#host.cut(thread, still, isBlocked)
       else this.#found.set(thread, records)
     }
   }
@@ -99,10 +100,6 @@ export class DeadlineWatch {
   }
 }
 
-function isSame(now: readonly OverdueRecord[], before: readonly OverdueRecord[] | undefined): boolean {
-  if (now.length !== before?.length) return false
-  return now.every(({ partition, offset }, index) => {
-    const then = before[index]!
-    return then.partition === partition && then.offset === offset
-  })
+function isSame(one: OverdueRecord, other: OverdueRecord): boolean {
+  return one.partition === other.partition && one.offset === other.offset
 }

@@ -68,7 +68,7 @@ export class ThreadReplacer {
 
   /** Ends the threads that handlers of the partition still run on; nothing to do if none does. Counts as no attempt. */
   cut(partition: OwnedPartition): void {
-    for (const thread of partition.threads) {
+    for (const thread of threadsToCut(partition)) {
       if (!this.#mayEnd(thread)) continue
       this.#host.report(handlerCut(partition, thread))
       this.#end(thread, () => {}, [partition], BYSTANDERS_MS)
@@ -196,6 +196,12 @@ export class ThreadReplacer {
     const record = { topic, partition, offset: overdue.offset, threadId: thread.threadId }
     this.#host.report(cannotBeEnded(record, this.#host.handlerTimeoutMs))
   }
+}
+
+/** Those in whose hands something of it is; where nothing is, they do not hear that it is to end. */
+function threadsToCut(partition: OwnedPartition): readonly WorkerThread[] {
+  const busy = partition.threads.filter(thread => partition.inHandOn(thread).length > 0)
+  return busy.length > 0 ? busy : partition.threads
 }
 
 function handlerCut(partition: OwnedPartition, thread: WorkerThread): GroupError {

@@ -111,7 +111,8 @@ export class PartitionSet {
   }
 
   #isBlockedByOther(partition: OwnedPartition): boolean {
-    return partition.threads.some(thread => this.#isBusyWithOther(thread, partition))
+    const { threads } = partition
+    return threads.length > 0 && threads.every(thread => this.#isBusyWithOther(thread, partition))
   }
 
   /** Of a thread that does not hear: what runs in it is another partition's, if not surely this one's. */

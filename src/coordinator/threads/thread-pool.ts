@@ -16,8 +16,8 @@ const SPARE_KEPT_MS = 60_000
 export interface ThreadPoolOptions {
   readonly threads: number
   readonly settings: WorkerSettings
-  /** Of the feeder. */
-  readonly feederSettings: WorkerSettings
+  /** @defaultValue as `settings` */
+  readonly feederSettings?: WorkerSettings
   readonly groupMemory: SharedArrayBuffer
   /** What the heap of each thread may grow to. @defaultValue Node's own limit */
   readonly threadMemoryMb?: number | null

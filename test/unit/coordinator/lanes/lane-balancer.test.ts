@@ -9,6 +9,7 @@ import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
+import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
 import { loggerInMemory } from '../../../support/logger-in-memory.ts'
 
@@ -16,7 +17,7 @@ const LOOK_MS = 500
 /** One to compare with, and two that find the same. */
 const LOOKS_UNTIL_MOVE = 3
 const LANES = 4
-const RULES = { attempts: 1, maxInHand: 1, carefulForMs: 1 }
+const RULES = { attempts: 1, carefulForMs: 1 }
 
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
 function startBalancer(t: TestContext) {
@@ -24,9 +25,10 @@ function startBalancer(t: TestContext) {
   const threads = [0, 1].map(threadId => ({ threadId, isReady: true, memory: new WorkerMemory() }))
   const moves: Deferred<void>[] = []
   const partitions = Array.from({ length: LANES }, (_, partition) => {
-    const progress = new ClaimProgress(0, progressAt(0, null), RULES)
-    progress.memory.setHighWatermark(1000)
-    const work = new SingleLane(progress, {} as PartitionWorkHost)
+    const memory = LaneMemory.create(0)
+    memory.setHighWatermark(1000)
+    const progress = new ClaimProgress(progressAt(0, null), RULES)
+    const work = new SingleLane(memory, progress, {} as PartitionWorkHost)
     const moveTo = (): Promise<void> => {
       moves.push(deferred())
       return moves.at(-1)!.promise

@@ -8,11 +8,11 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { rejection } from '../../../../support/group-error.ts'
 
-const RULES = { attempts: 3, maxInHand: 1, carefulForMs: 1_000 }
+const RULES = { attempts: 3, carefulForMs: 1_000 }
 
 function create() {
   const open = { ...normally(), deaths: 1, isAtRest: true }
-  const progress = new ClaimProgress(100, progressAt(100, 'id', open), RULES)
+  const progress = new ClaimProgress(progressAt(100, 'id', open), RULES)
   const giveUp = new AbortController()
   const log: string[] = []
   const host = {
