@@ -65,6 +65,7 @@ export { GroupError, isGroupError, type ErrorCode, type ErrorDetails } from './s
 export type { Logger } from './shared/logger.ts'
 export type { SaslOptions } from './shared/kafka/connection-options.ts'
 export type { Lease } from './shared/memory/group-memory.ts'
+export type { Ordering } from './shared/ordering.ts'
 export type { BrokerAddress, Offset, TopicPartition } from './shared/types.ts'
 export type {
   ClaimOptions,

@@ -32,7 +32,7 @@ export class CarefulLane {
     const { careful } = this.#progress
     if (careful === null) return true
     const turn = (this.#turn += 1)
-    const isOver = careful.ran(ranMs, from)
+    const isOver = careful.ran(ranMs, from, this.#progress.now)
     if (isOver) this.#progress.becomeOrdinary()
     else await this.#announce(careful, { from, to, isAlone }, turn)
     await this.#commit(turn)

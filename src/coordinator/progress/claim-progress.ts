@@ -4,7 +4,7 @@ import type { Offset } from '../../shared/types.ts'
 import { CarefulClaim } from './careful-claim.ts'
 import { normally } from './open-claim.ts'
 import { findKiller, type ProcessKiller } from './process-killer.ts'
-import { committableOf, progressAt, type OpenClaim, type Progress } from './progress.ts'
+import { committableOf, progressAt, type LanePositions, type OpenClaim, type Progress } from './progress.ts'
 
 export interface ProgressRules {
   /** retry.attempts */
@@ -47,7 +47,7 @@ export class ClaimProgress {
 
   /** As it is now, of an open claim. */
   get now(): Progress {
-    return this.#read(committable => this.#careful?.openAt(committable) ?? normally())
+    return this.#read(positions => this.#careful?.openAt(positions) ?? normally())
   }
 
   isStored(progress: Progress): boolean {
@@ -65,15 +65,15 @@ export class ClaimProgress {
   atRelease(hasStopped: boolean): Progress {
     const careful = hasStopped ? null : this.#careful
     careful?.rest()
-    return this.#read(committable => careful?.openAt(committable) ?? null)
+    return this.#read(positions => careful?.openAt(positions) ?? null)
   }
 
-  #read(open: (committable: Offset) => OpenClaim | null): Progress {
+  #read(open: (positions: LanePositions) => OpenClaim | null): Progress {
     // The remainder first: where an attempt fails after that, the floor says as much, without the attempt.
     const { remainder } = this.memory
     const progress = progressAt(remainder?.frontier ?? this.memory.floor, this.topicId)
     const whole = { ...progress, inHand: remainder?.inHand ?? [] }
-    return { ...whole, open: open(committableOf(whole)) }
+    return { ...whole, open: open(whole) }
   }
 }
 
