@@ -98,8 +98,12 @@ export class RingFeedBench {
 
   /** Batch by batch. */
   deliverLog({ batches, aborted, endOffset }: RandomLog): void {
-    for (const { bytes, lastOffset } of batches)
-      if (lastOffset >= this.inbox!.position) this.deliver(bytes, endOffset, aborted)
+    for (const { bytes, lastOffset } of batches) {
+      const { position } = this.inbox!
+      if (lastOffset < position) continue
+      const reaching = aborted.filter(({ markerOffset }) => markerOffset >= position)
+      this.deliver(bytes, endOffset, reaching)
+    }
   }
 
   /** Whatever can happen now has happened. */

@@ -21,7 +21,7 @@ const FIXED_BYTES = 24
 export function entryBytes(record: RecordReader): number {
   const key = Math.max(record.keyEnd - record.keyStart, 0)
   const value = Math.max(record.valueEnd - record.valueStart, 0)
-  const headers = record.headersEnd - record.headersStart
+  const headers = record.headersStart < 0 ? 0 : record.headersEnd - record.headersStart // a reader has an end of none, too
   return alignedTo8(FIXED_BYTES + key + value + headers)
 }
 
@@ -46,7 +46,7 @@ export class RingEntries {
     let at = position + FIXED_BYTES
     at = this.#copyIn(at, bytes, keyStart, keyEnd)
     at = this.#copyIn(at, bytes, valueStart, valueEnd)
-    this.#copyIn(at, bytes, headersStart, headersEnd)
+    if (headersStart >= 0) this.#copyIn(at, bytes, headersStart, headersEnd)
   }
 
   /** All of the record but its offset, in memory that nobody else changes. */
