@@ -95,7 +95,7 @@ export class FakeSeatRing implements SeatRing {
       this.finished.push(this.#bySlot[slot]!.record.offset)
       this.#bySlot[slot] = undefined
     },
-    failed: (attempts = 1) => void (this.failures += attempts),
+    failed: attempts => void (this.failures += attempts ?? 1),
     yieldLanes: () => void (this.yields += 1),
     setWaitsFor: reason => void (this.waitsFor = reason),
     fallAsleep: () => {
