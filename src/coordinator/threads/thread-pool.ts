@@ -131,9 +131,7 @@ export class ThreadPool {
 
   async #stop(force: AbortSignal, giveUp: AbortSignal): Promise<void> {
     void this.#takeSpare()?.terminate() // waited for with the others
-    const graceful = await Promise.allSettled(
-      this.all.map(thread => orAborted(stopThread(thread), force)),
-    )
+    const graceful = await Promise.allSettled(this.all.map(thread => orAborted(stopThread(thread), force)))
     await orAborted(this.#endAll(), giveUp)
     const failed = graceful.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -15,18 +15,18 @@ export class LevelWatch {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS)
   }
 
   /** Idempotent. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
   }
 
   #look(): void {
-    if (levelOf(this.#positions()) === null) return
-    this.stop()
-    this.#isLevel()
+    this.#timer = null
+    if (levelOf(this.#positions()) === null) this.start()
+    else this.#isLevel()
   }
 }

@@ -79,7 +79,8 @@ export class RingLanes implements PartitionWork {
 
   putDown(thread: WorkerThread): void {
     this.#ring.seatOn(thread)?.putDown()
-    if (this.#ring.feed.thread === thread) void this.#renew(this.#ring).catch((error: unknown) => this.#host.fail(error))
+    if (this.#ring.feed.thread === thread)
+      void this.#renew(this.#ring).catch((error: unknown) => this.#host.fail(error))
   }
 
   handledOn(thread: WorkerThread): number {
