@@ -2,10 +2,13 @@
 import { parseArgs } from 'node:util'
 import { startStack } from '#src/stack/start-stack.js'
 import type { Figure, Scenario } from './lib/scenario.js'
+import { async } from './scenarios/async.js'
 import { cpuBound } from './scenarios/cpu-bound.js'
 import { failures } from './scenarios/failures.js'
+import { hotPartition } from './scenarios/hot-partition.js'
 import { idle } from './scenarios/idle.js'
 import { memory } from './scenarios/memory.js'
+import { noneOrder } from './scenarios/none-order.js'
 import { throughput } from './scenarios/throughput.js'
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -14,6 +17,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   idle,
   memory,
   failures,
+  'hot-partition': hotPartition,
+  'none-order': noneOrder,
+  async,
 }
 
 const { values, positionals } = parseArgs({

@@ -43,7 +43,7 @@ export {
   type ValueDecoder,
 } from './handler.ts'
 export type { GroupEventListener, GroupEventMap, GroupEventName } from './events.ts'
-export type { GroupStatus, PartitionStatus, WorkerStatus } from './status.ts'
+export type { GroupStatus, LaneStatus, PartitionStatus, RingStatus, WorkerStatus } from './status.ts'
 export type { GroupState } from './coordinator/group-state.ts'
 export type { Progress } from './coordinator/progress/progress.ts'
 export type {
@@ -65,6 +65,7 @@ export { GroupError, isGroupError, type ErrorCode, type ErrorDetails } from './s
 export type { Logger } from './shared/logger.ts'
 export type { SaslOptions } from './shared/kafka/connection-options.ts'
 export type { Lease } from './shared/memory/group-memory.ts'
+export type { Ordering } from './shared/ordering.ts'
 export type { BrokerAddress, Offset, TopicPartition } from './shared/types.ts'
 export type {
   ClaimOptions,

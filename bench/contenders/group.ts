@@ -16,6 +16,7 @@ const group = await runGroup(new URL(`../handlers/${input.handler}`, import.meta
   threads: input.threads,
   offsetReset: 'earliest',
   logger: silentLogger,
+  ...input.options,
 })
 group.on('error', error => {
   console.error(error)

@@ -16,6 +16,8 @@ export interface BareThreadsInput {
   readonly threads: number
   readonly records: number
   readonly valueBytes: number
+  /** Of so many calls, drawn at random, one takes `SLOW_FACTOR` times as long. @defaultValue none does */
+  readonly slowOneIn?: number
 }
 
 export interface GroupInput {
@@ -25,6 +27,8 @@ export interface GroupInput {
   readonly handler: string
   readonly threads: number
   readonly records: number
+  /** Of the group, beside those above. @defaultValue none */
+  readonly options?: object
 }
 
 export interface FailingGroupInput {

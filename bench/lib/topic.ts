@@ -6,6 +6,8 @@ export interface TopicSize {
   readonly partitions: number
   readonly records: number
   readonly valueBytes: number
+  /** Of each record of a partition by its number there, from 0. @defaultValue none */
+  readonly keyOf?: (number: number) => string
 }
 
 const BYTES_PER_REQUEST = 900_000
@@ -35,8 +37,9 @@ export async function createFilledTopic(brokers: readonly string[], size: TopicS
       const partition = next++
       for (let sent = 0; sent < perPartition; sent += perRequest) {
         const value = randomBytes(size.valueBytes)
-        const messages = Array.from({ length: Math.min(perRequest, perPartition - sent) }, () => ({
+        const messages = Array.from({ length: Math.min(perRequest, perPartition - sent) }, (_, index) => ({
           partition,
+          key: size.keyOf?.(sent + index) ?? null,
           value,
         }))
         await producer.send({ topic: size.topic, messages, acks: 1 })

@@ -28,7 +28,7 @@ export function addRunCommand(program: Command): void {
     .option('--brokers <addresses>', 'host:port,host:port (default: those ZooKeeper lists)')
     .option('--member-id <name>', 'name of this member (default: <hostname>-<ms>-<8 letters>)')
     .option('--threads <number>', 'worker threads (default: one per core)')
-    .option('--ordering <order>', 'which records keep their order: partition')
+    .option('--ordering <order>', 'which records keep their order: those of a partition, key or none')
     .option('--offset-reset <policy>', 'where a partition without offset starts: latest, earliest or none')
     .option('--commit-interval <ms>', 'time between commits')
     .option('--session-timeout <ms>', 'ZooKeeper session timeout')

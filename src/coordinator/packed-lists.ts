@@ -37,3 +37,18 @@ export function truth(value: unknown, what: string): boolean {
   if (typeof value !== 'boolean') throw new Error(`${what}: neither true nor false`)
   return value
 }
+
+export function knownText<const T extends readonly string[]>(
+  value: unknown,
+  known: T,
+  what: string,
+): T[number] {
+  const found = known.find(one => one === value)
+  if (found === undefined) throw new Error(`${what}: none that is known`)
+  return found
+}
+
+export function bytesOf(value: unknown, what: string): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error(`${what}: no bytes`)
+  return value
+}

@@ -6,6 +6,8 @@ type DefaultedKeys =
   | 'offsetReset'
   | 'errorBufferSize'
   | 'ordering'
+  | 'lanesPerPartition'
+  | 'ringBytesPerPartition'
   | 'missingTopics'
   | 'stopTimeoutMs'
   | 'commit'
@@ -46,6 +48,8 @@ export const DEFAULTS: Defaults = {
     metadataMaxAgeMs: 30_000,
   },
   ordering: 'partition',
+  lanesPerPartition: 64,
+  ringBytesPerPartition: 16_777_216,
   missingTopics: 'fail',
   fetch: {
     maxBytesPerPartition: 1_048_576,

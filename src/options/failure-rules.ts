@@ -11,7 +11,6 @@ export const FAILURE_RULES: readonly Rule[] = [
   { reads: ['onFailure', 'deadLetter'], check: deadLettersAreAskedFor },
   { reads: ['onFailure', 'deadLetter', 'groupId'], check: deadLetterTopicHasName },
   { reads: ['onFailure', 'deadLetter', 'groupId', 'topics'], check: deadLettersAreNotConsumed },
-  { reads: ['concurrency'], check: partitionOrderIsSerial },
   { reads: ['batchSize', 'batchWaitMs'], check: batchHasSomethingToWaitFor },
 ]
 
@@ -70,18 +69,6 @@ function deadLettersAreNotConsumed({
       'deadLetter.topic',
       deadLetter?.topic,
       `a topic that the group does not consume (topics has '${topic}')`,
-    ),
-  ]
-}
-
-/** Two records of a partition at once have no order. */
-function partitionOrderIsSerial({ concurrency = DEFAULTS.concurrency }: RunGroupOptions): OptionProblem[] {
-  if (concurrency === 1) return []
-  return [
-    problem(
-      'concurrency',
-      concurrency,
-      "1, because ordering 'partition' has one record of a partition in hand at a time",
     ),
   ]
 }

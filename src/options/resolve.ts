@@ -35,6 +35,8 @@ export function resolveOptions(given: RunGroupOptions): ResolvedOptions {
     memberId: valid.memberId ?? createMemberId(),
     threads: valid.threads ?? defaultThreads(),
     ordering: valid.ordering ?? DEFAULTS.ordering,
+    lanesPerPartition: valid.lanesPerPartition ?? DEFAULTS.lanesPerPartition,
+    ringBytesPerPartition: valid.ringBytesPerPartition ?? DEFAULTS.ringBytesPerPartition,
     offsetReset: valid.offsetReset ?? DEFAULTS.offsetReset,
     missingTopics: valid.missingTopics ?? DEFAULTS.missingTopics,
     commit: withDefaults(DEFAULTS.commit, valid.commit),

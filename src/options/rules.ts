@@ -3,6 +3,7 @@ import { DEFAULTS } from './defaults.ts'
 import { MAX_INT32 } from './leaves.ts'
 import type { OptionProblem } from './problems.ts'
 import { FAILURE_RULES } from './failure-rules.ts'
+import { ORDERING_RULES } from './ordering-rules.ts'
 import { problem, type Rule } from './rule.ts'
 import type {
   ClaimOptions,
@@ -31,6 +32,7 @@ const RULES: readonly Rule[] = [
   { reads: ['fetch.maxWaitMs', 'kafka.requestTimeoutMs'], check: fetchFitsTimer },
   { reads: ['claim.retries', 'claim.retryIntervalMs'], check: refusalFitsTimer },
   ...FAILURE_RULES,
+  ...ORDERING_RULES,
 ]
 
 /** Problems between options; `found` are those of single options. */

@@ -3,6 +3,7 @@ import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { SaslOptions } from '../shared/kafka/connection-options.ts'
 import type { Logger } from '../shared/logger.ts'
 import { MAX_ATTEMPTS } from '../shared/memory/remainder-memory.ts'
+import { MAX_LANES, MIN_RING_BYTES, ORDERINGS } from '../shared/ordering.ts'
 import * as leaf from './leaves.ts'
 import type { RunGroupOptions, StopOptions, TlsMaterial } from './types.ts'
 
@@ -141,6 +142,10 @@ const MIN_THREAD_MEMORY_MB = 16
 const MAX_THREAD_MEMORY_MB = 1_048_576
 /** The offsets of a whole batch must fit into the progress of its partition. */
 const MAX_BATCH_SIZE = 10_000
+/** Positions in a ring are numbers of 32 bits with a sign. */
+const MAX_RING_BYTES = 1_073_741_824
+/** The offsets of all that is in hand must fit into the progress of one partition. */
+const MAX_CONCURRENCY = 100_000
 
 export const runGroupSchema = z.strictObject(
   {
@@ -177,7 +182,9 @@ export const runGroupSchema = z.strictObject(
     kafka: kafka.optional(),
     memberId: leaf.znodeName().optional(),
     threads: leaf.integer('', 1, MAX_THREADS).optional(),
-    ordering: leaf.oneOf(['partition'], " ('key' and 'none' are not available yet)").optional(),
+    ordering: leaf.oneOf(ORDERINGS).optional(),
+    lanesPerPartition: leaf.integer('', 1, MAX_LANES).optional(),
+    ringBytesPerPartition: leaf.bytes(MIN_RING_BYTES, MAX_RING_BYTES).optional(),
     offsetReset: leaf.oneOf(['latest', 'earliest', 'none']).optional(),
     missingTopics: leaf.oneOf(['fail', 'wait']).optional(),
     commit: commit.optional(),
@@ -188,7 +195,7 @@ export const runGroupSchema = z.strictObject(
     failGroup: leaf.flag().optional(),
     deadLetter: deadLetter.optional(),
     handlerTimeoutMs: leaf.milliseconds(MIN_HANDLER_TIMEOUT_MS).optional(),
-    concurrency: leaf.integer('', 1, leaf.MAX_INT32).optional(),
+    concurrency: leaf.integer('', 1, MAX_CONCURRENCY).optional(),
     batchSize: leaf.integer('', 1, MAX_BATCH_SIZE).optional(),
     batchWaitMs: leaf.milliseconds().optional(),
     threadMemoryMb: leaf.integer('MiB', MIN_THREAD_MEMORY_MB, MAX_THREAD_MEMORY_MB).optional(),

@@ -2,6 +2,7 @@ import type { GroupStorage } from '../coordinator/storage/group-storage.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { RetrySettings } from '../shared/protocol.ts'
 import type { KafkaConnectionOptions, SaslOptions } from '../shared/kafka/connection-options.ts'
+import type { Ordering } from '../shared/ordering.ts'
 
 /**
  * Where a partition without a stored offset starts: behind its last record, at its first one, or not at all
@@ -288,15 +289,33 @@ export interface RunGroupOptions {
   /**
    * Worker threads that run the handler; also this member's weight when partitions are assigned. Too low: cores stay
    * idle. Too high: threads compete for cores, and each costs memory for its own copy of the handler module. More
-   * threads than partitions have nothing to do.
+   * threads than partitions have nothing to do, unless `ordering` lets them share one.
    * @defaultValue os.availableParallelism()
    */
   threads?: number | undefined
   /**
-   * Which records keep their order: `'partition'` handles the records of a partition one at a time, in offset order.
+   * Which records keep their order: `'partition'` handles the records of a partition one at a time, in offset order;
+   * `'key'` does the same for those of a partition that have the same key, and `'none'` for none, so that all threads share
+   * a partition. In these two orders another thread fetches, beyond `threads`. May be changed while other members of the
+   * group still have another one: each partition changes at the next offset up to which all its records are taken.
    * @defaultValue 'partition'
    */
-  ordering?: 'partition' | undefined
+  ordering?: Ordering | undefined
+  /**
+   * With `ordering: 'key'`, into how many lanes the keys of a partition are divided; a thread that is free takes the records of
+   * one. May be changed as `ordering` may. From 1 to 1024. Too low: busy keys that share a lane wait for each other, and threads
+   * find nothing to do; at least a few per thread. Too high: what is committed grows by some bytes per lane.
+   * @defaultValue 64
+   */
+  lanesPerPartition?: number | undefined
+  /**
+   * With `ordering: 'key'` and `'none'`, bytes of records that are kept of one partition: those that are in hand, and those between
+   * them and the newest that was fetched. Counts against `fetch.maxBufferedBytes`: at most half of that, divided among the
+   * partitions of the member, but not less than 1 MiB each. From 1 MiB to 1 GiB. Too low: a slow record soon holds up its whole
+   * partition, and a record that is larger stops it with RECORD_TOO_LARGE. Too high: memory.
+   * @defaultValue 16_777_216
+   */
+  ringBytesPerPartition?: number | undefined
   /**
    * Where a partition without a stored offset starts when the group is new to its topic: `'latest'`, `'earliest'`, or
    * `'none'`, which fails the partition. It also decides where to go on when the stored offset is no longer in the
@@ -342,14 +361,17 @@ export interface RunGroupOptions {
    */
   handlerTimeoutMs?: number | undefined
   /**
-   * How many records of a lane may be in hand at once. With `ordering: 'partition'` that is one. Too low: handlers that
-   * wait keep a thread idle. Too high: more is repeated after a crash.
+   * How many records this member may run at once, divided evenly among its threads; each thread runs at least one. More than one per
+   * thread helps handlers that wait, not those that compute. With `ordering: 'key'` at most one per key runs; with
+   * `'partition'` one per partition, and this is 1. Up to 100 000. Too low: handlers that wait keep a thread idle. Too
+   * high: more is repeated after a crash, and what handlers call is asked for more at once.
    * @defaultValue 1
    */
   concurrency?: number | undefined
   /**
-   * Records per call of `handleBatch`, at most; up to 10 000. Only with a handler module that exports `handleBatch`. Too
-   * low: what a batch saves is not saved. Too high: memory, and more is repeated when a thread dies.
+   * Records per call of `handleBatch`, at most; up to 10 000. Only with a handler module that exports `handleBatch`, and with
+   * `ordering: 'partition'`. Too low: what a batch saves is not saved. Too high: memory, and more is repeated when a thread
+   * dies.
    * @defaultValue 1
    */
   batchSize?: number | undefined
@@ -404,7 +426,9 @@ export interface ResolvedOptions {
   readonly kafka: ResolvedKafkaOptions
   readonly memberId: string
   readonly threads: number
-  readonly ordering: 'partition'
+  readonly ordering: Ordering
+  readonly lanesPerPartition: number
+  readonly ringBytesPerPartition: number
   readonly offsetReset: OffsetReset
   readonly missingTopics: MissingTopics
   readonly commit: ResolvedCommitOptions

@@ -135,6 +135,10 @@ export const ERROR_CODES = {
   FETCH_REFUSED: { retryable: false, meaning: 'a broker refused to serve one partition' },
   BATCH_CORRUPT: { retryable: false, meaning: 'a record batch is damaged: wrong CRC or impossible lengths' },
   BATCH_TOO_LARGE: { retryable: false, meaning: 'a batch is larger than the configured maximum' },
+  RECORD_TOO_LARGE: {
+    retryable: false,
+    meaning: 'a record is larger than what is kept of its partition, as `ringBytesPerPartition` says',
+  },
   CODEC_UNSUPPORTED: {
     retryable: false,
     meaning: 'a batch is compressed with a codec that this client does not know or cannot use here',

@@ -7,16 +7,18 @@ import { openBrokerConnection } from '../shared/kafka/open-broker-connection.ts'
 import type { Logger } from '../shared/logger.ts'
 import { GroupMemory } from '../shared/memory/group-memory.ts'
 import { WorkerMemory } from '../shared/memory/worker-memory.ts'
-import type {
-  CoordinatorApi,
-  LaneId,
-  LaneStart,
-  LeaderView,
-  WorkerApi,
-  WorkerMessage,
-  WorkerSettings,
+import {
+  FEED_LANE,
+  type CoordinatorApi,
+  type FeedStart,
+  type LaneId,
+  type LaneStart,
+  type LeaderView,
+  type SeatStart,
+  type WorkerApi,
+  type WorkerMessage,
+  type WorkerSettings,
 } from '../shared/protocol.ts'
-import { partitionName } from '../shared/types.ts'
 import { DeadlineTimer } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
@@ -26,7 +28,13 @@ import { loadHandler } from './handler/load-handler.ts'
 import { createPortLogger } from './handler/port-logger.ts'
 import { Lane, type LaneHost } from './lane.ts'
 import { hookFailed } from './lane-errors.ts'
+import { laneName } from './lane-name.ts'
 import { RecordLoop } from './record-loop.ts'
+import { openSeat } from './ring/open-seat.ts'
+import { Seat } from './ring/seat.ts'
+import type { RunningCount } from './ring/seat-taking.ts'
+import { RingFeeder } from './ring/ring-feeder.ts'
+import type { TakingHost, ThreadLane } from './taking-host.ts'
 
 export interface WorkerParts {
   readonly settings: WorkerSettings
@@ -45,16 +53,19 @@ interface Loaded {
 /** What may lie about unused beside the bytes that may be in use. */
 const GARBAGE_SHARE = 1 / 4
 
-/** One thread's side of the group: its lanes, the loop that runs them and the feeds that fill them. */
+/** One thread's side of the group: its lanes and the loop that runs them, or the rings that it fills; and the feeds. */
 export class Worker implements WorkerApi {
   readonly #parts: WorkerParts
   readonly #group: GroupMemory
   readonly #loop: RecordLoop
   readonly #feeds: Feeds
+  readonly #feeder: RingFeeder
   readonly #garbage: GarbageLimit
   readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Map<string, ThreadLane>()
+  /** Async handlers of all seats of the thread. */
+  readonly #running: RunningCount = { count: 0 }
   #loading: Promise<void> | null = null
   #loaded: Loaded | null = null
   #stopped: Promise<void> | null = null
@@ -63,8 +74,11 @@ export class Worker implements WorkerApi {
     const { settings } = parts
     this.#parts = parts
     this.#group = new GroupMemory(parts.groupMemory)
-    this.#loop = new RecordLoop(this.#group, new WorkerMemory(parts.workerMemory))
-    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
+    const memory = new WorkerMemory(parts.workerMemory)
+    this.#loop = new RecordLoop(this.#group, memory)
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () =>
+      [...this.#lanes.values()].flatMap(({ timed }) => [...timed]),
+    )
     this.#logger = createPortLogger(message => parts.post(message))
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
@@ -78,6 +92,11 @@ export class Worker implements WorkerApi {
       maxBytes: settings.maxBufferedBytes * GARBAGE_SHARE,
       heldBytes: () => this.#feeds.heldBytes,
     })
+    this.#feeder = new RingFeeder({
+      ...{ settings, memory, feeds: this.#feeds },
+      dropped: bytes => this.#garbage.dropped(bytes),
+      post: message => parts.post(message),
+    })
   }
 
   loadHandler(threadId: number): Promise<void> {
@@ -89,32 +108,28 @@ export class Worker implements WorkerApi {
     if (this.#stopped === null) this.#feeds.updateLeaders(view)
   }
 
-  async startLane(start: LaneStart): Promise<void> {
-    const name = nameOf(start)
+  startLane(start: LaneStart): Promise<void> {
+    return this.#startLane(start, loaded => new Lane(start, contextOf(start, loaded), this.#laneHost(loaded)))
+  }
+
+  startSeat(start: SeatStart): Promise<void> {
+    return this.#startLane(start, loaded => {
+      return new Seat(start, openSeat(start), () => contextOf(start, loaded), {
+        ...this.#takingHost(loaded.handler),
+        running: this.#running,
+      })
+    })
+  }
+
+  startFeed(start: FeedStart): void {
     if (this.#stopped !== null)
-      throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
-    if (this.#loaded === null || this.#lanes.has(name))
-      throw new GroupError(
-        'INTERNAL',
-        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
-      )
-    const lane = new Lane(
-      start,
-      new LaneContext(this.#loaded.context, start.epoch),
-      this.#laneHost(this.#loaded),
-    )
-    this.#lanes.set(name, lane)
-    this.#loop.add(lane)
-    try {
-      await lane.start()
-    } catch (error) {
-      this.#forget(name, lane)
-      throw error
-    }
+      throw new GroupError('NOT_RUNNING', `feed ${laneName(start)} cannot start: the thread is stopping`)
+    this.#feeder.start(start)
   }
 
   async drainLane(id: LaneId): Promise<void> {
-    const name = nameOf(id)
+    if (id.lane === FEED_LANE) this.#feeder.drain(id)
+    const name = laneName(id)
     const lane = this.#lanes.get(name)
     if (lane === undefined) return // it was never here, or is drained
     await lane.drain()
@@ -122,11 +137,12 @@ export class Worker implements WorkerApi {
   }
 
   abortLane(id: LaneId, reason: string): void {
-    this.#lanes.get(nameOf(id))?.abort(reason)
+    this.#lanes.get(laneName(id))?.abort(reason)
   }
 
   setPaused(id: LaneId, paused: boolean): void {
-    this.#lanes.get(nameOf(id))?.setPaused(paused)
+    if (id.lane === FEED_LANE) this.#feeder.setPaused(id, paused)
+    else this.#lanes.get(laneName(id))?.setPaused(paused)
   }
 
   wake(): void {
@@ -159,6 +175,7 @@ export class Worker implements WorkerApi {
     await Promise.all([...this.#lanes.values()].map(lane => this.drainLane(lane.id)))
     this.#loop.stop()
     this.#deadlines.stop()
+    this.#feeder.stop()
     this.#feeds.close()
     try {
       await this.#loaded?.handler.teardown?.(this.#loaded.context)
@@ -171,19 +188,36 @@ export class Worker implements WorkerApi {
     }
   }
 
-  #forget(name: string, lane: Lane): void {
+  async #startLane(id: LaneId, create: (loaded: Loaded) => ThreadLane): Promise<void> {
+    const name = laneName(id)
+    if (this.#stopped !== null)
+      throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
+    if (this.#loaded === null || this.#lanes.has(name))
+      throw new GroupError(
+        'INTERNAL',
+        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
+      )
+    const lane = create(this.#loaded)
+    this.#lanes.set(name, lane)
+    this.#loop.add(lane)
+    try {
+      await lane.start()
+    } catch (error) {
+      this.#forget(name, lane)
+      throw error
+    }
+  }
+
+  #forget(name: string, lane: ThreadLane): void {
     this.#loop.remove(lane)
     // Two callers may have waited for the same drain, and the second may find a lane that was started anew.
     if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
   }
 
   #laneHost({ handler }: Loaded): LaneHost {
-    const { settings, coordinator } = this.#parts
-    const { maxBatchBytes, readCommitted } = settings
+    const { maxBatchBytes, readCommitted } = this.#parts.settings
     return {
-      group: this.#group,
-      handler,
-      settings,
+      ...this.#takingHost(handler),
       maxBatchBytes,
       readCommitted,
       attach: inbox => this.#feeds.attach(inbox),
@@ -191,6 +225,15 @@ export class Worker implements WorkerApi {
       fetchChanged: inbox => this.#feeds.changed(inbox),
       hasRoom: inbox => this.#feeds.hasRoom(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
+    }
+  }
+
+  #takingHost(handler: LoadedHandler): TakingHost {
+    const { settings, coordinator } = this.#parts
+    return {
+      group: this.#group,
+      handler,
+      settings,
       wake: () => this.#loop.wake(),
       awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
@@ -209,8 +252,8 @@ export class Worker implements WorkerApi {
   }
 }
 
-function nameOf(lane: LaneId): string {
-  return `${partitionName(lane)}@${lane.epoch}#${lane.lane}`
+function contextOf({ epoch }: LaneId, { context }: Loaded): LaneContext {
+  return new LaneContext(context, epoch)
 }
 
 /** The token function stayed with the coordinator: functions do not cross threads. */

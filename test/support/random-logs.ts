@@ -43,6 +43,12 @@ export function visibleFrom(log: RandomLog, offset: number, readCommitted: boole
     .filter(record => record.offset >= offset && !(readCommitted && record.isAborted))
 }
 
+/** `place`: from 0 to below 1. */
+export function offsetAt(log: RandomLog, place: number): number {
+  const first = log.batches[0]!.records[0]?.offset ?? 0
+  return first + Math.floor(place * (log.endOffset - first))
+}
+
 interface Step {
   kind: 'data' | 'transactional' | 'abort' | 'commit' | 'empty' | 'message' | 'wrapper'
   producer: number

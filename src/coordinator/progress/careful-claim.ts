@@ -1,7 +1,7 @@
 import type { CarefulStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
-import { normally, windowFrom } from './open-claim.ts'
-import type { OpenClaim, ProcessDeath, Window } from './progress.ts'
+import { leftOf, normally } from './open-claim.ts'
+import type { LanePositions, OpenClaim, ProcessDeath, Window } from './progress.ts'
 
 /** A claim of a partition beside which a process has died: what its lane is about to run is stored before it runs. */
 export class CarefulClaim {
@@ -33,10 +33,13 @@ export class CarefulClaim {
     return { aloneFrom: this.#suspects?.from ?? 0, aloneBelow: this.#suspects?.to ?? 0 }
   }
 
-  /** The lane has run for so long, and is to go on at `from`: true if it needs no care any more. */
-  ran(ms: number, from: Offset): boolean {
+  /**
+   * It has run for so long, is at `positions`, and is to go on at `from`, below which everything was taken or is not there: true
+   * if it needs no care any more.
+   */
+  ran(ms: number, from: Offset, { frontiers, inHand }: LanePositions): boolean {
     this.#ranMs += ms
-    this.#pass(from)
+    this.#pass({ frontiers: [Math.max(from, Math.min(...frontiers))], inHand })
     return this.#suspects === null && this.#ranMs >= this.#forMs
   }
 
@@ -49,10 +52,10 @@ export class CarefulClaim {
     this.#window = null
   }
 
-  /** What to store beside a progress with this committable offset. */
-  openAt(committable: Offset): OpenClaim {
-    const window = windowFrom(this.#window, committable)
-    if (window === null) this.#pass(committable)
+  /** What to store beside a progress with these positions. */
+  openAt(positions: LanePositions): OpenClaim {
+    const window = leftOf(this.#window, positions)
+    if (window === null) this.#pass(positions)
     return {
       ...normally(),
       deaths: this.#deaths,
@@ -62,9 +65,9 @@ export class CarefulClaim {
   }
 
   /** A death beyond those records is no longer one of theirs; that processes die is still known. */
-  #pass(offset: Offset): void {
+  #pass(positions: LanePositions): void {
     if (this.#suspects === null) return
-    this.#suspects = windowFrom(this.#suspects, offset)
+    this.#suspects = leftOf(this.#suspects, positions)
     if (this.#suspects === null) this.#deaths = this.#deaths.slice(-1)
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MAX_ATTEMPTS, type RecordInHand } from '../../shared/memory/remainder-memory.ts'
 import type { Offset } from '../../shared/types.ts'
-import type { OpenClaim, ProcessDeath, Progress, Window } from './progress.ts'
+import type { LanePositions, OpenClaim, ProcessDeath, Progress, Window } from './progress.ts'
 
 /** Not its number, which the next process may get, too. */
 export const THIS_PROCESS = randomBytes(8).toString('base64url')
@@ -45,10 +45,14 @@ export function exculpated(progress: Progress, alive: ReadonlySet<string>): Prog
   }
 }
 
-/** Records up to there are done or known: what is left of a window, or null if nothing is. */
-export function windowFrom(window: Window | null, offset: Offset): Window | null {
-  if (window === null || window.to <= offset) return null
-  return window.from >= offset ? window : { ...window, from: offset }
+/** From its first record that is not finished on: what is left of a window, or null if nothing is. */
+export function leftOf(window: Window | null, { frontiers, inHand }: LanePositions): Window | null {
+  if (window === null) return null
+  const { from, to } = window
+  const inHandThere = inHand.find(({ offset }) => offset >= from && offset < to)?.offset ?? to
+  const left = Math.min(inHandThere, Math.max(from, Math.min(...frontiers)))
+  if (left >= to) return null
+  return left === from ? window : { ...window, from: left }
 }
 
 /** The process lives: nothing has died of what ran then, but what might have killed it before still may. */
@@ -62,6 +66,8 @@ function afterDeath(progress: Progress, offset: Offset | null): Progress {
   const known = progress.inHand.find(record => record.offset === offset)
   if (known !== undefined)
     return { ...progress, inHand: progress.inHand.map(one => (one === known ? failedOnce(one) : one)) }
+  // In the other orders what is announced is in hand before it is, so it is finished.
+  if (progress.ordering !== 'partition') return progress
   const [frontier] = progress.frontiers
   // Else it is finished, or not the next one: then nothing is said of it, for that would say that those before it are finished.
   const isNext = progress.inHand.length === 0 && offset >= frontier!

@@ -1,25 +1,36 @@
+import { crc32 } from 'node:zlib'
 import { GroupError, toError } from '../../shared/errors.ts'
 import { MAX_ATTEMPTS, type RecordInHand } from '../../shared/memory/remainder-memory.ts'
+import { KEY_HASHES, MAX_LANES, ORDERINGS, type KeyHash, type Ordering } from '../../shared/ordering.ts'
 import type { Offset } from '../../shared/types.ts'
-import { listOf, pack, text, truth, unpack, wholeNumber } from '../packed-lists.ts'
+import { bytesOf, knownText, listOf, pack, text, truth, unpack, wholeNumber } from '../packed-lists.ts'
 import { committableOf, type OpenClaim, type ProcessDeath, type Progress, type Window } from './progress.ts'
+import { readVarints, writeVarints } from './varints.ts'
 
-/** Raised when the meaning of what is written changes. */
+/** Raised when the meaning of what is written changes, or another hash is known. */
 const PROGRESS_FORMAT = 1
 
+/** As many failed attempts, or more, stand in a number of their own. */
+const MANY_ATTEMPTS = 3
+
 /**
- * Progress in MessagePack: `[format, topicId, ordering, base, deltas, inHand, open]`.
- * - base: the committable offset. The frontier of each lane is that plus its delta, and there are as many lanes as deltas
- * - inHand: `[delta, attempts, delta, attempts, …]`, the offset of each record being the base plus its delta
+ * Progress in MessagePack: `[format, topicId, ordering, hash, k, base, deltas, inHand, open, crc]`.
+ * - hash: of the keys; null where k, the number of lanes, is 1
+ * - base: the committable offset
+ * - deltas: bytes that hold k varints; the frontier of each lane is the base plus its own
+ * - inHand: bytes that hold varints, for each record in hand `gap × 4 + attempts`: its offset is that of the one before plus the
+ *   gap, of the first the base plus the gap. 3 attempts are 3 or more, and the next number says how many more
  * - open: null, or `[process, deaths, window, isAtRest]`; window: null, or `[from, length, isAlone]`
  * - deaths: `[process, alone, process, alone, …]`; alone: the offset of a record, or null
+ * - crc: CRC-32 of the list without it, in MessagePack
  */
 export function encodeProgress(progress: Progress): Buffer {
-  const { topicId, ordering, frontiers, inHand, open } = progress
+  const { topicId, ordering, hash, frontiers, inHand, open } = progress
   const base = committableOf(progress)
-  const deltas = frontiers.map(frontier => frontier - base)
-  const inHandDeltas = inHand.flatMap(({ offset, attempts }) => [offset - base, attempts])
-  return pack([PROGRESS_FORMAT, topicId, ordering, base, deltas, inHandDeltas, open && packOpen(open)])
+  const deltas = writeVarints(frontiers.map(frontier => frontier - base))
+  const lanes = [ordering, hash, frontiers.length, base, deltas, packInHand(inHand, base)]
+  const content = [PROGRESS_FORMAT, topicId, ...lanes, open && packOpen(open)]
+  return pack([...content, crc32(pack(content))])
 }
 
 /**
@@ -28,14 +39,27 @@ export function encodeProgress(progress: Progress): Buffer {
  */
 export function decodeProgress(data: Buffer, path: string): Progress {
   try {
-    const [format, ...content] = listOf(unpack(data), 'progress')
-    const formatVersion = wholeNumber(format, 'format')
+    const content = listOf(unpack(data), 'progress')
+    const formatVersion = wholeNumber(content[0], 'format')
     if (formatVersion !== PROGRESS_FORMAT) throw formatUnknown(formatVersion, path)
-    return readProgress(content)
+    return readProgress(listOf(content, 'progress', 10))
   } catch (error) {
     if (error instanceof GroupError) throw error
     throw corrupt(error, path)
   }
+}
+
+function packInHand(inHand: readonly RecordInHand[], base: Offset): Buffer {
+  let before = base
+  return writeVarints(
+    inHand.flatMap(({ offset, attempts }) => {
+      const gap = offset - before
+      before = offset
+      return attempts < MANY_ATTEMPTS
+        ? [gap * 4 + attempts]
+        : [gap * 4 + MANY_ATTEMPTS, attempts - MANY_ATTEMPTS]
+    }),
+  )
 }
 
 function packOpen({ process, deaths, window, isAtRest }: OpenClaim): unknown[] {
@@ -44,38 +68,63 @@ function packOpen({ process, deaths, window, isAtRest }: OpenClaim): unknown[] {
 }
 
 function readProgress(content: readonly unknown[]): Progress {
-  const [topicId, ordering, base, deltas, inHand, open] = listOf(content, 'progress', 6)
-  if (ordering !== 'partition') throw new Error('ordering: none that is known')
-  const at = (delta: unknown, what: string): Offset =>
-    wholeNumber(wholeNumber(base, 'base') + wholeNumber(delta, `${what} delta`), what)
-  const frontiers = listOf(deltas, 'deltas', 1).map(delta => at(delta, 'frontier'))
-  return {
+  const [, topicId, ordering, hash, k, base, deltas, inHand, open, crc] = content
+  if (crc !== crc32(pack(content.slice(0, -1)))) throw new Error('crc: not that of the content')
+  const lanes = readLanes(ordering, hash, k)
+  const baseOffset = wholeNumber(base, 'base')
+  const frontiers = readFrontiers(bytesOf(deltas, 'deltas'), baseOffset, lanes.count)
+  const progress: Progress = {
     topicId: topicId === null ? null : text(topicId, 'topicId'),
-    ordering,
+    ordering: lanes.ordering,
+    hash: lanes.hash,
     frontiers,
-    inHand: readInHand(listOf(inHand, 'inHand'), at, frontiers[0]!),
+    inHand: readInHand(readVarints(bytesOf(inHand, 'inHand'), 'inHand'), baseOffset, Math.max(...frontiers)),
     open: open === null ? null : readOpen(listOf(open, 'open', 4)),
   }
+  if (committableOf(progress) !== baseOffset) throw new Error('base: neither a frontier nor in hand')
+  return progress
 }
 
-function readInHand(
-  items: readonly unknown[],
-  at: (delta: unknown, what: string) => Offset,
-  frontier: Offset,
-): RecordInHand[] {
-  if (items.length % 2 !== 0) throw new Error(`inHand: ${items.length} items, not pairs`)
+interface Lanes {
+  readonly ordering: Ordering
+  readonly hash: KeyHash | null
+  readonly count: number
+}
+
+function readLanes(ordering: unknown, hash: unknown, k: unknown): Lanes {
+  const lanes = {
+    ordering: knownText(ordering, ORDERINGS, 'ordering'),
+    hash: hash === null ? null : knownText(hash, KEY_HASHES, 'hash'),
+    count: wholeNumber(k, 'k'),
+  }
+  const most = lanes.ordering === 'key' ? MAX_LANES : 1
+  if (lanes.count < 1 || lanes.count > most) throw new Error(`k: not from 1 to ${most}`)
+  if ((lanes.hash === null) !== (lanes.count === 1))
+    throw new Error('hash: with one lane, or none with several')
+  return lanes
+}
+
+function readFrontiers(deltas: Uint8Array, base: Offset, count: number): Offset[] {
+  const numbers = listOf(readVarints(deltas, 'deltas'), 'deltas', count) as readonly number[]
+  return numbers.map(delta => wholeNumber(base + delta, 'frontier'))
+}
+
+function readInHand(numbers: readonly number[], base: Offset, end: Offset): RecordInHand[] {
   const records: RecordInHand[] = []
-  for (let index = 0; index < items.length; index += 2) {
-    const offset = at(items[index], 'inHand')
-    if (offset <= (records.at(-1)?.offset ?? -1)) throw new Error('inHand: offsets that do not rise')
-    if (offset >= frontier) throw new Error('inHand: an offset beyond the frontier')
-    records.push({ offset, attempts: readAttempts(items[index + 1]) })
+  for (let index = 0; index < numbers.length; index += 1) {
+    const number = numbers[index]!
+    const few = number % 4
+    const gap = (number - few) / 4
+    if (gap === 0 && records.length > 0) throw new Error('inHand: offsets that do not rise')
+    const offset = wholeNumber((records.at(-1)?.offset ?? base) + gap, 'inHand')
+    if (offset >= end) throw new Error('inHand: an offset beyond all frontiers')
+    const more = few < MANY_ATTEMPTS ? 0 : wholeNumber(numbers[(index += 1)], 'attempts')
+    records.push({ offset, attempts: readAttempts(few + more) })
   }
   return records
 }
 
-function readAttempts(value: unknown): number {
-  const attempts = wholeNumber(value, 'attempts')
+function readAttempts(attempts: number): number {
   if (attempts > MAX_ATTEMPTS) throw new Error(`attempts: more than ${MAX_ATTEMPTS}`)
   return attempts
 }

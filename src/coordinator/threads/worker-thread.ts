@@ -7,9 +7,11 @@ import { WorkerMemory } from '../../shared/memory/worker-memory.ts'
 import type {
   Announcement,
   CoordinatorApi,
+  FeedStart,
   LaneId,
   LaneStart,
   LeaderView,
+  SeatStart,
   WorkerApi,
   WorkerMessage,
   WorkerSettings,
@@ -174,6 +176,14 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 
   startLane(lane: LaneStart): Promise<void> {
     return this.#call(() => this.#remote.startLane(lane))
+  }
+
+  startSeat(seat: SeatStart): Promise<void> {
+    return this.#call(() => this.#remote.startSeat(seat))
+  }
+
+  startFeed(feed: FeedStart): Promise<void> {
+    return this.#call(() => this.#remote.startFeed(feed))
   }
 
   async drainLane(lane: LaneId): Promise<void> {

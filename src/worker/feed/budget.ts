@@ -1,6 +1,6 @@
 /** What the lanes of one thread may hold of fetched bytes. */
 export interface BufferLimits {
-  /** For all lanes of the thread. */
+  /** For all lanes of the thread; below zero when more is used elsewhere than there is. */
   readonly maxBufferedBytes: number
   /** For one lane and request. */
   readonly maxBytesPerPartition: number
@@ -20,7 +20,7 @@ const FETCHES_PER_SHARE = 2
 const MIN_FETCH_BYTES = 16 * 1024
 
 export function laneShare(limits: BufferLimits, lanes: number): LaneShare {
-  const even = Math.floor(limits.maxBufferedBytes / Math.max(1, lanes))
+  const even = Math.floor(Math.max(0, limits.maxBufferedBytes) / Math.max(1, lanes))
   const shareBytes = Math.min(FETCHES_PER_SHARE * limits.maxBytesPerPartition, even)
   const fetchBytes = Math.max(MIN_FETCH_BYTES, Math.floor(shareBytes / FETCHES_PER_SHARE))
   return { shareBytes, fetchBytes: Math.min(fetchBytes, limits.maxBytesPerPartition) }

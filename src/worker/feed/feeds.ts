@@ -4,7 +4,7 @@ import type { GroupError } from '../../shared/errors.ts'
 import type { BrokerConnection } from '../../shared/kafka/broker-connection.ts'
 import type { LaneId, LeaderView } from '../../shared/protocol.ts'
 import type { BrokerAddress, Offset, TopicPartition } from '../../shared/types.ts'
-import { hasRoom, laneShare, type LaneShare } from './budget.ts'
+import { hasRoom, laneShare, type BufferLimits, type LaneShare } from './budget.ts'
 import type { LaneInbox } from './lane-inbox.ts'
 import { LeaderFeed, type FeedHost, type FeedSettings } from './leader-feed.ts'
 
@@ -37,6 +37,8 @@ export class Feeds implements FeedHost {
   #noticeAtMs = -Infinity
   #view: LeaderView | null = null
   #share: LaneShare
+  /** What is used of the thread's budget by something else than inboxes. */
+  #reservedBytes = 0
   #isClosed = false
 
   constructor(settings: FeedsSettings, host: FeedsHost) {
@@ -51,7 +53,7 @@ export class Feeds implements FeedHost {
   }
 
   get spareBytes(): number {
-    return this.#settings.maxBufferedBytes - this.heldBytes
+    return this.#limits.maxBufferedBytes - this.heldBytes
   }
 
   /** More may be fetched for it while it holds what it has. */
@@ -66,9 +68,15 @@ export class Feeds implements FeedHost {
     return heldBytes
   }
 
+  /** Takes as much off what the lanes of the thread may hold, until it is given back as a negative number. */
+  reserve(bytes: number): void {
+    this.#reservedBytes += bytes
+    this.#share = laneShare(this.#limits, this.#homes.size)
+  }
+
   attach(inbox: LaneInbox): void {
     this.#homes.set(inbox, null)
-    this.#share = laneShare(this.#settings, this.#homes.size)
+    this.#share = laneShare(this.#limits, this.#homes.size)
     this.#place(inbox)
     this.#askWhileLeaderless()
   }
@@ -77,7 +85,7 @@ export class Feeds implements FeedHost {
   detach(inbox: LaneInbox): void {
     this.#homes.get(inbox)?.remove(inbox)
     this.#homes.delete(inbox)
-    this.#share = laneShare(this.#settings, this.#homes.size)
+    this.#share = laneShare(this.#limits, this.#homes.size)
     this.#dropUnused()
     this.#askWhileLeaderless()
   }
@@ -120,6 +128,11 @@ export class Feeds implements FeedHost {
     for (const { feed } of this.#feeds.values()) feed.close()
     this.#feeds.clear()
     this.#homes.clear()
+  }
+
+  get #limits(): BufferLimits {
+    const { maxBufferedBytes, maxBytesPerPartition } = this.#settings
+    return { maxBufferedBytes: maxBufferedBytes - this.#reservedBytes, maxBytesPerPartition }
   }
 
   /** Moves the inbox to the feed of its leader. One that stays there is left alone: what it rests for may still hold. */

@@ -49,6 +49,11 @@ export interface InboxOptions {
   readonly position: Offset
   readonly maxBatchBytes: number
   readonly listener: InboxListener
+  /**
+   * Something that was taken is not handled yet, though its bytes are counted elsewhere.
+   * @defaultValue what is not counted here was handled
+   */
+  readonly isInHand?: () => boolean
 }
 
 /** One would do: a broker that has sent a batch knows of it when it is asked again. */
@@ -65,6 +70,7 @@ export class LaneInbox implements TopicPartition {
   readonly lane: LaneId
   readonly #maxBatchBytes: number
   readonly #listener: InboxListener
+  readonly #isInHand: () => boolean
   readonly #state: StateMachine<InboxState>
   readonly #rest = new Backoff(REST)
   #items: InboxItem[] = []
@@ -80,7 +86,7 @@ export class LaneInbox implements TopicPartition {
   /** Answers in a row whose next batch lay beyond the end of the partition. */
   #doubts = 0
   #restTimer: NodeJS.Timeout | null = null
-  /** Asks where to go on; waits until what is queued was handled. */
+  /** Asks where to go on; waits until what was fetched was handled. */
   #askWhenEmpty: (() => void) | null = null
   #isPaused = false
   #isReachable = false
@@ -94,6 +100,7 @@ export class LaneInbox implements TopicPartition {
     this.#position = options.position
     this.#maxBatchBytes = options.maxBatchBytes
     this.#listener = options.listener
+    this.#isInHand = options.isInHand ?? (() => false)
     this.#state = new StateMachine(`inbox of ${partitionName(options.lane)}`, INBOX_MOVES, 'open')
   }
 
@@ -128,6 +135,11 @@ export class LaneInbox implements TopicPartition {
 
   get isClosed(): boolean {
     return this.#state.is('closed')
+  }
+
+  /** Lane: where to go on is to be asked, as soon as everything is handled. */
+  get waitsToAsk(): boolean {
+    return this.#askWhenEmpty !== null
   }
 
   /** Why a lane with nothing to take has nothing: an error, as opposed to the end of the partition. */
@@ -204,7 +216,7 @@ export class LaneInbox implements TopicPartition {
 
   /**
    * Feed: the position is out of range; nothing is fetched until `jumpTo`, `fail` or `rest`. `ask` is called once all
-   * that is queued was handled: it may lead to an offset that lies before what is queued.
+   * that was fetched was handled, by the lane's next `take`: it may lead to an offset that lies before that.
    */
   askWhenEmpty(ask: () => void): void {
     this.#state.moveTo('asking', `offset ${this.#position} is out of range`)
@@ -282,8 +294,9 @@ export class LaneInbox implements TopicPartition {
 
   #askNow(): void {
     const ask = this.#askWhenEmpty
+    if (ask === null || this.#isInHand()) return
     this.#askWhenEmpty = null
-    ask?.()
+    ask()
   }
 
   #clearTimer(): void {

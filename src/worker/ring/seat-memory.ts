@@ -1,7 +1,17 @@
-import type { SeatWaitReason, SlotState } from '../../shared/memory/ring/ring-layout.ts'
+import { bellCount, ring, waitForBell } from '../../shared/memory/ring/bell.ts'
+import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
+import {
+  HEADER,
+  SEAT_WAIT_REASONS,
+  type SeatWaitReason,
+  type SlotState,
+} from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import type { Offset } from '../../shared/types.ts'
 import type { RecordReader } from '../decode/record-reader.ts'
+import { LaneHolds } from './lane-holds.ts'
+import { RingEntries } from './ring-entry.ts'
+import { SeatSlots } from './seat-slots.ts'
 
 /** A record in hand, as its slot and the index of the ring tell. */
 export interface TakenRecord {
@@ -18,37 +28,182 @@ export interface TakenRecord {
 
 /** One thread's end of a ring: takes records of lanes that it holds, and says what it has in hand. */
 export class SeatMemory {
+  readonly #memory: RingMemory
+  readonly #seat: number
+  readonly #mask: number
+  readonly #entries: RingEntries
+  readonly #slots: SeatSlots
+  /** Null in `none` order. */
+  readonly #holds: LaneHolds | null
+  #seen = 0
+  #waking: Promise<void> | null = null
+
   constructor(memory: RingMemory, seat: number) {
-    void [memory, seat]
-    throw new Error('to be written')
+    this.#memory = memory
+    this.#seat = seat
+    this.#mask = memory.shape.indexCapacity - 1
+    this.#entries = new RingEntries(memory)
+    this.#slots = new SeatSlots(memory, seat)
+    this.#holds = memory.shape.ordering === 'none' ? null : new LaneHolds(memory, seat)
+    for (const { lane } of this.inherited()) this.#holds?.taken(lane)
+    Atomics.store(memory.seats.sleeps, seat, 0)
+  }
+
+  /** Records finished here, modulo 2^32. */
+  get handled(): number {
+    return this.#memory.seats.handled[this.#seat]! >>> 0
   }
 
   /** What a thread that had the seat before has left in hand, in the order of the offsets. */
-  declare inherited: () => TakenRecord[]
+  inherited(): TakenRecord[] {
+    const records = this.#slots.used().map(slot => this.#recordIn(slot))
+    return records.sort((one, other) => one.offset - other.offset)
+  }
+
   /** There may be a record to take: a slot is free, and a lane that is not empty is held here or by nobody. */
-  declare canTake: () => boolean
-  /** The next record, of the lane that is furthest behind, now in a slot as 'taking' → 'ready'; null if there is none, or another seat was faster. */
-  declare take: () => TakenRecord | null
+  canTake(): boolean {
+    if (!this.#slots.hasFree) return false
+    return this.#holds === null ? !isLaneEmpty(this.#memory, 0) : this.#holds.hasWork
+  }
+
+  /** The next record, now in a slot as 'ready'; null if there is none to be had, or no slot is free. */
+  take(): TakenRecord | null {
+    if (!this.#slots.hasFree) return null
+    return this.#holds === null ? this.#takeAny() : this.#takeOfLane(this.#holds)
+  }
+
   /** Copies the record out of the ring: what is kept of it stays valid. */
-  declare read: (taken: TakenRecord) => RecordReader
+  read({ seq, offset }: TakenRecord): RecordReader {
+    const record = this.#entries.read(this.#memory.index.position[seq & this.#mask]!)
+    record.offset = offset
+    return record
+  }
+
   /** `sinceMs`, `untilMs`: monotonic. */
-  declare setState: (
+  setState(
     slot: number,
     state: Exclude<SlotState, 'free' | 'taking'>,
     sinceMs?: number,
     untilMs?: number,
-  ) => void
-  declare setAttempts: (slot: number, attempts: number) => void
+  ): void {
+    this.#slots.setState(slot, state, sinceMs, untilMs)
+  }
+
+  setAttempts(slot: number, attempts: number): void {
+    this.#slots.setAttempts(slot, attempts)
+  }
+
   /** It is finished: visible before the next call of a handler. Wakes the feeder if it waits for that. */
-  declare finish: (slot: number) => void
-  declare failed: (attempts?: number) => void
+  finish(slot: number): void {
+    const { index, seats } = this.#memory
+    const seq = this.#slots.seqOf(slot)
+    // Before the slot is free: then TAIL may pass the record and its entry be used anew.
+    const lane = index.lane[seq & this.#mask]!
+    this.#slots.free(slot)
+    seats.handled[this.#seat] = (seats.handled[this.#seat]! + 1) | 0
+    this.#tellFeeder(seq)
+    this.#holds?.finished(lane)
+  }
+
+  failed(attempts = 1): void {
+    Atomics.add(this.#memory.seats.failed, this.#seat, attempts)
+  }
+
   /** The turn on the lanes that are held is over: those with nothing in hand here may go to others. */
-  declare yieldLanes: () => void
-  /** The seat is given up for now: frees all lanes of which nothing is in hand here. */
-  declare setWaitsFor: (reason: SeatWaitReason) => void
+  yieldLanes(): void {
+    this.#holds?.leave()
+    this.#holds?.shareWithOthers()
+  }
+
+  setWaitsFor(reason: SeatWaitReason): void {
+    Atomics.store(this.#memory.seats.waitsFor, this.#seat, SEAT_WAIT_REASONS.indexOf(reason))
+  }
+
   /** Says that it sleeps; false if there is something to take after all, and then it does not. */
-  declare fallAsleep: () => boolean
-  /** Resolves when there may be something to take again. */
-  declare woken: () => Promise<void>
-  declare readonly handled: number
+  fallAsleep(): boolean {
+    const { seats } = this.#memory
+    this.yieldLanes()
+    this.#seen = bellCount(seats.bell, this.#seat)
+    Atomics.store(seats.sleeps, this.#seat, 1)
+    // Once more: who brought work before it could see that the seat sleeps has not rung.
+    if (!this.canTake()) return true
+    Atomics.store(seats.sleeps, this.#seat, 0)
+    return false
+  }
+
+  /** Resolves when there may be something to take again, or at `wake`. */
+  async woken(): Promise<void> {
+    // One wait at a time: who falls asleep again before the bell has rung goes on with the same.
+    this.#waking ??= waitForBell(this.#memory.seats.bell, this.#seat, this.#seen)
+    await this.#waking
+    this.#waking = null
+  }
+
+  /** By its own thread: ends the sleep. */
+  wake(): void {
+    Atomics.store(this.#memory.seats.sleeps, this.#seat, 0)
+    ring(this.#memory.seats.bell, this.#seat)
+  }
+
+  #takeOfLane(holds: LaneHolds): TakenRecord | null {
+    const { next, taken } = this.#memory.lanes
+    const lane = holds.choose()
+    if (lane < 0) return null
+    const seq = firstUntaken(this.#memory, lane, next[lane]!)
+    this.#slots.begin(seq)
+    // Behind the slot: see there.
+    Atomics.store(next, lane, (seq + 1) | 0)
+    taken[lane] = (taken[lane]! + 1) | 0
+    const slot = this.#slots.taken()
+    holds.taken(lane)
+    return this.#recordIn(slot)
+  }
+
+  /** `none` order: the seat that makes itself the record's TAKER has it. */
+  #takeAny(): TakenRecord | null {
+    const { lanes, index } = this.#memory
+    const me = this.#seat + 1
+    for (let lost: number | null = null; ;) {
+      const seq = Atomics.load(lanes.next, 0)
+      if (((Atomics.load(lanes.last, 0) + 1) | 0) === seq) {
+        this.#slots.giveUp()
+        if (lost !== null) this.#tellFeeder(lost)
+        return null
+      }
+      this.#slots.begin(seq)
+      if (lost !== null) this.#tellFeeder(lost)
+      // Behind the slot: the record was untaken then, so its entry is not used anew as long as the slot names it.
+      if (Atomics.load(lanes.next, 0) === seq) {
+        const isMine = Atomics.compareExchange(index.taker, seq & this.#mask, 0, me) === 0
+        // Whoever it is that has it: if that seat has exited, or is not running right now, the others still go on.
+        Atomics.compareExchange(lanes.next, 0, seq, (seq + 1) | 0)
+        if (isMine) break
+      }
+      lost = seq
+    }
+    Atomics.add(lanes.taken, 0, 1)
+    return this.#recordIn(this.#slots.taken())
+  }
+
+  #recordIn(slot: number): TakenRecord {
+    const { index } = this.#memory
+    const seq = this.#slots.seqOf(slot)
+    const entry = seq & this.#mask
+    return {
+      slot,
+      seq,
+      offset: index.offset[entry]!,
+      lane: index.lane[entry]!,
+      hash: this.#entries.hasKey(index.position[entry]!) ? index.hash[entry]! : null,
+      attempts: this.#slots.attemptsOf(slot),
+    }
+  }
+
+  /** The seat has finished a record, or no longer tries to take it: the feeder may wait for that. */
+  #tellFeeder(seq: number): void {
+    const { header } = this.#memory
+    // Behind the slot: the feeder says what it waits for, and then looks at the slots once more.
+    if (Atomics.load(header, HEADER.IS_BLOCKED) === 0) return
+    if (Atomics.load(header, HEADER.BLOCKED_ON) === seq) ring(header, HEADER.FEED_BELL)
+  }
 }

@@ -33,14 +33,14 @@ describe('kwg', () => {
 
 describe('kwg run, on bad input', () => {
   it('reports every wrong flag on one line, by flag and option', async () => {
-    const { code, stdout, stderr } = await kwg('run', 'handler.js', '--threads', 'x', '--ordering', 'key')
+    const { code, stdout, stderr } = await kwg('run', 'handler.js', '--threads', 'x', '--ordering', 'keys')
     assert.equal(code, 1)
     assert.equal(stdout, '')
     assert.match(
       stderr,
       /^kwg: CONFIG_INVALID: .*--group \(groupId\): missing.*--threads \(threads\): got "x".*\n$/,
     )
-    assert.match(stderr, /--ordering \(ordering\): .*not available yet/)
+    assert.match(stderr, /--ordering \(ordering\): got "keys", expected 'partition' or 'key' or 'none'/)
   })
 
   it('needs a handler', async () => {

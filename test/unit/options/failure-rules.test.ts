@@ -49,9 +49,8 @@ describe('options about failures', () => {
     assert.deepEqual(refused({ retry: { maxBackoffMs: 100 } })[0]?.[0], 'retry.maxBackoffMs')
   })
 
-  it('refuse a deadline shorter than a few turns of the loop, and several records of a partition at once', () => {
+  it('refuse a deadline shorter than a few turns of the loop', () => {
     assert.deepEqual(refused({ handlerTimeoutMs: 9 })[0]?.[0], 'handlerTimeoutMs')
-    assert.deepEqual(refused({ concurrency: 2 })[0]?.[0], 'concurrency')
   })
 
   it('refuse to wait for a batch of one', () => {

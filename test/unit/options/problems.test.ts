@@ -29,11 +29,7 @@ const reports: [name: string, given: object, report: RegExp][] = [
     /storage: .*missing: listBrokers, .*readOwners, readHolder, .*close, abandon\)/,
   ],
   ['two storages', { storage: {} }, /storage: got an object, expected nothing, because `zookeeper` is given/],
-  [
-    'ordering by key',
-    { ordering: 'key' },
-    /ordering: got "key", expected 'partition' \('key' and 'none' are not available yet\)/,
-  ],
+  ['an unknown order', { ordering: 'keys' }, /ordering: got "keys", expected 'partition' or 'key' or 'none'/],
   ['too many threads', { threads: 5000 }, /threads: got 5000, expected an integer from 1 to 1024/],
   ['threads as text', { threads: '4' }, /threads: got "4", expected an integer/],
   ['half a thread', { threads: 1.5 }, /threads: got 1\.5/],

@@ -40,6 +40,8 @@ describe('resolveOptions', () => {
       },
       threads: os.availableParallelism(),
       ordering: 'partition',
+      lanesPerPartition: 64,
+      ringBytesPerPartition: 16_777_216,
       offsetReset: 'latest',
       missingTopics: 'fail',
       commit: { intervalMs: 10_000, auto: true },

@@ -12,6 +12,10 @@ class FakeLane implements SuspectLane {
     this.suspectForMs = suspectForMs
   }
 
+  get suspectsLeft(): number {
+    return this.suspectForMs > 0 ? 1 : 0
+  }
+
   trust(): void {
     this.suspectForMs = 0
   }

@@ -34,6 +34,8 @@ export interface RingShape {
  * | HIGH_WATERMARK  | int64   | F      | end of the partition as of the last fetch; -1 unknown                                 |
  * | lanes: LAST     | int32   | F      | seq of the lane's newest record; -1 at first                                          |
  * | lanes: NEXT     | int32   | H, S in `none` | all records of the lane below were taken. The lane is empty if and only if this is LAST + 1 |
+ * | lanes: AFTER    | int32   | F      | seq + 1 of the lane's newest record below TAIL; initially 0                           |
+ * | lanes: OLDEST   | int32   | F      | the lane's first record that is kept; before AFTER and LAST                           |
  * | lanes: HOLDER   | int32   | S, C   | seat + 1, or 0: by compare-and-set; C frees what a thread held that has exited        |
  * | lanes: APPENDED | int32   | F      | records so far, modulo 2^32                                                           |
  * | lanes: TAKEN    | int32   | H, S   | records so far, modulo 2^32                                                           |
@@ -57,9 +59,13 @@ export interface RingShape {
  * | index: LANE     | uint16  | F      |                                                                                       |
  * | index: ATTEMPTS | uint16  | F      | that failed before the claim                                                          |
  * | index: POSITION | int32   | F      | byte in the data at which its entry begins: see ring-entry.ts                         |
+ * | index: LINK     | int32   | F      | the lane's next record, once there is one; before its LAST. Not in `none` order       |
+ * | index: TAKER    | uint16  | F 0, S | `none` order: seat + 1 of who has taken it, by compare-and-set                         |
  * | data            | bytes   | F      | entries                                                                               |
  *
- * A seq is the number of a record in its ring, modulo 2^32; entry `seq & (indexCapacity - 1)` of the index is its own.
+ * A seq is the number of a record in its ring, modulo 2^32; entry `seq & (indexCapacity - 1)` of the index is its own. A lane may
+ * rest for longer than seqs are unique: its NEXT, LAST and AFTER are compared with each other for equality only, until its OLDEST is kept; see
+ * lane-chain.ts.
  */
 export const HEADER = {
   HEAD: 8,
@@ -112,6 +118,9 @@ export const SEAT_WAIT_REASONS = [
 ] as const
 export type SeatWaitReason = (typeof SEAT_WAIT_REASONS)[number]
 
+/** In LANE: a seq that was left out. */
+export const NO_LANE = 0xffff
+
 /** Byte offsets of the arrays. */
 export interface RingLayout {
   readonly longs: number
@@ -122,6 +131,8 @@ export interface RingLayout {
   readonly indexOffset: number
   readonly laneLast: number
   readonly laneNext: number
+  readonly laneAfter: number
+  readonly laneOldest: number
   readonly laneHolder: number
   readonly laneAppended: number
   readonly laneTaken: number
@@ -138,8 +149,10 @@ export interface RingLayout {
   readonly restoredSeq: number
   readonly indexHash: number
   readonly indexPosition: number
+  readonly indexLink: number
   readonly indexLane: number
   readonly indexAttempts: number
+  readonly indexTaker: number
   readonly data: number
   readonly bytes: number
 }
@@ -171,6 +184,8 @@ export function layoutOf({
   const fours = {
     laneLast: take(lanes, 4),
     laneNext: take(lanes, 4),
+    laneAfter: take(lanes, 4),
+    laneOldest: take(lanes, 4),
     laneHolder: take(lanes, 4),
     laneAppended: take(lanes, 4),
     laneTaken: take(lanes, 4),
@@ -187,8 +202,13 @@ export function layoutOf({
     restoredSeq: take(restored, 4),
     indexHash: take(indexCapacity, 4),
     indexPosition: take(indexCapacity, 4),
+    indexLink: take(indexCapacity, 4),
   }
-  const twos = { indexLane: take(indexCapacity, 2), indexAttempts: take(indexCapacity, 2) }
+  const twos = {
+    indexLane: take(indexCapacity, 2),
+    indexAttempts: take(indexCapacity, 2),
+    indexTaker: take(indexCapacity, 2),
+  }
   at = Math.ceil(at / 8) * 8
   return { ...eights, ...fours, ...twos, data: take(dataBytes, 1), bytes: at }
 }

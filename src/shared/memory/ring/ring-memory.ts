@@ -20,6 +20,8 @@ export class RingMemory {
     readonly base: Float64Array
     readonly last: Int32Array
     readonly next: Int32Array
+    readonly after: Int32Array
+    readonly oldest: Int32Array
     readonly holder: Int32Array
     readonly appended: Int32Array
     readonly taken: Int32Array
@@ -51,6 +53,8 @@ export class RingMemory {
     readonly position: Int32Array
     readonly lane: Uint16Array
     readonly attempts: Uint16Array
+    readonly link: Int32Array
+    readonly taker: Uint16Array
   }
   readonly data: Uint8Array
 
@@ -69,6 +73,8 @@ export class RingMemory {
       base: doubles(layout.laneBase, lanes),
       last: ints(layout.laneLast, lanes),
       next: ints(layout.laneNext, lanes),
+      after: ints(layout.laneAfter, lanes),
+      oldest: ints(layout.laneOldest, lanes),
       holder: ints(layout.laneHolder, lanes),
       appended: ints(layout.laneAppended, lanes),
       taken: ints(layout.laneTaken, lanes),
@@ -94,6 +100,8 @@ export class RingMemory {
       position: ints(layout.indexPosition, indexCapacity),
       lane: shorts(layout.indexLane, indexCapacity),
       attempts: shorts(layout.indexAttempts, indexCapacity),
+      link: ints(layout.indexLink, indexCapacity),
+      taker: shorts(layout.indexTaker, indexCapacity),
     }
     this.data = new Uint8Array(buffer, layout.data, shape.dataBytes)
   }
@@ -110,6 +118,7 @@ export class RingMemory {
     memory.restored.offset.set(inHand.map(({ offset }) => offset))
     memory.restored.attempts.set(inHand.map(({ attempts }) => attempts))
     memory.restored.lane.fill(-1)
+    memory.index.offset.fill(-1)
     return memory
   }
 

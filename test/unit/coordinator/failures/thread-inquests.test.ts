@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Aftermath } from '#src/coordinator/failures/aftermath.js'
 import { ThreadInquests, type ThreadInquestsHost } from '#src/coordinator/failures/thread-inquests.js'
 import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import { inHandOfLane } from '#src/coordinator/partitions/work/lane-in-hand.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import type { GroupError } from '#src/shared/errors.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
@@ -15,8 +17,8 @@ interface Owned {
 
 function createPartition(number: number): Owned {
   const memory = LaneMemory.create(50)
-  const calls = { attemptFailed: () => {}, suspect: () => {} }
-  const partition = { topic: 't', partition: number, thread: THREAD, memory, ...calls }
+  const aftermath = new Aftermath()
+  const partition = { topic: 't', partition: number, inHandOn: () => inHandOfLane(memory, aftermath) }
   return { memory, partition: partition as unknown as OwnedPartition }
 }
 
@@ -38,7 +40,7 @@ describe('the inquest into a thread that was ended because a record took too lon
   it('blames the record that still is in hand', () => {
     const { memory, partition, reported, inquests } = create()
     memory.setInHand('slice')
-    inquests.cut(THREAD, [{ partition, floor: 50 }], true)
+    inquests.cut(THREAD, [{ partition, offset: 50 }], true)
     assert.deepEqual(memory.remainder, { frontier: 51, inHand: [{ offset: 50, attempts: 1 }] })
     assert.match(reported[0]!.message, /attempt 1 of t\/0 at offset 50 took longer/)
   })
@@ -47,7 +49,7 @@ describe('the inquest into a thread that was ended because a record took too lon
     const messages = [true, false].map(isBlocked => {
       const { memory, partition, reported, inquests } = create()
       memory.setInHand(isBlocked ? 'slice' : 'timed-out')
-      inquests.cut(THREAD, [{ partition, floor: 50 }], isBlocked)
+      inquests.cut(THREAD, [{ partition, offset: 50 }], isBlocked)
       return reported[0]!.message
     })
     assert.match(messages[0]!, /and blocked its thread/)
@@ -61,7 +63,7 @@ describe('the inquest into a thread that was ended because a record took too lon
       for (const one of [memory, other.memory])
         if (inHand === 'awaited') one.setAwaited(1)
         else one.setInHand(inHand)
-      const overdue = [partition, other.partition].map(one => ({ partition: one, floor: 50 }))
+      const overdue = [partition, other.partition].map(one => ({ partition: one, offset: 50 }))
       inquests.cut(THREAD, overdue, inHand === 'awaited')
       const attempts = [memory, other.memory].map(one => one.remainder?.inHand[0]?.attempts ?? 0)
       assert.deepEqual(attempts, inHand === 'awaited' ? [0, 0] : [1, 1])
@@ -72,7 +74,7 @@ describe('the inquest into a thread that was ended because a record took too lon
   it('blames nobody where the record has ended by then, and names nobody', () => {
     const { memory, partition, reported, inquests } = create()
     memory.advanceFloor(51)
-    inquests.cut(THREAD, [{ partition, floor: 50 }], true)
+    inquests.cut(THREAD, [{ partition, offset: 50 }], true)
     assert.equal(memory.remainder, null)
     assert.match(reported[0]!.message, /what ran has ended by now, in time to be no failed attempt$/)
   })

@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OwnedPartitionHost } from '#src/coordinator/partitions/owned-partition-host.js'
 import { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import type { RingHost } from '#src/coordinator/partitions/work/ring-host.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { Claim, ClaimAttempt, GroupStorage } from '#src/coordinator/storage/group-storage.js'
@@ -98,7 +99,10 @@ describe('an owned partition', () => {
       replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,
       generation: () => 5,
-      progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
+      progressRules: { attempts: 3, carefulForMs: 10_000 },
+      ownLanes: { ordering: 'partition', hash: null, lanes: 1 },
+      maxInHand: 1,
+      rings: {} as RingHost,
       runAlone: async () => true,
       isHeld: () => false,
       noLongerAlone: () => void log.push('not alone'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { claimedBy, exculpated, normally, windowFrom } from '#src/coordinator/progress/open-claim.js'
+import { claimedBy, exculpated, leftOf, normally } from '#src/coordinator/progress/open-claim.js'
 import {
   progressAt,
   type OpenClaim,
@@ -79,6 +79,31 @@ describe('a claim', () => {
     const finished = { ...progress, open: { ...open, window: window(105, 106, true) } }
     assert.deepEqual(claimedBy(finished, US).inHand, progress.inHand)
   })
+
+  it('blames with several lanes only a record in hand', () => {
+    const open = { ...NORMAL, deaths: processDeaths(2), window: window(105, 106, true) }
+    const lanes: Progress = {
+      ...progressAt(0, 'id', open),
+      ordering: 'key',
+      hash: 'xxh32',
+      frontiers: [101, 110],
+    }
+    const inHand = [
+      { offset: 99, attempts: 1 },
+      { offset: 105, attempts: 0 },
+    ]
+    const claimed = claimedBy({ ...lanes, inHand }, US)
+    assert.deepEqual(
+      [claimed.frontiers, claimed.inHand],
+      [
+        [101, 110],
+        [inHand[0], { offset: 105, attempts: 1 }],
+      ],
+    )
+    assert.deepEqual(claimedBy({ ...lanes, frontiers: [101, 102] }, US).inHand, [])
+    const taken: Progress = { ...progressAt(100, 'id', open), ordering: 'none' }
+    assert.deepEqual([claimedBy(taken, US).frontiers, claimedBy(taken, US).inHand], [[100], []])
+  })
 })
 
 describe('processes that are alive after all', () => {
@@ -125,9 +150,21 @@ describe('processes that are alive after all', () => {
 
 describe('a window', () => {
   it('is over where all of it is passed', () => {
-    assert.equal(windowFrom(window(5, 8), 8), null)
-    assert.deepEqual(windowFrom(window(5, 8), 7), window(7, 8))
-    assert.deepEqual(windowFrom(window(5, 8), 3), window(5, 8))
-    assert.equal(windowFrom(null, 0), null)
+    const at = (offset: number): Progress => progressAt(offset, null)
+    assert.equal(leftOf(window(5, 8), at(8)), null)
+    assert.deepEqual(leftOf(window(5, 8), at(7)), window(7, 8))
+    assert.deepEqual(leftOf(window(5, 8), at(3)), window(5, 8))
+    assert.equal(leftOf(null, at(0)), null)
+  })
+
+  it('is over with several lanes once all have passed it and none of it is in hand', () => {
+    const inHand = [
+      { offset: 4, attempts: 1 },
+      { offset: 6, attempts: 1 },
+    ]
+    assert.deepEqual(leftOf(window(5, 8), { frontiers: [9, 12], inHand }), window(6, 8))
+    assert.equal(leftOf(window(7, 8, true), { frontiers: [9, 12], inHand }), null)
+    assert.deepEqual(leftOf(window(5, 8), { frontiers: [12, 7], inHand: [] }), window(7, 8))
+    assert.deepEqual(leftOf(window(5, 8), { frontiers: [12, 2], inHand: [] }), window(5, 8))
   })
 })

@@ -84,14 +84,14 @@ function runCarefully(
 ): Progress {
   const { aloneFrom, aloneBelow } = careful.start
   for (let from = committableOf(claimed); ;) {
-    assert.equal(careful.ran(1, from), false)
+    const inHand = claimed.inHand.filter(({ offset }) => offset >= from)
+    const progress = { ...progressAt(inHand.length > 0 ? claimed.frontiers[0]! : from, 'id'), inHand }
+    assert.equal(careful.ran(1, from, progress), false)
     const isAlone = from >= aloneFrom && from < aloneBelow
     const end = from < aloneFrom ? Math.min(from + windowSize, aloneFrom) : from + windowSize
     const to = isAlone ? from + 1 : end
     careful.announced({ from, to, isAlone })
-    const inHand = claimed.inHand.filter(({ offset }) => offset >= from)
-    const progress = { ...progressAt(inHand.length > 0 ? claimed.frontiers[0]! : from, 'id'), inHand }
-    const stored = { ...progress, open: careful.openAt(from) }
+    const stored = { ...progress, open: careful.openAt(progress) }
     if (killer < to) return stored
     from = to
     careful.rest()

@@ -3,13 +3,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { GroupError } from '#src/shared/errors.js'
 import type { LaneRecord } from '#src/worker/record.js'
-import {
-  anyLog,
-  fetchFrom,
-  visibleFrom,
-  type LogRecord,
-  type RandomLog,
-} from '../../../support/random-logs.ts'
+import { asRead, asWritten } from '../../../support/plain-record.ts'
+import { anyLog, fetchFrom, offsetAt, visibleFrom } from '../../../support/random-logs.ts'
 import { cursorOver, readToError } from '../../../support/read-records.ts'
 import { reseal, resealMessage } from '../../../support/record-batches.ts'
 
@@ -134,39 +129,6 @@ describe('a random log with damaged bytes', () => {
     )
   })
 })
-
-function offsetAt(log: RandomLog, place: number): number {
-  const first = log.batches[0]!.records[0]?.offset ?? 0
-  return first + Math.floor(place * (log.endOffset - first))
-}
-
-function asRead(record: LaneRecord<Buffer>): object {
-  const headers = Object.entries(record.headers).map(([name, value]) => [name, [value].flat()])
-  return {
-    ...picked(record),
-    offset: Number(record.offset),
-    headers: new Map(headers as [string, Buffer[]][]),
-  }
-}
-
-function asWritten(record: LogRecord): object {
-  const headers = new Map<string, Buffer[]>()
-  for (const [name, value] of record.headers ?? [])
-    headers.set(name, [...(headers.get(name) ?? []), value ?? Buffer.alloc(0)])
-  return { ...picked(record as Required<LogRecord>), offset: record.offset, headers }
-}
-
-function picked({
-  timestamp,
-  key,
-  value,
-}: {
-  timestamp: number
-  key: Buffer | null
-  value: Buffer | null
-}): object {
-  return { timestamp, key: key?.toString('hex') ?? null, value: value?.toString('hex') ?? null }
-}
 
 type Field = 'base offset' | 'length' | 'leader epoch' | 'checked'
 

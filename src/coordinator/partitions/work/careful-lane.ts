@@ -1,9 +1,9 @@
-import { Backoff } from '../../shared/backoff.ts'
-import { GroupError } from '../../shared/errors.ts'
-import type { Announcement } from '../../shared/protocol.ts'
-import type { CarefulClaim } from '../progress/careful-claim.ts'
-import type { ClaimProgress } from '../progress/claim-progress.ts'
-import { isVoid } from './release-claim.ts'
+import { Backoff } from '../../../shared/backoff.ts'
+import { GroupError } from '../../../shared/errors.ts'
+import type { Announcement } from '../../../shared/protocol.ts'
+import type { CarefulClaim } from '../../progress/careful-claim.ts'
+import type { ClaimProgress } from '../../progress/claim-progress.ts'
+import { isVoid } from '../release-claim.ts'
 
 const AGAIN = { initialMs: 50, maxMs: 500 }
 
@@ -32,7 +32,7 @@ export class CarefulLane {
     const { careful } = this.#progress
     if (careful === null) return true
     const turn = (this.#turn += 1)
-    const isOver = careful.ran(ranMs, from)
+    const isOver = careful.ran(ranMs, from, this.#progress.now)
     if (isOver) this.#progress.becomeOrdinary()
     else await this.#announce(careful, { from, to, isAlone }, turn)
     await this.#commit(turn)

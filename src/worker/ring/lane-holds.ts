@@ -1,0 +1,140 @@
+import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
+import { HEADER } from '../../shared/memory/ring/ring-layout.ts'
+import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
+import { wakeSleepers } from '../../shared/memory/ring/wake-seats.ts'
+
+/** So many records are taken of a lane in a row while some of it are in hand: to choose costs more the more lanes there are. */
+const IN_A_ROW = 8
+const NONE = -1
+
+/**
+ * `key` order: which lanes a seat holds: those of which it has records in hand, and the one that it takes from right now. So a seat that runs one
+ * record at a time holds one lane; and of more than its share of the lanes it takes only while its own ones are empty.
+ */
+export class LaneHolds {
+  readonly #memory: RingMemory
+  readonly #me: number
+  readonly #share: number
+  readonly #inHand: Int32Array
+  /** 1: nothing is taken of it any more, so that it becomes free for others. */
+  readonly #isLeaving: Uint8Array
+  #held = 0
+  #current = NONE
+  #left = 0
+
+  constructor(memory: RingMemory, seat: number) {
+    const { lanes, seats } = memory.shape
+    this.#memory = memory
+    this.#me = seat + 1
+    this.#share = Math.ceil(lanes / seats)
+    this.#inHand = new Int32Array(lanes)
+    this.#isLeaving = new Uint8Array(lanes)
+    for (let lane = 0; lane < lanes; lane++) if (this.#isMine(lane)) this.#held++
+  }
+
+  /** Some lane has something to take. */
+  get hasWork(): boolean {
+    return this.#furthestBehind() !== NONE
+  }
+
+  /** A lane that is held now and not empty; NONE (-1) if there is none. */
+  choose(): number {
+    const current = this.#current
+    if (current !== NONE) {
+      const mayGoOn = this.#inHand[current] === 0 || this.#left-- > 0
+      if (mayGoOn && !isLaneEmpty(this.#memory, current)) return current
+      this.leave()
+    }
+    for (let lane = this.#furthestBehind(); lane !== NONE; lane = this.#furthestBehind())
+      if (this.#hold(lane)) return this.#goTo(lane)
+    return NONE
+  }
+
+  taken(lane: number): void {
+    this.#inHand[lane]!++
+  }
+
+  finished(lane: number): void {
+    if (--this.#inHand[lane]! === 0 && lane !== this.#current) this.#release(lane)
+  }
+
+  /** The turn on the lane that is taken from is over. */
+  leave(): void {
+    const lane = this.#current
+    if (lane === NONE) return
+    this.#current = NONE
+    if (this.#inHand[lane] === 0) this.#release(lane)
+  }
+
+  /** Others have nothing to take: lanes beyond the share go to them, as soon as nothing of them is in hand. */
+  shareWithOthers(): void {
+    if (this.#held <= this.#share || !this.#someoneSleeps()) return
+    let leaving = this.#held - this.#share - this.#isLeaving.reduce((sum, is) => sum + is, 0)
+    for (let lane = this.#inHand.length - 1; lane >= 0 && leaving > 0; lane--) {
+      if (this.#inHand[lane] === 0 || this.#isLeaving[lane] === 1) continue
+      this.#isLeaving[lane] = 1
+      leaving--
+    }
+  }
+
+  /** The record at which a lane goes on that is furthest behind decides. A guess where lanes are not held here: they may move meanwhile. */
+  #furthestBehind(): number {
+    const { header, shape } = this.#memory
+    const tail = Atomics.load(header, HEADER.TAIL)
+    const mayHoldMore = this.#held < this.#share
+    let best = NONE
+    let bestFree = NONE
+    let nearest = Infinity
+    let nearestFree = Infinity
+    for (let lane = 0; lane < shape.lanes; lane++) {
+      const isMine = this.#isMine(lane)
+      if (!this.#mayTake(lane, isMine)) continue
+      const distance = this.#distance(lane, tail)
+      if (isMine || mayHoldMore) {
+        if (distance < nearest) [best, nearest] = [lane, distance]
+      } else if (distance < nearestFree) [bestFree, nearestFree] = [lane, distance]
+    }
+    return best === NONE ? bestFree : best
+  }
+
+  #mayTake(lane: number, isMine: boolean): boolean {
+    if (isLaneEmpty(this.#memory, lane)) return false
+    return isMine ? this.#isLeaving[lane] === 0 : Atomics.load(this.#memory.lanes.holder, lane) === 0
+  }
+
+  #distance(lane: number, tail: number): number {
+    return (firstUntaken(this.#memory, lane, Atomics.load(this.#memory.lanes.next, lane)) - tail) >>> 0
+  }
+
+  #hold(lane: number): boolean {
+    if (this.#isMine(lane)) return true
+    if (Atomics.compareExchange(this.#memory.lanes.holder, lane, 0, this.#me) !== 0) return false
+    this.#held++
+    // Looked at before it was held: another seat may have emptied it in between.
+    if (!isLaneEmpty(this.#memory, lane)) return true
+    this.#release(lane)
+    return false
+  }
+
+  #goTo(lane: number): number {
+    this.#current = lane
+    this.#left = IN_A_ROW - 1
+    return lane
+  }
+
+  #release(lane: number): void {
+    this.#held--
+    this.#isLeaving[lane] = 0
+    Atomics.store(this.#memory.lanes.holder, lane, 0)
+    // Behind that: a record that comes after this look is told of by the feeder, and whoever it wakes finds the lane free.
+    if (!isLaneEmpty(this.#memory, lane)) wakeSleepers(this.#memory)
+  }
+
+  #isMine(lane: number): boolean {
+    return Atomics.load(this.#memory.lanes.holder, lane) === this.#me
+  }
+
+  #someoneSleeps(): boolean {
+    return this.#memory.seats.sleeps.includes(1)
+  }
+}
