@@ -10,6 +10,9 @@ import { WorkerRig, type ClaimedRing } from '../support/worker-rig.ts'
 
 const CODECS: readonly Codec[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
+const MOVED = 6_000
+const BATCH = 200
+
 /** Reads as the threads of all seats would, until nothing is left below `end`. */
 async function readTo(
   ring: ClaimedRing,
@@ -71,12 +74,12 @@ describe('a thread without a handler fills a ring', () => {
 
   it('and goes on where another has left it, with nothing lost or repeated', async t => {
     const topic = await createTopic(t)
-    await produceKeyed(topic, 20_000)
+    await produceKeyed(topic, MOVED)
     const rig = await WorkerRig.start(t, { topic, threads: 2 })
     const ring = await rig.claimRing(0, { shape: { dataBytes: 16_384 } })
     const reader = new RingReader(ring.memory)
     const read: ReadRecord[] = []
-    for (let move = 1; ring.headOffset < 20_000; move++) {
+    for (let move = 1; ring.headOffset < MOVED; move++) {
       const before = ring.headOffset
       await eventually(
         () => {
@@ -87,14 +90,14 @@ describe('a thread without a handler fills a ring', () => {
       )
       await ring.feedOn(rig.thread(move % 2))
     }
-    read.push(...(await readTo(ring, 20_000, [reader])))
-    assert.deepEqual(offsetsOf(read), range(0, 20_000))
+    read.push(...(await readTo(ring, MOVED, [reader])))
+    assert.deepEqual(offsetsOf(read), range(0, MOVED))
   })
 
   it('that nobody empties without holding up another, or taking more than the budget', async t => {
     const topic = await createTopic(t, { partitions: 2 })
     await produceEvenly(t, topic, 10_000)
-    const maxBufferedBytes = 600_000
+    const maxBufferedBytes = 400_000
     const settings = { maxBufferedBytes, maxBytesPerPartition: 65_536 }
     const rig = await WorkerRig.start(t, { topic, settings })
     const shape = { dataBytes: 131_072, indexCapacity: 1024 }
@@ -113,9 +116,9 @@ describe('a thread without a handler fills a ring', () => {
 /** As many records in each of two partitions. */
 async function produceEvenly(t: TestContext, topic: string, count: number): Promise<void> {
   const producer = await openProducer(t)
-  for (let sent = 0; sent < count; sent += 1000)
+  for (let sent = 0; sent < count; sent += BATCH)
     for (const partition of [0, 1]) {
-      const messages = range(sent, sent + 1000).map(number => ({
+      const messages = range(sent, sent + BATCH).map(number => ({
         partition,
         key: `${number % 50}`,
         value: `value ${number}`.padEnd(100),
@@ -127,7 +130,7 @@ async function produceEvenly(t: TestContext, topic: string, count: number): Prom
 /** Few keys, written again and again, between others that stay; each round with another codec, beside a transaction that aborts and one that commits. */
 function* mixedRounds(topic: string): Generator<JavaStep> {
   for (const codec of CODECS) {
-    const config = { ...ONE_BATCH, 'compression.type': codec }
+    const config = { ...ONE_BATCH, 'batch.size': '65536', 'compression.type': codec }
     yield { step: 'open', producer: codec, config }
   }
   for (const producer of ['aborted', 'committed'])

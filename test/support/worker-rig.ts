@@ -68,6 +68,13 @@ const RING_SHAPE: Omit<RingShape, 'lanes' | 'restored'> = {
   dataBytes: 65_536,
 }
 
+export function newRing(
+  shape?: Partial<typeof RING_SHAPE>,
+  start: RingStart = { frontiers: [0], inHand: [] },
+): RingMemory {
+  return RingMemory.create({ ...RING_SHAPE, ...shape }, start)
+}
+
 /** The defaults of the options, as a thread gets them. */
 export function rigSettings(handler: URL, threads = 1): WorkerSettings {
   const { fetch } = DEFAULTS
@@ -184,9 +191,9 @@ export class WorkerRig {
 
   /** Claims a partition and starts to feed its ring. */
   async claimRing(partition: number, options: RingOptions = {}): Promise<ClaimedRing> {
-    const { start = { frontiers: [0], inHand: [] }, shape, thread } = options
+    const { start, shape, thread } = options
     const id = { topic: this.#topic, partition, epoch: (this.#epoch += 1n), lane: FEED_LANE }
-    const ring = new ClaimedRing(id, RingMemory.create({ ...RING_SHAPE, ...shape }, start))
+    const ring = new ClaimedRing(id, newRing(shape, start))
     await ring.feedOn(this.thread(thread))
     return ring
   }
