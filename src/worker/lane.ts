@@ -1,15 +1,13 @@
 import { deferred, type Deferred } from '../shared/deferred.ts'
-import { asGroupError, GroupError } from '../shared/errors.ts'
-import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
+import type { GroupError } from '../shared/errors.ts'
 import { LaneMemory, type WaitReason } from '../shared/memory/lane-memory.ts'
 import type { LaneId, LaneStart } from '../shared/protocol.ts'
-import { partitionName } from '../shared/types.ts'
 import type { HandlerPartition } from '../handler.ts'
 import { RecordCursor } from './decode/record-cursor.ts'
 import { LaneInbox } from './feed/lane-inbox.ts'
 import { LaneContext } from './handler/contexts.ts'
 import type { TimedLane } from './attempts/deadline-timer.ts'
-import { feedFailed } from './lane-errors.ts'
+import { claimLost, feedFailed, lastFailure } from './lane-errors.ts'
 import { LaneLife } from './lane-life.ts'
 import type { LaneState } from './lane-state.ts'
 import { Taking } from './taking.ts'
@@ -160,10 +158,7 @@ export class Lane implements ThreadLane, TimedLane {
 
   /** Tells the handler in hand to give up; no further record is taken. */
   abort(reason: string): void {
-    const { topic, partition } = this.id
-    const error = new GroupError('CLAIM_LOST', `${partitionName(this.id)}: ${reason}`, {
-      details: { topic, partition },
-    })
+    const error = claimLost(this.id, reason)
     LaneContext.abort(this.#context, error)
     this.#cancelTaking()
   }
@@ -212,7 +207,7 @@ export class Lane implements ThreadLane, TimedLane {
       ...{ lane: this.id, group, handler, settings, context: this.#context },
       ...{ generation: this.#generation, memory: this.#memory, inbox: this.#inbox },
       cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
-      lastFailure: start.lastFailure === null ? null : toGroupError(start.lastFailure),
+      lastFailure: start.lastFailure === null ? null : lastFailure(start.lastFailure),
       careful: start.careful,
       hasRoom: () => host.hasRoom(this.#inbox),
       listener: {
@@ -274,10 +269,6 @@ export class Lane implements ThreadLane, TimedLane {
     if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
-}
-
-function toGroupError(wire: ErrorWire): GroupError {
-  return asGroupError(fromWire(wire), 'the last attempt failed')
 }
 
 /** Attempts that have ended under this claim. */

@@ -9,15 +9,16 @@ import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
-import type { WorkerStart } from '#src/shared/protocol.js'
+import { HEADER, LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import { FEED_LANE, type WorkerStart } from '#src/shared/protocol.js'
 import { Chronicle } from '../support/chronicle.ts'
 import { atEnd } from '../support/cleanup.ts'
 import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
-import { createTopic, produceKeyed } from '../support/kafka.ts'
+import { createTopic, endOffsets, produceKeyed } from '../support/kafka.ts'
 import { connectionOptions } from '../support/kafka-options.ts'
 import { sharedStack } from '../support/stack.ts'
-import { rigSettings, WorkerRig } from '../support/worker-rig.ts'
+import { newRing, rigSettings, WorkerRig } from '../support/worker-rig.ts'
 
 /** A thread that lives until nothing keeps it: no pool is there to end it. */
 function bareThread(t: TestContext, handler: URL): { thread: WorkerThread; exited: Promise<unknown[]> } {
@@ -98,6 +99,23 @@ describe('stopping a worker thread', () => {
       Array.from({ length: lanes[0]!.memory.floor }, (_, offset) => offset),
     )
     assert.equal(chronicle.read('teardown').length, 1)
+  })
+
+  it('leaves nothing of the rings that it filled either, one full and one at the end of its partition', async t => {
+    const topic = await createTopic(t, { partitions: 2 })
+    await produceKeyed(topic, 2000)
+    const end = (await endOffsets(topic))[1]!
+    const { thread, exited } = bareThread(t, new URL('file:///none.js'))
+    await thread.updateLeaders(await leaderView(t, topic))
+    const rings = [8192, 2 ** 20].map(dataBytes => newRing({ dataBytes, indexCapacity: 2048 }))
+    for (const [partition, ring] of rings.entries()) {
+      const id = { topic, partition, epoch: 1n, lane: FEED_LANE }
+      await thread.startFeed({ ...id, ring: ring.buffer, feedBelow: null, paused: false })
+    }
+    await eventually(() => rings[0]!.header[HEADER.IS_BLOCKED] === 1)
+    await eventually(() => rings[1]!.longs[LONGS.HEAD_OFFSET] === BigInt(end))
+    await thread.stop()
+    assert.deepEqual(await exited, [0])
   })
 
   it('ends a thread that never got anything to do', async t => {

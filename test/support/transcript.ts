@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { LaneRecord } from '#src/worker/record.js'
 import type { Owner } from './cleanup.ts'
 import type { JavaRecord } from './java.ts'
 import { temporaryDirectory } from './temporary.ts'
@@ -48,6 +49,17 @@ export function javaTranscript(records: readonly JavaRecord[]): Map<number, Tran
       return { partition, offset, timestamp, ...text, headers: [...values] }
     }),
   )
+}
+
+/** What was read here, in the same form. */
+export function transcriptLine(record: LaneRecord<Buffer>): TranscriptLine {
+  const { partition, offset, timestamp, key, value, headers } = record
+  const text = { key: key?.toString('base64') ?? null, value: value?.toString('base64') ?? null }
+  const lists = Object.entries(headers).map(([name, values]): [string, string[]] => [
+    name,
+    [values].flat().map(bytes => bytes.toString('base64')),
+  ])
+  return { partition, offset: Number(offset), timestamp, ...text, headers: lists }
 }
 
 /** Partitions in the order of their numbers: only the order within one means anything. */

@@ -7,12 +7,21 @@ import { fromWire, type ErrorWire } from '#src/shared/error-wire.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
-import type {
-  CoordinatorApi,
-  LaneId,
-  LeaderView,
-  WorkerMessage,
-  WorkerSettings,
+import {
+  FEED_WAIT_REASONS,
+  HEADER,
+  LONGS,
+  type FeedWaitReason,
+  type RingShape,
+} from '#src/shared/memory/ring/ring-layout.js'
+import { RingMemory, type RingStart } from '#src/shared/memory/ring/ring-memory.js'
+import {
+  FEED_LANE,
+  type CoordinatorApi,
+  type LaneId,
+  type LeaderView,
+  type WorkerMessage,
+  type WorkerSettings,
 } from '#src/shared/protocol.js'
 import type { Offset } from '#src/shared/types.js'
 import { atEnd, type Owner } from './cleanup.ts'
@@ -21,7 +30,8 @@ import { sharedStack } from './stack.ts'
 
 export interface RigOptions {
   readonly topic: string
-  readonly handler: URL
+  /** @defaultValue none: the threads can fill rings and no more */
+  readonly handler?: URL
   /** @defaultValue 1 */
   readonly threads?: number
   /** @defaultValue the shared stack's */
@@ -40,6 +50,29 @@ export interface LaneOptions {
   readonly paused?: boolean
   /** Of the session that the claim is made in. @defaultValue 0 */
   readonly generation?: number
+}
+
+export interface RingOptions {
+  /** @defaultValue one lane from offset 0 on */
+  readonly start?: RingStart
+  readonly shape?: Partial<typeof RING_SHAPE>
+  /** Of the feeder. @defaultValue 0 */
+  readonly thread?: number
+}
+
+const RING_SHAPE: Omit<RingShape, 'lanes' | 'restored'> = {
+  ordering: 'key',
+  seats: 1,
+  slotsPerSeat: 16,
+  indexCapacity: 4096,
+  dataBytes: 65_536,
+}
+
+export function newRing(
+  shape?: Partial<typeof RING_SHAPE>,
+  start: RingStart = { frontiers: [0], inHand: [] },
+): RingMemory {
+  return RingMemory.create({ ...RING_SHAPE, ...shape }, start)
 }
 
 /** The defaults of the options, as a thread gets them. */
@@ -65,6 +98,7 @@ export function rigSettings(handler: URL, threads = 1): WorkerSettings {
   }
 }
 
+const NO_HANDLER = new URL('file:///no-handler.js')
 const LONG_LEASE_MS = 3_600_000
 
 /** Real worker threads and real brokers, with the test in the coordinator's place. */
@@ -84,7 +118,7 @@ export class WorkerRig {
     this.#topic = options.topic
     this.#maxInHand = options.settings?.batchSize ?? 1
     this.#cluster = cluster
-    const settings = { ...rigSettings(options.handler, threads), ...options.settings }
+    const settings = { ...rigSettings(options.handler ?? NO_HANDLER, threads), ...options.settings }
     const listener: WorkerThreadListener = {
       message: (_thread, message) => this.#hear(message),
       exited: () => {},
@@ -102,7 +136,7 @@ export class WorkerRig {
     )
   }
 
-  /** Threads with the handler loaded, the leaders known and a lease that outlasts the test. */
+  /** Threads with the handler loaded, if there is one, the leaders known and a lease that outlasts the test. */
   static async start(owner: Owner, options: RigOptions): Promise<WorkerRig> {
     const brokers = options.brokers ?? sharedStack().brokers
     const cluster = new KafkaCluster({ connection: connectionOptions(), logger: silentLogger })
@@ -111,7 +145,7 @@ export class WorkerRig {
     const rig = new WorkerRig(options, cluster)
     atEnd(owner, () => rig.stop())
     rig.renewLease()
-    await rig.pool.loadHandlers()
+    if (options.handler !== undefined) await rig.pool.loadHandlers()
     await rig.updateLeaders()
     return rig
   }
@@ -154,6 +188,15 @@ export class WorkerRig {
 
   claimAll(partitions: number, options: LaneOptions = {}): Promise<ClaimedLane[]> {
     return Promise.all(Array.from({ length: partitions }, (_, partition) => this.claim(partition, options)))
+  }
+
+  /** Claims a partition and starts to feed its ring. */
+  async claimRing(partition: number, options: RingOptions = {}): Promise<ClaimedRing> {
+    const { start, shape, thread } = options
+    const id = { topic: this.#topic, partition, epoch: (this.#epoch += 1n), lane: FEED_LANE }
+    const ring = new ClaimedRing(id, newRing(shape, start))
+    await ring.feedOn(this.thread(thread))
+    return ring
   }
 
   /** Idempotent. */
@@ -217,6 +260,32 @@ export class ClaimedLane {
   async moveTo(thread: WorkerThread): Promise<void> {
     await this.drain()
     await this.startOn(thread)
+  }
+}
+
+/** One claim, with its ring, which one thread at a time feeds. */
+export class ClaimedRing {
+  readonly id: LaneId
+  readonly memory: RingMemory
+  #thread: WorkerThread | null = null
+
+  constructor(id: LaneId, memory: RingMemory) {
+    this.id = id
+    this.memory = memory
+  }
+
+  get headOffset(): Offset {
+    return Number(Atomics.load(this.memory.longs, LONGS.HEAD_OFFSET))
+  }
+
+  get waitsFor(): FeedWaitReason {
+    return FEED_WAIT_REASONS[Atomics.load(this.memory.header, HEADER.FEED_WAITS_FOR)]!
+  }
+
+  async feedOn(thread: WorkerThread): Promise<void> {
+    await this.#thread?.drainLane(this.id)
+    this.#thread = thread
+    await thread.startFeed({ ...this.id, ring: this.memory.buffer, feedBelow: null, paused: false })
   }
 }
 

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../shared/clock.ts'
-import { fromWire, type ErrorWire } from '../../shared/error-wire.ts'
-import { asGroupError, type GroupError } from '../../shared/errors.ts'
+import type { ErrorWire } from '../../shared/error-wire.ts'
+import type { GroupError } from '../../shared/errors.ts'
 import type { LaneId, WorkerSettings } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
 import { Fate, type FateListener } from '../attempts/fate.ts'
@@ -8,7 +8,7 @@ import { RecordNews } from '../attempts/record-news.ts'
 import { RetryJudge } from '../attempts/retry-judge.ts'
 import { Verdicts } from '../attempts/verdicts.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
-import { attemptFailed, usedUpBefore } from '../lane-errors.ts'
+import { attemptFailed, lastFailure, usedUpBefore } from '../lane-errors.ts'
 import { LaneRecord, type RecordOrigin } from '../record.ts'
 import type { Hand } from './hand.ts'
 import type { InHand } from './in-hand.ts'
@@ -63,9 +63,7 @@ export class Outcomes {
     this.#lastFailures.delete(offset) // of that attempt: what fails the next one is known here
     hand.isUsedUp = attempts >= this.#parts.settings.retry.attempts
     hand.failure = () =>
-      known === undefined
-        ? usedUpBefore(this.#news.place(offset, attempts))
-        : asGroupError(fromWire(known), 'the last attempt failed')
+      known === undefined ? usedUpBefore(this.#news.place(offset, attempts)) : lastFailure(known)
   }
 
   /** Runs code of the user's. */

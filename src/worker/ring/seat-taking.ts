@@ -8,6 +8,7 @@ import { isThenable } from '../attempts/awaited-result.ts'
 import type { TimedLane } from '../attempts/deadline-timer.ts'
 import type { FateListener } from '../attempts/fate.ts'
 import { Permission } from '../attempts/permission.ts'
+import { inBatchesOfOne, type RecordHandler } from '../batch/batches-of-one.ts'
 import { valueDecoder } from '../decode/value-decoders.ts'
 import { LaneContext } from '../handler/contexts.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
@@ -64,6 +65,7 @@ export class SeatTaking implements HandOwner {
   readonly #parts: SeatTakingParts
   readonly #memory: SeatRing['memory']
   readonly #origin: RecordOrigin
+  readonly #handle: RecordHandler
   readonly #inHand: InHand
   readonly #outcomes: Outcomes
   readonly #permission: Permission
@@ -82,6 +84,7 @@ export class SeatTaking implements HandOwner {
     const memory = (this.#memory = ring.memory)
     const { topic, partition } = lane
     const origin = (this.#origin = { topic, partition, decode: valueDecoder(handler.decode) })
+    this.#handle = handler.handleBatch === undefined ? handler.handle : inBatchesOfOne(handler)
     const inHand = (this.#inHand = new InHand({
       ring,
       newHand: slot => new Hand(slot, parts.newContext(), this),
@@ -246,17 +249,12 @@ export class SeatTaking implements HandOwner {
       const hand = clock.refusal() ?? this.#next() ?? this.#findNothing()
       if (typeof hand === 'string') return hand
       clock.count()
-      const refusal = hand.isUsedUp ? this.#dispose(hand) : this.#begin(hand)
+      const refusal = this.#begin(hand)
       if (refusal !== null) return refusal
       if (this.#isOver) return 'failed'
       if (!this.#hasRoom) return 'awaiting'
       if (isAlone) return 'more'
     }
-  }
-
-  #dispose(hand: Hand): null {
-    this.#outcomes.dispose(hand)
-    return null
   }
 
   #next(): Hand | null {
@@ -292,30 +290,28 @@ export class SeatTaking implements HandOwner {
     return this.#awaited.count > 0 ? 'awaiting' : 'empty'
   }
 
-  /** Null: the handler was called. */
+  /** Null: the handler was called, or the record is on its way to where those go whose attempts are used up. */
   #begin(hand: Hand): TakeResult | null {
+    if (!hand.isUsedUp) this.#inHand.set(hand, 'slice', this.#clock.nowMs) // before `mayStart`: see GroupMemory
+    const refusal = this.#refusal(hand)
+    if (refusal !== null) this.#inHand.putBack(hand)
+    else if (hand.isUsedUp) this.#outcomes.dispose(hand)
+    else this.#call(hand)
+    return refusal
+  }
+
+  #refusal({ offset, isUsedUp }: Hand): 'waiting' | 'held' | null {
     const { group, start } = this.#parts
     const permission = this.#permission
-    this.#inHand.set(hand, 'slice', this.#clock.nowMs) // before `mayStart`: see GroupMemory
-    const { offset } = hand
-    if (offset >= permission.below && !permission.covers(offset, offset + 1)) {
-      this.#inHand.putBack(hand)
-      return 'waiting'
-    }
-    if (!group.mayStart(start.generation, permission.isAlone)) {
-      this.#inHand.putBack(hand)
-      return 'held'
-    }
-    this.#call(hand)
-    return null
+    if (offset >= permission.below && !isUsedUp && !permission.covers(offset, offset + 1)) return 'waiting'
+    return group.mayStart(start.generation, permission.isAlone) ? null : 'held'
   }
 
   #call(hand: Hand): void {
-    const { handle } = this.#parts.handler
     const { awaited } = hand
     const record = (hand.record = new LaneRecord(this.#origin, this.#memory.read(hand), hand.attempts + 1))
     try {
-      const result = handle!(record, hand.context)
+      const result = this.#handle(record, hand.context)
       if (result !== undefined && isThenable(result)) awaited.start(result, this.#clock.startedAtMs, hand)
     } catch (thrown) {
       this.#failed(hand, thrown)

@@ -1,9 +1,8 @@
-import { GroupError } from '../../shared/errors.ts'
 import type { SeatWaitReason } from '../../shared/memory/ring/ring-layout.ts'
 import type { LaneId, SeatStart } from '../../shared/protocol.ts'
-import { partitionName } from '../../shared/types.ts'
 import type { TimedLane } from '../attempts/deadline-timer.ts'
 import { LaneContext } from '../handler/contexts.ts'
+import { claimLost } from '../lane-errors.ts'
 import { LaneLife } from '../lane-life.ts'
 import type { LaneState } from '../lane-state.ts'
 import type { TakeResult } from '../take-result.ts'
@@ -107,10 +106,7 @@ export class Seat implements ThreadLane {
   }
 
   abort(reason: string): void {
-    const { topic, partition } = this.id
-    const error = new GroupError('CLAIM_LOST', `${partitionName(this.id)}: ${reason}`, {
-      details: { topic, partition },
-    })
+    const error = claimLost(this.id, reason)
     LaneContext.abort(this.#context, error)
     this.#taking.abort(error)
     this.#taking.cancel()

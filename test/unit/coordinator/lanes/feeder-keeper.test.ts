@@ -5,6 +5,8 @@ import type { ThreadDeath } from '#src/coordinator/threads/thread-death.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { GroupError } from '#src/shared/errors.js'
 
+const thread = (): WorkerThread => ({ threadId: 2, isRunning: true }) as unknown as WorkerThread
+
 const DEATH: ThreadDeath = { kind: 'uncaught', error: new GroupError('WORKER_DIED', 'no') }
 
 describe('the keeper of the feeder', () => {
@@ -20,7 +22,7 @@ describe('the keeper of the feeder', () => {
       feeder: null,
       startFeeder: () => {
         log.push('start')
-        pool.feeder = { threadId: 2, isRunning: true } as unknown as WorkerThread
+        pool.feeder = thread()
         return pool.feeder
       },
     }
@@ -43,7 +45,7 @@ describe('the keeper of the feeder', () => {
     const feeder = keeper.get()
     assert.equal(keeper.get(), feeder)
     assert.deepEqual(log, ['start', 'welcome'])
-    assert.deepEqual([keeper.isOrWas(feeder), keeper.isOrWas({} as WorkerThread)], [true, false])
+    assert.deepEqual([keeper.isOrWas(feeder), keeper.isOrWas(thread())], [true, false])
   })
 
   it('tells of one that has died, and starts another for whoever asks then', () => {

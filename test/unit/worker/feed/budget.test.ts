@@ -30,6 +30,13 @@ describe('the budget of a lane', () => {
     assert.equal(hasRoom(share, 1, MIB), false)
   })
 
+  it('lets an empty lane ask also when more is used elsewhere than there is', () => {
+    const share = laneShare({ ...LIMITS, maxBufferedBytes: -MIB }, 4)
+    assert.ok(share.fetchBytes > 0)
+    assert.equal(hasRoom(share, 0, -MIB), true)
+    assert.equal(hasRoom(share, 1, -MIB), false)
+  })
+
   it('gives a lane nothing ahead while others still hold what they got when lanes were few', () => {
     const share = laneShare(LIMITS, 8)
     assert.equal(hasRoom(share, MIB, MIB - 1), false)

@@ -117,6 +117,27 @@ describe('the inbox of a lane', () => {
     assert.ok(heardToo.includes('asked'))
   })
 
+  it('asks not before what is counted elsewhere was handled, and then at the next look for more', () => {
+    let isInHand = true
+    let asked = 0
+    const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
+    const listener = { arrived() {}, changed() {}, sawEnd() {}, dropped() {} }
+    const box = new LaneInbox({
+      lane,
+      position: 0,
+      maxBatchBytes: 2 ** 20,
+      listener,
+      isInHand: () => isInHand,
+    })
+    box.askWhenEmpty(() => (asked += 1))
+    box.take()
+    assert.deepEqual([asked, box.waitsToAsk], [0, true])
+    isInHand = false
+    box.take()
+    box.take()
+    assert.deepEqual([asked, box.waitsToAsk], [1, false])
+  })
+
   it('counts what an open batch takes decompressed, until the next one is opened', () => {
     const { inbox: box, heard } = inbox()
     const bytes = batch(0)

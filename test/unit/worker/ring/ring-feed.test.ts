@@ -57,7 +57,7 @@ describe('a feed', () => {
         assert.equal(bench.headOffset, log.endOffset)
         assert.equal(Number(bench.memory.longs[LONGS.HIGH_WATERMARK]), log.endOffset)
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 
@@ -278,6 +278,15 @@ describe('a feed that is drained', () => {
     assert.equal(bench.reader.readAll().length, headOffset)
     await bench.settle()
     assert.deepEqual([bench.headOffset, bench.reader.readAll()], [headOffset, []])
+  })
+
+  it('waits for nothing any more', async () => {
+    const bench = newBench({ dataBytes: 1024 })
+    bench.deliverRecords(...plainRecords(range(0, 50), 100))
+    await eventually(() => bench.memory.header[HEADER.IS_BLOCKED] === 1, QUICKLY)
+    bench.feed.drain()
+    await bench.settle()
+    assert.equal(bench.memory.header[HEADER.IS_BLOCKED], 0)
   })
 
   it('leaves the ring to another, which goes on behind what was appended', async () => {

@@ -40,6 +40,7 @@ class FedRing {
       const lane = (hash >>> 0) % this.memory.shape.lanes
       assert.ok(this.#writer.append(readerOn({ offset: from + index, key }), lane, hash))
     }
+    this.#writer.setHighWatermark(from + keys.length)
     this.#writer.publish(from + keys.length)
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { UnrecoverableError, type HandlerContext, type KafkaRecord } from '#src/handler.js'
+import { UnrecoverableError, type BatchContext, type HandlerContext, type KafkaRecord } from '#src/handler.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { toWire } from '#src/shared/error-wire.js'
@@ -334,6 +334,30 @@ describe('a record of a seat whose attempt fails', () => {
   })
 })
 
+describe('a seat whose module handles batches', () => {
+  for (const isAsync of [false, true]) {
+    it(`gives it batches of one, whichever way they fail (${isAsync ? 'async' : 'sync'})`, async () => {
+      const ring = ringOf('a', 'b', 'c')
+      const seen: string[] = []
+      const handleBatch = (batch: readonly KafkaRecord[], context: BatchContext): unknown => {
+        seen.push(batch.map(({ offset, attempt }) => `${offset}.${attempt}`).join(' '))
+        const [record] = batch
+        const act = (): void => {
+          if (record!.attempt > 1) return
+          if (record!.offset === 0n) context.fail(record!, new Error('named'))
+          if (record!.offset === 1n) throw new Error('thrown')
+        }
+        return isAsync ? nextTurn().then(act) : act()
+      }
+      const bench = await startBench({ ring, module: { handleBatch } })
+      await until(() => ring.finished.length === 3)
+      assert.deepEqual(seen, ['0.1', '0.2', '1.1', '1.2', '2.1'])
+      const errors = bench.messages.map(({ error }) => error.message)
+      assert.ok(errors[0]!.endsWith('named') && errors[1]!.endsWith('thrown'), String(errors))
+    })
+  }
+})
+
 describe('a seat that others had before', () => {
   const lastFailures = [{ offset: 0, error: toWire(new GroupError('HANDLER_KILLED_THREAD', 'it died')) }]
 
@@ -427,6 +451,17 @@ describe('a seat that others had before', () => {
       ],
     )
     assert.equal(bench.seat.suspectForMs, 0)
+  })
+
+  it('runs one suspect per turn, however long that is', async () => {
+    const left = [0, 1].map(offset => ({ offset }))
+    const { runs, bench } = await start({
+      ring: new FakeSeatRing([], 300, left),
+      start: { paused: true, suspects: left.map(({ offset }) => ({ offset, forMs: 60_000 })) },
+    })
+    bench.seat.setPaused(false)
+    bench.seat.take(Infinity)
+    assert.deepEqual(runs, ['0.1'])
   })
 
   it('waits no longer for a suspect than it is suspected', async () => {
@@ -548,6 +583,15 @@ describe('a seat takes nothing', () => {
     assert.deepEqual([ring.waitsFor, ring.finished], ['paused', []])
     bench.seat.setPaused(false)
     await until(() => ring.finished.length === 1)
+  })
+
+  it('when the group is to stop, nor brings a record anywhere', async () => {
+    const ring = new FakeSeatRing([], 300, [{ offset: 0, attempts: 3 }])
+    const { bench } = await start({ ring, settings: { onFailure: 'skip' } })
+    bench.group.requestStop()
+    await nextTurn()
+    await nextTurn()
+    assert.deepEqual([ring.inHand, bench.told], [['0 ready after 3'], []])
   })
 
   it('when its lease is over, and goes on when it holds again', async () => {

@@ -147,7 +147,7 @@ describe('the lanes of a ring', () => {
   it('are drained seats first, then the feed', async () => {
     const work = create()
     await work.start()
-    const drained = deferred<void>()
+    const drained = deferred<undefined>()
     threads[1]!.drained = drained.promise
     const ended = work.drain()
     await nextTurn()
@@ -157,7 +157,7 @@ describe('the lanes of a ring', () => {
       'the one that has not let go',
     )
     assert.deepEqual(feeders[0]!.log, [])
-    drained.resolve()
+    drained.resolve(undefined)
     await ended
     assert.deepEqual([work.threads.length, feeders[0]!.log], [0, ['drain feed']])
   })

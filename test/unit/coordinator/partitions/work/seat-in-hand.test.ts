@@ -51,7 +51,7 @@ describe('what a seat runs', () => {
     const [, guilty] = inHandOfSeat(memory, SEAT, news)
     const attempt = guilty!.blame()
     assert.deepEqual(attempt, { offset: 102, attempt: 1 })
-    guilty!.failed(attempt!, new GroupError('HANDLER_KILLED_THREAD', 'no'), { sinceMs: 10, atMs: 30 })
+    guilty!.failed(attempt, new GroupError('HANDLER_KILLED_THREAD', 'no'), { sinceMs: 10, atMs: 30 })
     clearSeat(memory, SEAT)
     const { state, attempts, sinceMs, untilMs } = readSeat(memory, SEAT).find(one => one.offset === 102)!
     assert.deepEqual([state, attempts, sinceMs, untilMs], ['retry', 1, 10, 30])
