@@ -16,9 +16,10 @@ export function inBatchesOfOne(
       call.close()
       throw call.failures.has(record) ? call.failures.get(record) : thrown
     }
-    const done = (): void => {
+    const done = (): undefined => {
       call.close()
       if (call.failures.has(record)) throw call.failures.get(record)
+      return undefined
     }
     let result: unknown
     try {
