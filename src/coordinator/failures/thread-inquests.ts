@@ -72,7 +72,7 @@ export class ThreadInquests {
   }
 
   /** The thread was ended because these took too long. One that has finished meanwhile was in time. */
-  cut(thread: WorkerThread, overdue: readonly OverdueLane[]): void {
+  cut(thread: WorkerThread, overdue: readonly OverdueLane[], isBlocked: boolean): void {
     const { handlerTimeoutMs, report } = this.#host
     const lanes = this.#lanesOf(thread)
     const blameable = lanes.filter(
@@ -80,11 +80,16 @@ export class ThreadInquests {
         memory.inHand !== 'nothing' &&
         overdue.some(one => one.partition === partition && one.floor === memory.floor),
     )
-    const verdict = verdictOn(blameable)
-    const records = blameable.map(lane => recordOf(lane, thread))
-    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs)
-    const blamed = this.#carryOut(verdict, thread, explain)
-    report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
+    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs, isBlocked)
+    for (const lanesAtFault of whoTogether(blameable)) {
+      const blamed = this.#carryOut(verdictOn(lanesAtFault), thread, explain)
+      const records = lanesAtFault.map(lane => recordOf(lane, thread))
+      report(
+        blamed === null
+          ? someRanTooLong(thread.threadId, records, handlerTimeoutMs, isBlocked)
+          : explain(blamed),
+      )
+    }
   }
 
   /** Nothing is in hand on a thread that has exited. When all is judged. */
@@ -130,6 +135,12 @@ export class ThreadInquests {
           : [],
       )
   }
+}
+
+/** Who was told that its time is over, and went on, is to blame for that by itself; of others one is, and nobody knows which. */
+function whoTogether(lanes: readonly Lane[]): (readonly Lane[])[] {
+  const isEachToBlame = lanes.length > 0 && lanes.every(({ memory }) => memory.inHand === 'timed-out')
+  return isEachToBlame ? lanes.map(lane => [lane]) : [lanes]
 }
 
 function recordOf({ partition, memory }: Lane, { threadId }: WorkerThread): RecordOnThread {

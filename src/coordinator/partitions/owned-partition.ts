@@ -297,8 +297,8 @@ export class OwnedPartition implements WantedPartition {
     }
   }
 
-  #tellClaimed({ offset, progress: stored }: ClaimStart): void {
-    const progress = new ClaimProgress(offset, stored, this.#host.progressRules)
+  #tellClaimed({ offset, progress: stored, alive }: ClaimStart): void {
+    const progress = new ClaimProgress(offset, stored, this.#host.progressRules, alive)
     this.#committed = offset
     this.#progress = progress
     if (progress.careful !== null) this.#carefulLane = this.#createCarefulLane(progress)

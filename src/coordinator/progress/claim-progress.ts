@@ -24,12 +24,13 @@ export class ClaimProgress {
   #careful: CarefulClaim | null
   #stored: Progress
 
-  constructor(start: Offset, stored: Progress, rules: ProgressRules) {
-    const { progress, killer } = findKiller(stored, rules.attempts)
+  /** `alive`: processes of the group that live. */
+  constructor(start: Offset, stored: Progress, rules: ProgressRules, alive?: ReadonlySet<string>) {
+    const { progress, killer } = findKiller(stored, rules.attempts, alive)
     this.#stored = stored
     this.topicId = stored.topicId
     this.killer = killer
-    this.#careful = CarefulClaim.of(stored.open ?? normally(), rules.carefulForMs)
+    this.#careful = CarefulClaim.of(progress.open ?? normally(), rules.carefulForMs)
     // One of an earlier offset than the committed one tells nothing of what lies between.
     const remainder = committableOf(progress) < start ? null : remainderOf(progress)
     this.memory = LaneMemory.create(start, rules.maxInHand, remainder)

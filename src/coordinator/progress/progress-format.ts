@@ -2,7 +2,7 @@ import { GroupError, toError } from '../../shared/errors.ts'
 import { MAX_ATTEMPTS, type RecordInHand } from '../../shared/memory/remainder-memory.ts'
 import type { Offset } from '../../shared/types.ts'
 import { listOf, pack, text, truth, unpack, wholeNumber } from '../packed-lists.ts'
-import { committableOf, type OpenClaim, type Progress, type Window } from './progress.ts'
+import { committableOf, type OpenClaim, type ProcessDeath, type Progress, type Window } from './progress.ts'
 
 /** Raised when the meaning of what is written changes. */
 const PROGRESS_FORMAT = 1
@@ -12,6 +12,7 @@ const PROGRESS_FORMAT = 1
  * - base: the committable offset. The frontier of each lane is that plus its delta, and there are as many lanes as deltas
  * - inHand: `[delta, attempts, delta, attempts, …]`, the offset of each record being the base plus its delta
  * - open: null, or `[process, deaths, window, isAtRest]`; window: null, or `[from, length, isAlone]`
+ * - deaths: `[process, alone, process, alone, …]`; alone: the offset of a record, or null
  */
 export function encodeProgress(progress: Progress): Buffer {
   const { topicId, ordering, frontiers, inHand, open } = progress
@@ -39,7 +40,7 @@ export function decodeProgress(data: Buffer, path: string): Progress {
 
 function packOpen({ process, deaths, window, isAtRest }: OpenClaim): unknown[] {
   const packed = window === null ? null : [window.from, window.to - window.from, window.isAlone]
-  return [process, deaths, packed, isAtRest]
+  return [process, deaths.flatMap(death => [death.process, death.alone]), packed, isAtRest]
 }
 
 function readProgress(content: readonly unknown[]): Progress {
@@ -82,10 +83,19 @@ function readAttempts(value: unknown): number {
 function readOpen([process, deaths, window, isAtRest]: readonly unknown[]): OpenClaim {
   return {
     process: text(process, 'process'),
-    deaths: wholeNumber(deaths, 'deaths'),
+    deaths: readDeaths(listOf(deaths, 'deaths')),
     window: window === null ? null : readWindow(listOf(window, 'window', 3)),
     isAtRest: truth(isAtRest, 'isAtRest'),
   }
+}
+
+function readDeaths(items: readonly unknown[]): ProcessDeath[] {
+  if (items.length % 2 !== 0) throw new Error(`deaths: ${items.length} items, not pairs`)
+  return items.flatMap((process, index) => {
+    if (index % 2 === 1) return []
+    const alone = items[index + 1]
+    return [{ process: text(process, 'process'), alone: alone === null ? null : wholeNumber(alone, 'alone') }]
+  })
 }
 
 function readWindow([start, length, alone]: readonly unknown[]): Window {

@@ -7,6 +7,7 @@ import { progressAt, type OpenClaim, type Progress, type Window } from '#src/coo
 import type { RecordInHand } from '#src/shared/memory/remainder-memory.js'
 import { isGroupError } from '#src/shared/errors.js'
 import { thrown } from '../../../support/group-error.ts'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 const PATH = '/consumers/g/progress/t/0'
 const TOPIC_ID = 'Zx0kVhSsQ5K3bWg1cYJt4A'
@@ -18,7 +19,14 @@ const windows: fc.Arbitrary<Window> = fc
 const opens: fc.Arbitrary<OpenClaim> = fc
   .record({
     process: fc.string({ minLength: 1, maxLength: 12 }),
-    deaths: fc.nat(),
+    deaths: fc.array(
+      fc
+        .tuple(fc.string({ minLength: 1 }), fc.option(fc.nat()))
+        .map(([process, alone]) => ({ process, alone })),
+      {
+        maxLength: 20,
+      },
+    ),
     window: fc.option(windows),
     isAtRest: fc.boolean(),
   })
@@ -65,9 +73,9 @@ describe('the progress node', () => {
       { offset: 5_000_000_010, attempts: 0 },
     ]
     const window = { from: 5_000_000_007, to: 5_000_000_040, isAlone: false }
-    const open = { process: 'p', deaths: 2, window, isAtRest: false }
+    const open = { process: 'p', deaths: processDeaths(2), window, isAtRest: false }
     const data = encodeProgress({ ...progressAt(5_000_000_011, null, open), inHand })
-    const packedOpen = ['p', 2, [5_000_000_007, 33, false], false]
+    const packedOpen = ['p', ['dead 0', null, 'dead 1', null], [5_000_000_007, 33, false], false]
     assert.deepEqual(data, pack([1, null, 'partition', 5_000_000_007, [4], [0, 2, 3, 0], packedOpen]))
   })
 
@@ -100,14 +108,17 @@ describe('the progress node', () => {
       [at(5, 0), /inHand: an offset beyond the frontier/],
       [at(0, -1), /attempts: not a whole number/],
       [at(0, 1001), /attempts: more than 1000/],
-      [open('p', 0, null), /open: 3 items, not 4/],
-      [open('', 0, null, false), /process: no text/],
-      [open('p', -1, null, false), /deaths: not a whole number/],
-      [open('p', 0, null, 0), /isAtRest: neither true nor false/],
-      [open('p', 0, [0, 1], false), /window: 2 items, not 3/],
-      [open('p', 0, [0, 0, false], false), /window: not a possible length/],
-      [open('p', 0, [0, 2, true], false), /window: not a possible length/],
-      [open('p', 0, [-1, 2, false], false), /window: not a whole number/],
+      [open('p', [], null), /open: 3 items, not 4/],
+      [open('', [], null, false), /process: no text/],
+      [open('p', 3, null, false), /deaths: no list/],
+      [open('p', ['q'], null, false), /deaths: 1 items, not pairs/],
+      [open('p', ['q', -1], null, false), /alone: not a whole number/],
+      [open('p', [1, null], null, false), /process: /],
+      [open('p', [], null, 0), /isAtRest: neither true nor false/],
+      [open('p', [], [0, 1], false), /window: 2 items, not 3/],
+      [open('p', [], [0, 0, false], false), /window: not a possible length/],
+      [open('p', [], [0, 2, true], false), /window: not a possible length/],
+      [open('p', [], [-1, 2, false], false), /window: not a whole number/],
     ]
     for (const [content, reason] of damaged) {
       const error = thrown(() => decodeProgress(pack(content), PATH), 'PROGRESS_CORRUPT')
