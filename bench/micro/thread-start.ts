@@ -23,7 +23,7 @@ const WARM_UP = 3
 
 const bareModule = new URL('../contenders/bare-start.js', import.meta.url)
 const groupMemory = new GroupMemory().buffer
-const { fetch, retry, onFailure, handlerTimeoutMs, batchSize, batchWaitMs } = DEFAULTS
+const { fetch, retry, onFailure, handlerTimeoutMs, ordering, batchSize, batchWaitMs } = DEFAULTS
 const settings: WorkerSettings = {
   ...fetch,
   groupId: 'bench',
@@ -35,6 +35,7 @@ const settings: WorkerSettings = {
   retry,
   onFailure,
   handlerTimeoutMs,
+  ordering,
   batchSize,
   batchWaitMs,
 }

@@ -20,15 +20,15 @@ export function inBatchesOfOne(
       call.close()
       if (call.failures.has(record)) throw call.failures.get(record)
     }
-    let result: unknown
     try {
-      result = call.run()
+      const result = call.run()
       // By the language's own `then`: see AwaitedResult.
       if (result !== undefined && isThenable(result))
         return Promise.prototype.then.call(Promise.resolve(result), done, failed)
     } catch (thrown) {
       failed(thrown)
     }
-    return done()
+    done()
+    return undefined
   }
 }

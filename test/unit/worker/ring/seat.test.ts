@@ -347,7 +347,9 @@ describe('a seat whose module handles batches', () => {
           if (record!.offset === 0n) context.fail(record!, new Error('named'))
           if (record!.offset === 1n) throw new Error('thrown')
         }
-        return isAsync ? nextTurn().then(act) : act()
+        if (isAsync) return nextTurn().then(act)
+        act()
+        return undefined
       }
       const bench = await startBench({ ring, module: { handleBatch } })
       await until(() => ring.finished.length === 3)
