@@ -31,7 +31,6 @@ const settings: WorkerSettings = {
   handlerUrl: new URL('../handlers/no-op.js', import.meta.url).href,
   connection: { clientId: 'bench', ssl: null, sasl: null, connectionTimeoutMs: 5000, requestTimeoutMs: 5000 },
   readCommitted: true,
-  ordering: 'partition',
   retry,
   onFailure,
   handlerTimeoutMs,
