@@ -45,7 +45,7 @@ describe('a stuck lane', () => {
     const ofStuck = ledger.read().filter(({ partition }) => partition === 0).length
     assert.ok(ofStuck > 300 && ofStuck < RECORDS, `${ofStuck} of its partition were handled`)
     const { ring } = status(0)
-    assert.ok(ring!.bytes <= ring!.capacityBytes && ring!.capacityBytes <= RING_BYTES, message())
+    assert.ok(ring!.bytes <= ring!.capacityBytes && ring!.capacityBytes < 1.5 * RING_BYTES, message())
     assert.ok(ring!.spread > 300, message())
     const buffered = group.status().partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0)
     assert.ok(buffered <= MAX_BUFFERED_BYTES, message())

@@ -2,6 +2,7 @@ import { bellCount, ring, waitForBell } from '../../shared/memory/ring/bell.ts'
 import {
   FEED_WAIT_REASONS,
   HEADER,
+  INDEX_BYTES,
   LONGS,
   NO_LANE,
   type FeedWaitReason,
@@ -13,8 +14,6 @@ import type { RecordReader } from '../decode/record-reader.ts'
 import { entryBytes, RingEntries } from './ring-entry.ts'
 import { Room } from './room.ts'
 
-/** What an entry of the index takes. */
-const INDEX_BYTES = 26
 /** Of what is kept must become free before a feeder without room looks for more. */
 const GOOD_PART = 1 / 8
 

@@ -1,7 +1,9 @@
 import { readRing, readSeat, type SlotReading } from '../../../shared/memory/ring/read-ring.ts'
+import { isLaneEmpty } from '../../../shared/memory/ring/lane-chain.ts'
 import {
   FEED_WAIT_REASONS,
   HEADER,
+  INDEX_BYTES,
   LONGS,
   SEAT_WAIT_REASONS,
   type SlotState,
@@ -27,24 +29,26 @@ export function readRingUse(memory: RingMemory): Omit<WorkReading, 'handled'> {
     retry: firstRetry(slots),
     ring: {
       bytes: usedBytes,
-      capacityBytes: shape.dataBytes,
+      capacityBytes: shape.dataBytes + shape.indexCapacity * INDEX_BYTES,
       lanes: laneUses(positions.frontiers, slots),
     },
   }
 }
 
-/** What keeps every seat from taking records; else, if there are none to take, what keeps the feeder from bringing some. */
-function waitsFor({ seats, lanes, header, shape }: RingMemory): WorkReading['waitsFor'] {
+/**
+ * What keeps every seat from taking records; else, if there are none that one could take, what keeps the feeder from bringing some:
+ * behind a record that does not end, its lane has more, which only the holder of the lane may take.
+ */
+function waitsFor(memory: RingMemory): WorkReading['waitsFor'] {
+  const { seats, lanes, header, shape } = memory
   const reasons = Array.from(
     { length: shape.seats },
     (_, seat) => SEAT_WAIT_REASONS[Atomics.load(seats.waitsFor, seat)] ?? '',
   )
   const [first = ''] = reasons
   if (!reasons.includes('')) return first
-  const isEmpty = lanes.last.every(
-    (_, lane) => ((Atomics.load(lanes.last, lane) + 1) | 0) === Atomics.load(lanes.next, lane),
-  )
-  return isEmpty ? (FEED_WAIT_REASONS[Atomics.load(header, HEADER.FEED_WAITS_FOR)] ?? '') : ''
+  const isNothingFree = lanes.last.every((_, lane) => isLaneEmpty(memory, lane) || Atomics.load(lanes.holder, lane) > 0)
+  return isNothingFree ? (FEED_WAIT_REASONS[Atomics.load(header, HEADER.FEED_WAITS_FOR)] ?? '') : ''
 }
 
 function firstRetry(slots: readonly SlotReading[]): WorkReading['retry'] {

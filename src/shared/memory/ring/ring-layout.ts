@@ -121,6 +121,9 @@ export type SeatWaitReason = (typeof SEAT_WAIT_REASONS)[number]
 /** In LANE: a seq that was left out. */
 export const NO_LANE = 0xffff
 
+/** What the index has for each record, in all its arrays. */
+export const INDEX_BYTES = 26
+
 /** Byte offsets of the arrays. */
 export interface RingLayout {
   readonly longs: number
