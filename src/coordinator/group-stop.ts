@@ -120,7 +120,7 @@ export class GroupStop {
 function stopTimeout(threads: string, timeoutMs: number): GroupError {
   return new GroupError(
     'STOP_TIMEOUT',
-    `handlers on thread ${threads} did not end within the stop deadline of ${timeoutMs} ms and were cut`,
+    `handlers on thread ${threads} did not end within the stop deadline of ${timeoutMs} ms; they are cut, and whoever has their partitions next handles their records again`,
     { details: { threads, timeoutMs } },
   )
 }

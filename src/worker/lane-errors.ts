@@ -5,6 +5,7 @@ import {
   GroupError,
   isGroupError,
   messageOf,
+  toError,
   type ErrorCode,
 } from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
@@ -42,7 +43,7 @@ export function attemptFailed(place: AttemptPlace, thrown: unknown): GroupError 
     `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`,
     {
       details,
-      cause: thrown,
+      cause: thrown ?? toError(thrown), // `throw undefined` has a cause, too
     },
   )
 }

@@ -68,16 +68,21 @@ export class ThreadInquests {
   }
 
   /** The thread was ended because these took too long. One that has finished meanwhile was in time. */
-  cut(thread: WorkerThread, overdue: readonly OverdueRecord[]): void {
+  cut(thread: WorkerThread, overdue: readonly OverdueRecord[], isBlocked: boolean): void {
     const { handlerTimeoutMs, report } = this.#host
     const blameable = this.#inHandOn(thread).filter(({ partition, record }) =>
       overdue.some(one => one.partition === partition && one.offset === record.offset),
     )
-    const verdict = verdictOn(blameable)
-    const records = blameable.map(lane => recordOf(lane, thread))
-    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs)
-    const blamed = this.#carryOut(verdict, thread, explain)
-    report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
+    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs, isBlocked)
+    for (const lanesAtFault of whoTogether(blameable)) {
+      const blamed = this.#carryOut(verdictOn(lanesAtFault), thread, explain)
+      const records = lanesAtFault.map(lane => recordOf(lane, thread))
+      report(
+        blamed === null
+          ? someRanTooLong(thread.threadId, records, handlerTimeoutMs, isBlocked)
+          : explain(blamed),
+      )
+    }
   }
 
   /** Nothing is in hand on a thread that has exited. When all is judged. */
@@ -118,6 +123,12 @@ export class ThreadInquests {
       .partitions()
       .flatMap(partition => partition.inHandOn(thread).map(record => ({ partition, record })))
   }
+}
+
+/** Who was told that its time is over, and went on, is to blame for that by itself; of others one is, and nobody knows which. */
+function whoTogether(all: readonly InHand[]): (readonly InHand[])[] {
+  const isEachToBlame = all.length > 0 && all.every(({ record }) => record.inHand === 'timed-out')
+  return isEachToBlame ? all.map(one => [one]) : [all]
 }
 
 function recordOf({ partition, record }: InHand, { threadId }: WorkerThread): RecordOnThread {

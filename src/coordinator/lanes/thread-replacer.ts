@@ -79,7 +79,7 @@ export class ThreadReplacer {
   cutOverdue(thread: WorkerThread, overdue: readonly OverdueRecord[], isBlocked: boolean): void {
     if (!this.#mayEnd(thread)) return
     const partitions = overdue.map(({ partition }) => partition)
-    const judge = (): void => this.#host.inquests.cut(thread, overdue)
+    const judge = (): void => this.#host.inquests.cut(thread, overdue, isBlocked)
     this.#end(thread, judge, partitions, isBlocked ? 0 : BYSTANDERS_OF_OVERDUE_MS)
     void this.#tellOfNativeCall(thread, overdue[0])
   }

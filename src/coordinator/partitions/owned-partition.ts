@@ -279,8 +279,8 @@ export class OwnedPartition implements WantedPartition {
     }
   }
 
-  #tellClaimed({ offset, progress: stored }: ClaimStart): void {
-    const progress = new ClaimProgress(stored, this.#host.progressRules)
+  #tellClaimed({ offset, progress: stored, alive }: ClaimStart): void {
+    const progress = new ClaimProgress(stored, this.#host.progressRules, alive)
     this.#committed = offset
     this.#progress = progress
     this.#work = this.#createWork(progress, lanesOfClaim(progress.found, this.#host.ownLanes, offset))

@@ -25,14 +25,15 @@ export class ClaimProgress {
   #stored: Progress
   #worked: () => WorkedLanes
 
-  constructor(stored: Progress, rules: ProgressRules) {
-    const { progress, killer } = findKiller(stored, rules.attempts)
+  /** `alive`: processes of the group that live. */
+  constructor(stored: Progress, rules: ProgressRules, alive?: ReadonlySet<string>) {
+    const { progress, killer } = findKiller(stored, rules.attempts, alive)
     this.#stored = stored
     this.found = progress
     this.#worked = () => progress
     this.topicId = stored.topicId
     this.killer = killer
-    this.#careful = CarefulClaim.of(stored.open ?? normally(), rules.carefulForMs)
+    this.#careful = CarefulClaim.of(progress.open ?? normally(), rules.carefulForMs)
   }
 
   /** From now on these tell how far it is. */

@@ -8,7 +8,8 @@ import { unlessAborted } from '../../shared/unless-aborted.ts'
 import { ThreadExits } from './thread-exits.ts'
 import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './worker-thread.ts'
 
-const ENTRY = new URL('../../worker/entry.js', import.meta.url).href
+/** `worker/entry` in one file with all that it needs: see decision 10. */
+const ENTRY = new URL('../../worker/thread.cjs', import.meta.url).href
 
 /** How long a spare waits for the next death before it is ended: it has some ten megabytes. */
 const SPARE_KEPT_MS = 60_000

@@ -18,6 +18,8 @@ const LOOK_MS = 500
 const LOOKS_UNTIL_MOVE = 3
 const LANES = 4
 const RULES = { attempts: 1, carefulForMs: 1 }
+/** Of these a lane's records wait whatever its thread does. */
+const NO_LOAD = ['retry', 'dead-letter', 'suspect', 'failed', 'paused'] as const
 
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
 function startBalancer(t: TestContext) {
@@ -33,7 +35,7 @@ function startBalancer(t: TestContext) {
       moves.push(deferred())
       return moves.at(-1)!.promise
     }
-    return { topic: 't', partition, work, handled: 0, thread: threads[0], state: 'running', moveTo }
+    return { topic: 't', partition, memory, work, handled: 0, thread: threads[0], state: 'running', moveTo }
   })
   const { logger, lines } = loggerInMemory()
   const balancer = new LaneBalancer(
@@ -50,7 +52,7 @@ function startBalancer(t: TestContext) {
       await nextTurn()
     }
   }
-  return { look, moves, lines }
+  return { look, moves, lines, memories: partitions.map(({ memory }) => memory) }
 }
 
 describe('lane balancer', () => {
@@ -93,4 +95,18 @@ describe('lane balancer', () => {
     await look(LOOKS_UNTIL_MOVE)
     assert.equal(moves.length, 2)
   })
+
+  for (const reason of NO_LOAD) {
+    it(`takes a lane that waits (${reason}) for none that its thread has work for, however much is behind it`, async t => {
+      const { look, moves, memories } = startBalancer(t)
+      const [busy, ...waiting] = memories
+      for (const memory of waiting) memory.setWaitsFor(reason)
+      await look(2 * LOOKS_UNTIL_MOVE)
+      assert.equal(moves.length, 0, 'there is one lane to be run, and it is where it is')
+      assert.equal(busy!.read().waitsFor, '')
+      waiting[0]!.setWaitsFor('')
+      await look(LOOKS_UNTIL_MOVE)
+      assert.equal(moves.length, 1, 'it waits no longer')
+    })
+  }
 })

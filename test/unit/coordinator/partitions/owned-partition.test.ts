@@ -12,6 +12,7 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError, isGroupError } from '#src/shared/errors.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import type { LaneStart } from '#src/shared/protocol.js'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 /** A thread that records what it is asked, and drains when the test lets it. */
 class FakeThread {
@@ -79,7 +80,7 @@ describe('an owned partition', () => {
     replacements = new Map()
   })
 
-  function create(): OwnedPartition {
+  function create(alive: ReadonlySet<string> = new Set()): OwnedPartition {
     const storage = {
       claim: (_: unknown, attempt: ClaimAttempt) => claim(attempt),
       commit: (_: unknown, offset: number) => commit(offset),
@@ -91,7 +92,7 @@ describe('an owned partition', () => {
         await startFound
         if (startError !== null) throw startError
         const offset = one.committedOffset ?? 0
-        return { offset, progress: one.progress ?? progressAt(offset, 'an-id', normally()) }
+        return { offset, progress: one.progress ?? progressAt(offset, 'an-id', normally()), alive }
       },
       placed: () => Promise.resolve(),
       chooseThread: () => asThread(thread),
@@ -432,7 +433,7 @@ describe('an owned partition', () => {
     })
 
     it('is not alone any more when the thread ended, though the answer to its start came too late to be heard', async () => {
-      const open = { ...normally('another process'), deaths: 1, isAtRest: true }
+      const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
       claim = async () => ({ ...CLAIM, committedOffset: 100, progress: progressAt(100, 'an-id', open) })
       replacements.set(asThread(thread), Promise.resolve(asThread(other)))
       const partition = create()

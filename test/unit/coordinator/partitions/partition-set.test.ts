@@ -38,7 +38,7 @@ function create(
   } as unknown as WorkerThread
   const host: PartitionSetHost = {
     storage,
-    resolveStart: async () => ({ offset: 0, progress: progressAt(0, null) }),
+    resolveStart: async () => ({ offset: 0, progress: progressAt(0, null), alive: new Set<string>() }),
     placed: () => Promise.resolve(),
     chooseThread: () => thread,
     replacementOf: () => null,

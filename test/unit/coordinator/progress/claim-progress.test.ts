@@ -12,6 +12,7 @@ import {
 } from '#src/coordinator/progress/progress.js'
 import type { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import type { RecordInHand } from '#src/shared/memory/remainder-memory.js'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 const RULES = { attempts: 3, carefulForMs: 1_000 }
 const OWN = { ordering: 'partition', hash: null, lanes: 1 } as const
@@ -67,12 +68,12 @@ describe('the progress of a claim', () => {
   })
 
   it('is released at rest by a careful claim: whoever is next goes on carefully', () => {
-    const open = { ...normally(), deaths: 2, window: { from: 100, to: 110, isAlone: false }, isAtRest: true }
+    const open = { ...normally(), deaths: processDeaths(2), window: { from: 100, to: 110, isAlone: false }, isAtRest: true }
     const { progress } = claim(100, stored(100, [], open))
     progress.careful!.announced({ from: 100, to: 101, isAlone: true })
     assert.deepEqual(progress.now.open, {
       ...normally(),
-      deaths: 2,
+      deaths: processDeaths(2),
       window: { from: 100, to: 101, isAlone: true },
     })
     assert.deepEqual(progress.atRelease(false).open, open)
@@ -81,12 +82,12 @@ describe('the progress of a claim', () => {
   })
 
   it('names the record that kills processes, with its attempts used up', () => {
-    const open = { ...normally(), deaths: 3, window: { from: 100, to: 101, isAlone: true }, isAtRest: true }
+    const open = { ...normally(), deaths: processDeaths(3), window: { from: 100, to: 101, isAlone: true }, isAtRest: true }
     const { progress, memory } = claim(100, stored(101, [{ offset: 100, attempts: 1 }], open))
     assert.deepEqual(progress.killer, { offset: 100, attempts: 3, deaths: 3 })
     assert.deepEqual(memory.remainder?.inHand, [{ offset: 100, attempts: 3 }])
     assert.equal(progress.isStored(progress.now), false)
-    assert.equal(progress.atRelease(false).open?.deaths, 3)
+    assert.equal(progress.atRelease(false).open?.deaths.length, 3)
     assert.equal(progress.atRelease(true).open, null, 'it stopped there, and somebody has seen to it')
   })
 })

@@ -7,11 +7,12 @@ import { progressAt } from '#src/coordinator/progress/progress.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { rejection } from '../../../../support/group-error.ts'
+import { processDeaths } from '../../../../support/process-deaths.ts'
 
 const RULES = { attempts: 3, carefulForMs: 1_000 }
 
 function create() {
-  const open = { ...normally(), deaths: 1, isAtRest: true }
+  const open = { ...normally(), deaths: processDeaths(1), isAtRest: true }
   const progress = new ClaimProgress(progressAt(100, 'id', open), RULES)
   const giveUp = new AbortController()
   const log: string[] = []
@@ -19,7 +20,7 @@ function create() {
     commit: async (): Promise<void> => {
       const { deaths, window, isAtRest } = progress.now.open!
       log.push(
-        `commit ${deaths} ${isAtRest ? 'at rest' : window && `${window.from}-${window.to} ${window.isAlone}`}`,
+        `commit ${deaths.length} ${isAtRest ? 'at rest' : window && `${window.from}-${window.to} ${window.isAlone}`}`,
       )
     },
     runAlone: async (): Promise<boolean> => {

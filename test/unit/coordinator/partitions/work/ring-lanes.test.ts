@@ -12,6 +12,7 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { processDeaths } from '../../../../support/process-deaths.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
 
 const THREADS = 3
@@ -221,7 +222,7 @@ describe('the lanes of a ring', () => {
   })
 
   it('have one seat while processes have died of them, and all once that is over', async () => {
-    const open = { ...normally('another process'), deaths: 1, isAtRest: true }
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
     const work = create(progressAt(100, 'id', open))
     await work.start()
     assert.deepEqual(starts(), [1, 0, 0])
