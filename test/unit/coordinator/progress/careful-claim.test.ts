@@ -37,7 +37,11 @@ describe('a careful claim', () => {
       isAtRest: true,
     })
     claim.announced(window(12, 13, true))
-    assert.deepEqual(claim.openAt(at(12)), { ...normally(), deaths: processDeaths(2), window: window(12, 13, true) })
+    assert.deepEqual(claim.openAt(at(12)), {
+      ...normally(),
+      deaths: processDeaths(2),
+      window: window(12, 13, true),
+    })
     assert.deepEqual(claim.openAt(at(13)), {
       ...normally(),
       deaths: processDeaths(2),

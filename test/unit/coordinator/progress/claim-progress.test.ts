@@ -68,7 +68,12 @@ describe('the progress of a claim', () => {
   })
 
   it('is released at rest by a careful claim: whoever is next goes on carefully', () => {
-    const open = { ...normally(), deaths: processDeaths(2), window: { from: 100, to: 110, isAlone: false }, isAtRest: true }
+    const open = {
+      ...normally(),
+      deaths: processDeaths(2),
+      window: { from: 100, to: 110, isAlone: false },
+      isAtRest: true,
+    }
     const { progress } = claim(100, stored(100, [], open))
     progress.careful!.announced({ from: 100, to: 101, isAlone: true })
     assert.deepEqual(progress.now.open, {
@@ -82,7 +87,12 @@ describe('the progress of a claim', () => {
   })
 
   it('names the record that kills processes, with its attempts used up', () => {
-    const open = { ...normally(), deaths: processDeaths(3), window: { from: 100, to: 101, isAlone: true }, isAtRest: true }
+    const open = {
+      ...normally(),
+      deaths: processDeaths(3),
+      window: { from: 100, to: 101, isAlone: true },
+      isAtRest: true,
+    }
     const { progress, memory } = claim(100, stored(101, [{ offset: 100, attempts: 1 }], open))
     assert.deepEqual(progress.killer, { offset: 100, attempts: 3, deaths: 3 })
     assert.deepEqual(memory.remainder?.inHand, [{ offset: 100, attempts: 3 }])
