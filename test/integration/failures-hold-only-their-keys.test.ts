@@ -77,7 +77,7 @@ describe('failures in key and none order', () => {
         twice: ATTEMPTS,
         kill: ATTEMPTS,
         block: ATTEMPTS,
-        }
+      }
       assert.deepEqual(
         counts,
         keys.map(key => [key, expected[kindOf(key)]]),

@@ -47,7 +47,9 @@ function waitsFor(memory: RingMemory): WorkReading['waitsFor'] {
   )
   const [first = ''] = reasons
   if (!reasons.includes('')) return first
-  const isNothingFree = lanes.last.every((_, lane) => isLaneEmpty(memory, lane) || Atomics.load(lanes.holder, lane) > 0)
+  const isNothingFree = lanes.last.every(
+    (_, lane) => isLaneEmpty(memory, lane) || Atomics.load(lanes.holder, lane) > 0,
+  )
   return isNothingFree ? (FEED_WAIT_REASONS[Atomics.load(header, HEADER.FEED_WAITS_FOR)] ?? '') : ''
 }
 

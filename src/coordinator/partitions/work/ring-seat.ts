@@ -107,7 +107,7 @@ export class RingSeat {
   }
 
   async #startOn(thread: WorkerThread, paused: boolean): Promise<void> {
-    const { laneId, generation, memory, news, concurrency, careful } = this.#host
+    const { laneId, generation, memory, news, concurrency } = this.#host
     await thread.startSeat({
       ...laneId,
       ring: memory.buffer,
@@ -115,7 +115,7 @@ export class RingSeat {
       generation,
       paused,
       concurrency,
-      careful: careful(),
+      careful: this.#host.careful(),
       ...news.forSeat(readRing(memory).inHand, readSeat(memory, this.#number)),
     })
   }

@@ -32,9 +32,9 @@ export class Ring {
   readonly #over = new AbortController()
 
   constructor({ ordering }: LaneSettings, start: LanePositions, host: RingPartsHost) {
-    const { options, partitions } = host.rings
+    const { options } = host.rings
     const kind = ordering === 'none' ? 'none' : 'key'
-    const memory = RingMemory.create(ringShape(kind, options, partitions()), start)
+    const memory = RingMemory.create(ringShape(kind, options, host.rings.partitions()), start)
     const over = AbortSignal.any([host.givenUp, this.#over.signal])
     this.#memory = memory
     this.#host = host

@@ -12,6 +12,7 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { processDeaths } from '../../../../support/process-deaths.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
 import { processDeaths } from '../../../../support/process-deaths.ts'
 
