@@ -1,4 +1,4 @@
-import type { GroupOptions } from '#src/index.js'
+import type { RunGroupOptions } from '#src/index.js'
 
 /** What each contender is given and answers. */
 export interface Contenders {
@@ -30,7 +30,7 @@ export interface GroupInput {
   readonly threads: number
   readonly records: number
   /** @defaultValue those of the group */
-  readonly options?: Pick<GroupOptions, 'ordering' | 'concurrency'>
+  readonly options?: Pick<RunGroupOptions, 'ordering' | 'concurrency'>
 }
 
 export interface FailingGroupInput {
