@@ -36,11 +36,12 @@ function install() {
   )
 }
 
-/** The compiler looks itself at what has changed. */
+/** Both look themselves at what has changed. */
 function build() {
   if (!existsSync(inRoot('dist/index.js'))) say('compiling (tsc -b), once …')
   const compiler = inRoot('node_modules/typescript/bin/tsc')
   execute(process.execPath, [compiler, '-b'], 'the compiler found errors')
+  execute(process.execPath, [inRoot('scripts/bundle-thread.mjs')], 'the threads could not be bundled')
 }
 
 function execute(command, args, failure) {

@@ -88,7 +88,7 @@ export class Group implements AsyncDisposable {
       workers: this.#coordinator.threads.map(thread =>
         this.#report.worker(
           thread,
-          owned.filter(partition => partition.thread === thread),
+          owned.filter(partition => partition.isOn(thread)),
         ),
       ),
       handled: this.#coordinator.partitions.handled,

@@ -43,7 +43,7 @@ export {
   type ValueDecoder,
 } from './handler.ts'
 export type { GroupEventListener, GroupEventMap, GroupEventName } from './events.ts'
-export type { GroupStatus, PartitionStatus, WorkerStatus } from './status.ts'
+export type { GroupStatus, LaneStatus, PartitionStatus, RingStatus, WorkerStatus } from './status.ts'
 export type { GroupState } from './coordinator/group-state.ts'
 export type { Progress } from './coordinator/progress/progress.ts'
 export type {

@@ -50,6 +50,7 @@ export function startGroup(
         {
           threads: options.threads,
           settings,
+          feederSettings: { ...settings, maxBufferedBytes: options.fetch.maxBufferedBytes },
           groupMemory: memory.buffer,
           threadMemoryMb: options.threadMemoryMb,
           logger: options.logger,
@@ -87,6 +88,7 @@ function workerSettings(options: ResolvedOptions, url: string): WorkerSettings {
     retry: options.retry,
     onFailure: options.onFailure,
     handlerTimeoutMs: options.handlerTimeoutMs,
+    ordering: options.ordering,
     batchSize: options.batchSize,
     batchWaitMs: options.batchWaitMs,
   }

@@ -14,10 +14,14 @@ const threads = new Set<Worker>()
  */
 export function exitSoon(): void {
   setTimeout(() => {
-    const held = process.getActiveResourcesInfo().join(', ')
-    process.stderr.write(`kwg: everything is stopped but the process is held by: ${held}; ending it\n`)
+    if (threads.size === 0) tellWhatHolds() // else a native call does, and the exit tells that
     process.exit()
   }, LINGER_MS).unref()
+}
+
+function tellWhatHolds(): void {
+  const held = process.getActiveResourcesInfo().join(', ')
+  process.stderr.write(`kwg: everything is stopped but the process is held by: ${held}; ending it\n`)
 }
 
 /**

@@ -45,7 +45,7 @@ export function noBrokers(): GroupError {
 export function loopBlocked(delayMs: number, limitMs: number): GroupError {
   return new GroupError(
     'EVENT_LOOP_BLOCKED',
-    `the main thread was blocked for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off it, or raise the session timeout`,
+    `the main thread was blocked, or the process frozen, for ${Math.round(delayMs)} ms, more than a sixth of the session (${Math.round(limitMs)} ms): move heavy work off the thread, or raise the session timeout`,
     { details: { delayMs, limitMs } },
   )
 }

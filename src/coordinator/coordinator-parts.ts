@@ -17,6 +17,7 @@ import type { KafkaCluster } from './kafka/cluster.ts'
 import { readBacklogs } from './lanes/backlogs.ts'
 import { LaneBalancer } from './lanes/lane-balancer.ts'
 import { LanePlacer } from './lanes/lane-placer.ts'
+import { FeederKeeper } from './lanes/feeder-keeper.ts'
 import { LeaderKeeper } from './lanes/leader-keeper.ts'
 import { LoneLanes } from './lanes/lone-lanes.ts'
 import type { Weighted } from './lanes/placement.ts'
@@ -28,6 +29,8 @@ import { PartitionSet, type PartitionSetHost } from './partitions/partition-set.
 import { Pauses } from './partitions/pauses.ts'
 import { reportRefusal } from './partitions/report-refusal.ts'
 import { StartOffsets } from './partitions/start-offsets.ts'
+import type { RingHost } from './partitions/work/ring-host.ts'
+import { ownSettings } from './progress/claim-lanes.ts'
 import type { ProgressRules } from './progress/claim-progress.ts'
 import { GroupLook } from './rebalance/group-look.ts'
 import { Rebalancer } from './rebalance/rebalancer.ts'
@@ -80,6 +83,7 @@ export class CoordinatorParts {
   /** Null unless `onFailure` is 'dead-letter'. */
   readonly deadLetters: DeadLetters | null
   readonly pool: ThreadPool
+  readonly feeder: FeederKeeper
   readonly replacer: ThreadReplacer
   /** Null without a deadline for handlers. */
   readonly deadlines: DeadlineWatch | null
@@ -106,6 +110,7 @@ export class CoordinatorParts {
     this.topics = this.#createTopics()
     this.deadLetters = this.#createDeadLetters()
     this.pool = choices.createPool(this.#createDesk())
+    this.feeder = this.#createFeeder()
     this.replacer = this.#createReplacer()
     this.deadlines = this.#createDeadlines()
     this.session = this.#createSession()
@@ -169,10 +174,23 @@ export class CoordinatorParts {
       isPaused: partition => this.pauses.isPaused(partition),
       generation: () => memory.generation,
       progressRules: progressRules(options),
+      ownLanes: ownSettings(options),
+      maxInHand: options.batchSize,
+      rings: this.#ringHost(),
       runAlone: one => this.loneLanes.enter(one),
       isHeld: one => this.loneLanes.holds(one),
       noLongerAlone: one => this.loneLanes.leave(one),
       giveUpReleasing: this.#giveUpReleasing.signal,
+    }
+  }
+
+  #ringHost(): RingHost {
+    const { threads, concurrency, ringBytesPerPartition, fetch } = this.#choices.options
+    return {
+      options: { threads, concurrency, ringBytesPerPartition, maxBufferedBytes: fetch.maxBufferedBytes },
+      partitions: () => this.partitions.all.length,
+      threads: () => this.pool.threads,
+      feeder: () => this.feeder.get(),
     }
   }
 
@@ -218,7 +236,7 @@ export class CoordinatorParts {
     return new LeaderKeeper({
       cluster,
       topics: options.topics,
-      threads: () => this.pool.threads,
+      threads: () => this.pool.all,
       refreshed: () => this.topics.restartRecreated(),
       logger: options.logger,
     })
@@ -257,9 +275,25 @@ export class CoordinatorParts {
       attemptFailed: (thread, failure) => this.reports.attemptFailed(thread, failure, options.deadLetter),
       partitions: this.partitions,
       leadersStale: reason => this.leaders.refreshSoon(reason),
-      threadExited: (thread, death) => this.replacer.exited(thread, death),
+      threadExited: (thread, death) => {
+        if (this.feeder.isOrWas(thread)) this.feeder.exited(thread, death)
+        else this.replacer.exited(thread, death)
+      },
       report: error => this.reports.error(error),
       restart: (partition, reason, offset) => void this.targets.restart(partition, reason, offset),
+    })
+  }
+
+  #createFeeder(): FeederKeeper {
+    return new FeederKeeper({
+      pool: this.pool,
+      welcome: thread => this.leaders.welcome(thread),
+      putDown: thread => {
+        for (const partition of this.partitions.all) partition.work?.putDown(thread)
+      },
+      report: error => this.reports.error(error),
+      fail: error => this.#host.fail(error),
+      stopSignal: this.#host.stopSignal,
     })
   }
 
@@ -368,15 +402,16 @@ export class CoordinatorParts {
   }
 
   #createTargets(): Targets {
+    const { options } = this.#choices
     return new Targets({
       partitions: this.partitions,
       place: coming => {
-        this.placer.plan(coming)
+        if (options.ordering === 'partition') this.placer.plan(coming) // else they are on all threads
         this.leaders.tellKnown() // of partitions that are new
       },
       rebalanced: () => this.reports.rebalanced(this.partitions.all),
       stopSignal: this.#host.stopSignal,
-      logger: this.#choices.options.logger,
+      logger: options.logger,
     })
   }
 
@@ -396,10 +431,9 @@ export class CoordinatorParts {
 const CAREFUL_INTERVALS = 2
 const CAREFUL_FOR_MS = 10_000
 
-function progressRules({ retry, batchSize, commit }: ResolvedOptions): ProgressRules {
+function progressRules({ retry, commit }: ResolvedOptions): ProgressRules {
   return {
     attempts: retry.attempts,
-    maxInHand: batchSize,
     carefulForMs: Math.max(CAREFUL_INTERVALS * commit.intervalMs, CAREFUL_FOR_MS),
   }
 }

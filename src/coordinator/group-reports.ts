@@ -43,7 +43,7 @@ export class GroupReports {
   }
 
   claimed(one: OwnedPartition): void {
-    this.#events.emit('partition:claimed', partitionEvent(one, one.memory?.floor ?? 0))
+    this.#events.emit('partition:claimed', partitionEvent(one, one.work?.read().floor ?? 0))
   }
 
   released(one: OwnedPartition, reason: string): void {

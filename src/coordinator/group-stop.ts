@@ -91,7 +91,7 @@ export class GroupStop {
   }
 
   get #mayRun(): boolean {
-    return this.#parts.partitions.all.some(({ thread }) => thread !== null && !thread.hasExited)
+    return this.#parts.partitions.all.some(({ threads }) => threads.some(thread => !thread.hasExited))
   }
 
   #abortHandlers(): void {
@@ -105,7 +105,7 @@ export class GroupStop {
   #terminateThreads(): void {
     const { partitions, report, giveUpReleasing } = this.#parts
     giveUpReleasing.abort()
-    const busy = new Set(partitions.all.map(partition => partition.thread).filter(thread => thread !== null))
+    const busy = new Set(partitions.all.flatMap(({ threads }) => threads))
     if (busy.size === 0) return
     const ids = [...busy].map(thread => thread.threadId).join(', ')
     report(stopTimeout(ids, this.#timeoutMs))
@@ -120,7 +120,7 @@ export class GroupStop {
 function stopTimeout(threads: string, timeoutMs: number): GroupError {
   return new GroupError(
     'STOP_TIMEOUT',
-    `handlers on thread ${threads} did not end within the stop deadline of ${timeoutMs} ms and were cut`,
+    `handlers on thread ${threads} did not end within the stop deadline of ${timeoutMs} ms; they are cut, and whoever has their partitions next handles their records again`,
     { details: { threads, timeoutMs } },
   )
 }

@@ -1,11 +1,11 @@
 import { monotonicMs } from '../shared/clock.ts'
-import type { LaneReading } from '../shared/memory/lane-memory.ts'
-import type { PartitionStatus, WorkerStatus } from '../status.ts'
+import type { PartitionStatus, RingStatus, WorkerStatus } from '../status.ts'
 import type { OwnedPartition } from './partitions/owned-partition.ts'
+import type { RingUse, WorkReading } from './partitions/work/partition-work.ts'
 import type { WorkerThread } from './threads/worker-thread.ts'
 
 interface SeenInHand {
-  readonly floor: number
+  readonly offset: number
   readonly sinceMs: number
 }
 
@@ -16,24 +16,25 @@ export class StatusReport {
   readonly #startedAtMs = monotonicMs()
 
   partition(partition: OwnedPartition): PartitionStatus {
-    const lane = partition.memory?.read() ?? null
-    const end = lane === null || lane.highWatermark < 0 ? null : lane.highWatermark
+    const work = partition.work?.read() ?? null
+    const end = work === null || work.highWatermark < 0 ? null : work.highWatermark
     return {
       topic: partition.topic,
       partition: partition.partition,
       state: partition.state,
       epoch: partition.claim?.epoch ?? null,
       threadId: partition.thread?.threadId ?? null,
-      lanes: lane === null ? 0 : 1,
+      lanes: work?.lanes ?? 0,
       committed: toBigInt(partition.committed),
-      committable: toBigInt(lane?.floor ?? null),
+      committable: toBigInt(work?.floor ?? null),
       end: toBigInt(end),
-      lag: lane === null || end === null ? null : Math.max(0, end - lane.floor),
-      bufferedBytes: lane?.bufferedBytes ?? 0,
-      waitsFor: waitsFor(partition, lane),
-      retry: retryOf(lane),
-      oldestInHand: lane === null ? null : this.#oldestInHand(partition, lane),
-      handled: lane?.handled ?? 0,
+      lag: work === null || end === null ? null : Math.max(0, end - work.floor),
+      bufferedBytes: work?.bufferedBytes ?? 0,
+      waitsFor: waitsFor(partition, work),
+      retry: retryOf(work),
+      oldestInHand: this.#oldestInHand(partition, work?.oldestInHand ?? null),
+      handled: partition.handled,
+      ring: work?.ring ? ringStatus(work.ring, end) : null,
       failure: partition.failure,
     }
   }
@@ -49,20 +50,23 @@ export class StatusReport {
       loopDelayMs: reading.loopDelayMs,
       runningForMs: reading.running ? Math.max(0, nowMs - reading.runningSinceMs) : null,
       partitions: partitions.length,
-      handled: partitions.reduce((sum, partition) => sum + partition.handledOnThread, thread.handledBefore),
+      handled: partitions.reduce((sum, partition) => sum + partition.handledOn(thread), thread.handledBefore),
       restarts: thread.restarts,
     }
   }
 
   /** Age is counted from when a look first saw this record in hand: workers read no clock per record. */
-  #oldestInHand(partition: OwnedPartition, lane: LaneReading): PartitionStatus['oldestInHand'] {
-    if (lane.inHand === 'nothing' && lane.attempts === 0) return null
+  #oldestInHand(
+    partition: OwnedPartition,
+    record: WorkReading['oldestInHand'],
+  ): PartitionStatus['oldestInHand'] {
+    if (record === null) return null
+    const { offset, attempts } = record
     const seen = this.#inHand.get(partition)
     const nowMs = monotonicMs()
-    const since =
-      seen?.floor === lane.floor ? seen : { floor: lane.floor, sinceMs: this.#runningSince(partition, nowMs) }
+    const since = seen?.offset === offset ? seen : { offset, sinceMs: this.#runningSince(partition, nowMs) }
     this.#inHand.set(partition, since)
-    return { offset: BigInt(lane.floor), ageMs: nowMs - since.sinceMs, attempt: lane.attempts + 1 }
+    return { offset: BigInt(offset), ageMs: nowMs - since.sinceMs, attempt: attempts + 1 }
   }
 
   #runningSince(partition: OwnedPartition, nowMs: number): number {
@@ -71,18 +75,33 @@ export class StatusReport {
   }
 }
 
-function waitsFor(partition: OwnedPartition, lane: LaneReading | null): string {
-  if (lane === null) return partition.state === 'waiting' ? 'claim' : ''
-  return lane.waitsFor === '' && partition.isHeld ? 'alone' : lane.waitsFor
+function ringStatus({ bytes, capacityBytes, lanes }: RingUse, end: number | null): RingStatus {
+  const floors = lanes.map(({ floor }) => floor)
+  return {
+    bytes,
+    capacityBytes,
+    spread: Math.max(...floors) - Math.min(...floors),
+    lanes: lanes.map(({ lane, floor, waitsFor }) => ({
+      lane,
+      floor: BigInt(floor),
+      lag: end === null ? null : Math.max(0, end - floor),
+      waitsFor,
+    })),
+  }
 }
 
-function retryOf(lane: LaneReading | null): PartitionStatus['retry'] {
-  if (lane === null || lane.retry === null) return null
-  const { sinceMs, atMs } = lane.retry
+function waitsFor(partition: OwnedPartition, work: WorkReading | null): string {
+  if (work === null) return partition.state === 'waiting' ? 'claim' : ''
+  return work.waitsFor === '' && partition.isHeld ? 'alone' : work.waitsFor
+}
+
+function retryOf(work: WorkReading | null): PartitionStatus['retry'] {
+  if (work === null || work.retry === null) return null
+  const { offset, attempts, sinceMs, atMs } = work.retry
   const nowMs = monotonicMs()
   return {
-    offset: BigInt(lane.floor),
-    attempts: lane.attempts,
+    offset: BigInt(offset),
+    attempts,
     waitedMs: Math.max(0, nowMs - sinceMs),
     inMs: Math.max(0, atMs - nowMs),
   }

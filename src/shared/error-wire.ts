@@ -22,17 +22,19 @@ export interface ErrorWire {
 const MAX_CAUSES = 8
 
 /** Any thrown value as plain data. Never throws, whatever the value's getters do; circular causes are cut. */
-export function toWire(thrown: unknown, depth = 0): ErrorWire {
+export function toWire(thrown: unknown, above: readonly unknown[] = []): ErrorWire {
   const error = toError(thrown)
   const cause = fieldOf(error, 'cause')
   const code = fieldOf(error, 'code')
+  const chain = [...above, error]
+  const isCauseTold = cause !== undefined && chain.length <= MAX_CAUSES && !chain.includes(cause)
   return {
     name: text(fieldOf(error, 'name'), 'Error'),
     message: messageOf(error),
     stack: text(fieldOf(error, 'stack'), ''),
     ...(typeof code === 'string' ? { code } : {}),
     ...(isGroupError(error) ? { details: plain(fieldOf(error, 'details')) } : {}),
-    ...(cause !== undefined && depth < MAX_CAUSES ? { cause: toWire(cause, depth + 1) } : {}),
+    ...(isCauseTold ? { cause: toWire(cause, chain) } : {}),
   }
 }
 

@@ -39,6 +39,8 @@ export interface WorkerSettings {
   readonly onFailure: OnFailure
   /** How long an attempt may take; null: as long as it likes. */
   readonly handlerTimeoutMs: number | null
+  /** `key` and `none`: records come from rings, and there are no batches. */
+  readonly ordering: 'partition' | 'key' | 'none'
   /** Records per call of `handleBatch`, at most. */
   readonly batchSize: number
   /** How long records wait for others to fill their batch. */
@@ -159,6 +161,8 @@ export interface WorkerApi {
   updateLeaders(view: LeaderView): void
   /** Runs `claimed`, then fetches and handles from the floor in the lane's memory on. HANDLER_HOOK_FAILED. */
   startLane(lane: LaneStart): Promise<void>
+  /** Runs `claimed`, then handles records of the ring. HANDLER_HOOK_FAILED. */
+  startSeat(seat: SeatStart): Promise<void>
   /** Fetches and appends to the ring from its HEAD_OFFSET on. Needs no handler. */
   startFeed(feed: FeedStart): void
   /**

@@ -1,7 +1,7 @@
 import type { RetrySettings } from './protocol.ts'
 
 /**
- * Milliseconds before the next attempt of a record of which `failed` attempts have failed, from 1: doubled from one to the
+ * Whole milliseconds before the next attempt of a record of which `failed` attempts have failed, from 1: doubled from one to the
  * next up to a cap, and drawn evenly from the upper part of that which `jitter` leaves to chance.
  */
 export function retryDelayMs(
@@ -10,5 +10,5 @@ export function retryDelayMs(
   random: () => number = Math.random,
 ): number {
   const full = Math.min(maxBackoffMs, backoffMs * 2 ** (failed - 1))
-  return full * (1 - jitter * random())
+  return Math.ceil(full * (1 - jitter * random()))
 }

@@ -6,6 +6,7 @@ import { deferred, type Deferred } from '../shared/deferred.ts'
 import { GroupError } from '../shared/errors.ts'
 import type { CoordinatorApi, WorkerApi, WorkerStart, WorkerStarted } from '../shared/protocol.ts'
 import { transferables } from './attempts/dead-letter.ts'
+import { dieOfPlainErrors } from './plain-deaths.ts'
 import { Worker } from './worker.ts'
 
 if (isMainThread)
@@ -14,6 +15,7 @@ if (isMainThread)
 /** The one task of a pool thread. Resolves after the coordinator called `stop()`; nothing then keeps the thread busy. */
 export default async function runWorker(start: WorkerStart): Promise<void> {
   const { workerPort, coordinatorPort, messagePort, ...parts } = start
+  dieOfPlainErrors()
   messagePort.postMessage({ type: 'started', nodeThreadId: threadId } satisfies WorkerStarted)
   // One port per direction: Comlink may close a port when its last proxy is collected.
   const coordinator = callsTo(Comlink.wrap<Answering<CoordinatorApi>>(endpoint(coordinatorPort)))
@@ -31,6 +33,7 @@ function callable(worker: Worker, onStopped: () => void): WorkerApi {
     loadHandler: threadId => worker.loadHandler(threadId),
     updateLeaders: view => worker.updateLeaders(view),
     startLane: lane => worker.startLane(lane),
+    startSeat: seat => worker.startSeat(seat),
     startFeed: feed => worker.startFeed(feed),
     drainLane: lane => worker.drainLane(lane),
     abortLane: (lane, reason) => worker.abortLane(lane, reason),

@@ -1,4 +1,13 @@
-import { fieldOf, GroupError, isGroupError, messageOf, type ErrorCode } from '../shared/errors.ts'
+import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
+import {
+  asGroupError,
+  fieldOf,
+  GroupError,
+  isGroupError,
+  messageOf,
+  toError,
+  type ErrorCode,
+} from '../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../shared/types.ts'
 
 /** Which attempt on what; the details of its errors. */
@@ -34,7 +43,7 @@ export function attemptFailed(place: AttemptPlace, thrown: unknown): GroupError 
     `the handler failed on ${nameOfPlace(place)}: ${messageOf(thrown)}`,
     {
       details,
-      cause: thrown,
+      cause: thrown ?? toError(thrown), // `throw undefined` has a cause, too
     },
   )
 }
@@ -45,6 +54,11 @@ export function attemptTimedOut(place: AttemptPlace, timeoutMs: number, cause?: 
     `the handler took longer than handlerTimeoutMs (${timeoutMs}) for ${nameOfPlace(place)}`,
     { details: { ...place }, cause },
   )
+}
+
+/** What failed the last attempt on another thread. */
+export function lastFailure(wire: ErrorWire): GroupError {
+  return asGroupError(fromWire(wire), 'the last attempt failed')
 }
 
 /** Nobody who is still there saw how the attempts failed. */
@@ -89,6 +103,13 @@ export function feedFailed(
   return new GroupError(thrown.code, `${where}: ${thrown.message}`, {
     details: { offset, ...thrown.details, topic, partition },
     cause: thrown.cause,
+  })
+}
+
+/** Why handlers are to give up for good. */
+export function claimLost({ topic, partition }: TopicPartition, reason: string): GroupError {
+  return new GroupError('CLAIM_LOST', `${partitionName({ topic, partition })}: ${reason}`, {
+    details: { topic, partition },
   })
 }
 

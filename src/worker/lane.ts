@@ -1,27 +1,21 @@
 import { deferred, type Deferred } from '../shared/deferred.ts'
-import { asGroupError, GroupError } from '../shared/errors.ts'
-import type { GroupMemory } from '../shared/memory/group-memory.ts'
-import { fromWire, type ErrorWire } from '../shared/error-wire.ts'
+import type { GroupError } from '../shared/errors.ts'
 import { LaneMemory, type WaitReason } from '../shared/memory/lane-memory.ts'
-import type { Announcement, AttemptsUsedUp, DeadLetter, LaneId, LaneStart } from '../shared/protocol.ts'
-import { StateMachine } from '../shared/state-machine.ts'
-import { partitionName } from '../shared/types.ts'
+import type { LaneId, LaneStart } from '../shared/protocol.ts'
 import type { HandlerPartition } from '../handler.ts'
 import { RecordCursor } from './decode/record-cursor.ts'
 import { LaneInbox } from './feed/lane-inbox.ts'
 import { LaneContext } from './handler/contexts.ts'
-import type { LoadedHandler } from './handler/handler-exports.ts'
-import { feedFailed, hookFailed } from './lane-errors.ts'
-import { LANE_MOVES, type LaneState } from './lane-state.ts'
-import type { RecordFailed } from './attempts/fate.ts'
-import { Taking, type TakingSettings } from './taking.ts'
+import type { TimedLane } from './attempts/deadline-timer.ts'
+import { claimLost, feedFailed, lastFailure } from './lane-errors.ts'
+import { LaneLife } from './lane-life.ts'
+import type { LaneState } from './lane-state.ts'
+import { Taking } from './taking.ts'
 import type { TakeResult } from './take-result.ts'
+import type { TakingHost, ThreadLane } from './taking-host.ts'
 
 /** What a lane needs of its thread. */
-export interface LaneHost {
-  readonly group: GroupMemory
-  readonly handler: LoadedHandler
-  readonly settings: TakingSettings
+export interface LaneHost extends TakingHost {
   readonly maxBatchBytes: number
   readonly readCommitted: boolean
   /** Fetch for it from now on. */
@@ -32,25 +26,10 @@ export interface LaneHost {
   hasRoom(inbox: LaneInbox): boolean
   /** As many fetched bytes are no longer needed. */
   dropped(bytes: number): void
-  /** It can take records now. */
-  wake(lane: Lane): void
-  /** An async handler of it is awaited from now on. */
-  awaits(): void
-  /** Its async record is done, whatever the lane can do next. */
-  settled(lane: Lane): void
-  recordFailed(message: RecordFailed): void
-  usedUp(message: AttemptsUsedUp): void
-  /** Resolves once it is stored. */
-  deadLetter(letter: DeadLetter): Promise<void>
-  /** See CoordinatorApi. */
-  announce(lane: LaneId, announcement: Announcement): Promise<boolean>
-  aloneOver(lane: LaneId): void
-  failed(lane: LaneId, error: GroupError): void
-  troubled(lane: LaneId, error: GroupError): void
 }
 
 /** One lane of one claim on this thread, from its start to its drain. Everything to go on elsewhere is in its memory. */
-export class Lane {
+export class Lane implements ThreadLane, TimedLane {
   readonly id: LaneId
   readonly #host: LaneHost
   readonly #memory: LaneMemory
@@ -58,7 +37,7 @@ export class Lane {
   readonly #partition: HandlerPartition
   readonly #inbox: LaneInbox
   readonly #taking: Taking
-  readonly #state: StateMachine<LaneState>
+  readonly #life: LaneLife
   readonly #generation: number
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
@@ -70,8 +49,6 @@ export class Lane {
   readonly #attemptsBefore: number
   #waitsFor: WaitReason = ''
   #bufferedBytes = 0
-  #started: Promise<void> | null = null
-  #drained: Promise<void> | null = null
   /** Waited for by a drain while a record is in hand. */
   #settled: Deferred<void> | null = null
 
@@ -86,13 +63,13 @@ export class Lane {
     this.#memory = LaneMemory.attach(start.memory)
     this.#suspectForMs = start.suspectForMs
     this.#attemptsBefore = attemptsOf(this.#memory)
-    this.#state = new StateMachine(`lane ${partitionName(start)}`, LANE_MOVES, 'starting')
+    this.#life = this.#makeLife()
     this.#inbox = new LaneInbox({
       lane: this.id,
       position: this.#memory.floor,
       maxBatchBytes: host.maxBatchBytes,
       listener: {
-        arrived: () => host.wake(this),
+        arrived: () => host.wake(),
         changed: () => this.#fetchChanged(),
         sawEnd: offset => this.#memory.setHighWatermark(offset),
         dropped: bytes => host.dropped(bytes),
@@ -103,13 +80,13 @@ export class Lane {
   }
 
   get state(): LaneState {
-    return this.#state.state
+    return this.#life.state
   }
 
   /** Records may be taken and there are some. */
   get canTake(): boolean {
     return (
-      this.#state.is('running') &&
+      this.state === 'running' &&
       !this.#isPaused &&
       !LaneContext.isGivenUp(this.#context) &&
       !this.#host.group.isVoid(this.#generation) &&
@@ -132,6 +109,10 @@ export class Lane {
     return this.#suspectForMs
   }
 
+  get suspectsLeft(): number {
+    return this.suspectForMs > 0 ? 1 : 0
+  }
+
   trust(): void {
     this.#suspectForMs = 0
   }
@@ -141,10 +122,13 @@ export class Lane {
     this.#publish()
   }
 
+  get timed(): readonly TimedLane[] {
+    return [this]
+  }
+
   /** Runs `claimed`, then opens the lane. HANDLER_HOOK_FAILED: the lane is over. */
   start(): Promise<void> {
-    this.#started ??= this.#start()
-    return this.#started
+    return this.#life.start()
   }
 
   /** Only while `canTake`. */
@@ -168,16 +152,13 @@ export class Lane {
   setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused
     this.#inbox.setPaused(isPaused)
-    if (!isPaused) this.#host.wake(this)
+    if (!isPaused) this.#host.wake()
     else if (this.awaitingSinceMs === null) this.#taking.rest() // others would wait for it until it is resumed
   }
 
   /** Tells the handler in hand to give up; no further record is taken. */
   abort(reason: string): void {
-    const { topic, partition } = this.id
-    const error = new GroupError('CLAIM_LOST', `${partitionName(this.id)}: ${reason}`, {
-      details: { topic, partition },
-    })
+    const error = claimLost(this.id, reason)
     LaneContext.abort(this.#context, error)
     this.#cancelTaking()
   }
@@ -187,75 +168,36 @@ export class Lane {
    * letter is left unfinished. Idempotent; never rejects.
    */
   drain(): Promise<void> {
-    this.#drained ??= this.#drain()
-    return this.#drained
+    return this.#life.drain()
   }
 
-  async #start(): Promise<void> {
-    try {
-      await this.#host.handler.claimed?.(this.#partition, this.#context)
-    } catch (thrown) {
-      if (this.#state.is('starting')) this.#state.moveTo('drained', "'claimed' failed")
-      throw hookFailed('claimed', this.#partition, thrown)
-    }
-    if (!this.#state.is('starting')) return // drained while the hook ran
-    this.#state.moveTo('running', 'started')
-    this.#host.attach(this.#inbox)
-    this.#publish()
+  #makeLife(): LaneLife {
+    const host = this.#host
+    return new LaneLife({
+      ...{ id: this.id, handler: host.handler, context: this.#context },
+      opened: () => host.attach(this.#inbox),
+      closed: () => this.#close(),
+      settled: () => this.#whenSettled(),
+      moved: () => this.#publish(),
+      failed: error => host.failed(this.id, error),
+      troubled: error => host.troubled(this.id, error),
+    })
   }
 
-  async #drain(): Promise<void> {
-    if (this.#state.is('drained')) return
-    const wasStarting = this.#state.is('starting')
-    this.#state.moveTo('draining', 'asked to')
+  #close(): void {
     this.#cancelTaking()
-    this.#closeInbox()
-    if (wasStarting && !(await this.#hasStarted())) return
-    if (this.#taking.awaitingSinceMs !== null) {
-      this.#settled = deferred()
-      await this.#settled.promise
-    }
-    try {
-      await this.#host.handler.released?.(this.#partition, this.#context)
-    } catch (thrown) {
-      // Progress is in the memory whatever the hook does: the partition can be given up.
-      this.#host.troubled(this.id, hookFailed('released', this.#partition, thrown))
-    }
-    this.#end('released')
-  }
-
-  /** False if `claimed` failed: then there is nothing to release; whoever called start hears of it. */
-  async #hasStarted(): Promise<boolean> {
-    try {
-      await this.#started
-      return true
-    } catch {
-      this.#end("'claimed' failed") // reported by start()
-      return false
-    }
-  }
-
-  #end(reason: string): void {
-    this.#state.moveTo('drained', reason)
-    this.#publish()
-  }
-
-  #closeInbox(): void {
     this.#host.detach(this.#inbox)
     this.#inbox.close()
-    this.#publish()
+  }
+
+  async #whenSettled(): Promise<void> {
+    if (this.#taking.awaitingSinceMs === null) return
+    this.#settled = deferred()
+    await this.#settled.promise
   }
 
   #fail(error: GroupError): void {
-    if (this.#state.is('draining')) {
-      this.#host.troubled(this.id, error) // whoever goes on with the lane meets the same record
-      return
-    }
-    this.#state.moveTo('failed', error.code)
-    this.#cancelTaking()
-    this.#taking.release()
-    this.#closeInbox()
-    this.#host.failed(this.id, error)
+    if (this.#life.fail(error)) this.#taking.release()
   }
 
   #makeTaking(start: LaneStart): Taking {
@@ -265,7 +207,7 @@ export class Lane {
       ...{ lane: this.id, group, handler, settings, context: this.#context },
       ...{ generation: this.#generation, memory: this.#memory, inbox: this.#inbox },
       cursor: new RecordCursor({ ...host, crc: 'checked' }), // by the inbox, before it believed the offsets
-      lastFailure: start.lastFailure === null ? null : toGroupError(start.lastFailure),
+      lastFailure: start.lastFailure === null ? null : lastFailure(start.lastFailure),
       careful: start.careful,
       hasRoom: () => host.hasRoom(this.#inbox),
       listener: {
@@ -291,7 +233,7 @@ export class Lane {
   #onWaitChanged(): void {
     if (this.#isPaused && this.awaitingSinceMs === null) this.#taking.rest() // paused while it asked to run alone
     this.#publish()
-    this.#host.wake(this)
+    this.#host.wake()
   }
 
   #onSettled(): void {
@@ -318,19 +260,15 @@ export class Lane {
   }
 
   #waitReason(): WaitReason {
-    if (this.#state.is('draining')) return 'draining'
-    if (this.#state.is('failed')) return 'failed'
-    if (!this.#state.is('running')) return ''
+    if (this.state === 'draining') return 'draining'
+    if (this.state === 'failed') return 'failed'
+    if (this.state !== 'running') return ''
     if (this.#isPaused) return 'paused'
     if (this.#isHeld) return 'lease'
     if (this.#taking.waitsFor !== '') return this.#taking.waitsFor
     if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''
   }
-}
-
-function toGroupError(wire: ErrorWire): GroupError {
-  return asGroupError(fromWire(wire), 'the last attempt failed')
 }
 
 /** Attempts that have ended under this claim. */

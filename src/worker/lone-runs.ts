@@ -5,7 +5,9 @@ export interface SuspectLane {
   readonly awaitingSinceMs: number | null
   /** What it takes next may have ended its thread: it runs alone, for as long as this at most. 0: it is not suspected, or no longer. */
   readonly suspectForMs: number
-  /** It is not suspected any more. */
+  /** How many records of it are suspected. */
+  readonly suspectsLeft: number
+  /** The record that has its lone run, or would have it next, is not suspected any more. */
   trust(): void
   /** Told that it has to wait while another one runs alone, and when that is over. */
   setAside(isAside: boolean): void
@@ -23,6 +25,8 @@ export class LoneRuns<Lane extends SuspectLane> {
   readonly #suspects = new Set<Lane>()
   /** It waits for its lone run, or has it. */
   #current: Lane | null = null
+  /** Records of it that were suspected when that began. */
+  #left = 0
   #timer: NodeJS.Timeout | null = null
 
   /** `lanes`: all of the thread, as they come and go. `wake`: others may be able to run now. */
@@ -51,8 +55,8 @@ export class LoneRuns<Lane extends SuspectLane> {
 
   /** The lane has taken a record, or has settled one. */
   settle(lane: Lane): void {
-    if (lane !== this.#current || lane.awaitingSinceMs !== null || lane.suspectForMs > 0) return
-    this.#forget(lane)
+    if (lane !== this.#current || lane.awaitingSinceMs !== null || lane.suspectsLeft === this.#left) return
+    this.#over(lane)
   }
 
   /** The lane is gone. */
@@ -75,11 +79,18 @@ export class LoneRuns<Lane extends SuspectLane> {
 
   #start(suspect: Lane): Lane {
     for (const lane of this.#lanes) lane.setAside(lane !== suspect)
+    this.#left = suspect.suspectsLeft
     this.#timer = setTimeout(() => {
       suspect.trust()
-      this.#forget(suspect)
+      this.#over(suspect)
     }, suspect.suspectForMs)
     return suspect
+  }
+
+  /** One record of it is not suspected any more; the next one has a time of its own. */
+  #over(lane: Lane): void {
+    if (lane.suspectsLeft === 0) this.#forget(lane)
+    else this.#end()
   }
 
   #forget(lane: Lane): void {

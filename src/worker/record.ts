@@ -168,7 +168,7 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
     try {
       return this.#origin.decode(this.#bytes.subarray(this.#valueStart, this.#valueEnd), this)
     } catch (error) {
-      return new DecodeFailure(this.#error('DECODE_FAILED', 'the value cannot be decoded', error))
+      return new DecodeFailure(this.#error('DECODE_FAILED', 'value', 'cannot be decoded', error))
     }
   }
 
@@ -177,16 +177,16 @@ export class LaneRecord<T = unknown> implements KafkaRecord<T> {
     try {
       return readHeaders(this.#bytes, this.#headersStart, this.#headersEnd)
     } catch (error) {
-      throw this.#error('BATCH_CORRUPT', 'the headers are damaged', error)
+      throw this.#error('BATCH_CORRUPT', 'headers', 'are damaged', error)
     }
   }
 
   /** The words of a decoder of the user's stay out of ours: they may quote the payload. */
-  #error(code: 'DECODE_FAILED' | 'BATCH_CORRUPT', what: string, cause: unknown): GroupError {
+  #error(code: 'DECODE_FAILED' | 'BATCH_CORRUPT', part: string, what: string, cause: unknown): GroupError {
     const { topic, partition, offset } = this
-    const where = `of the record at offset ${offset} of ${topic}/${partition}`
+    const where = `the record at offset ${offset} of ${topic}/${partition}`
     const why = isInstance(cause, ValueFault) ? `: it is ${cause.message}` : ''
-    return new GroupError(code, `${what} ${where}${why}`, {
+    return new GroupError(code, `the ${part} of ${where} ${what}${why}`, {
       details: { topic, partition, offset },
       cause,
     })

@@ -1,7 +1,7 @@
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { GroupError } from '../shared/errors.ts'
-import type { Announcement, CarefulStart, LaneId, WorkerSettings } from '../shared/protocol.ts'
+import type { Announcement, CarefulStart, LaneId } from '../shared/protocol.ts'
 import { Permission } from './attempts/permission.ts'
 import { Attempts, type AttemptsParts } from './attempts/attempts.ts'
 import { AwaitedResult } from './attempts/awaited-result.ts'
@@ -20,11 +20,7 @@ import type { RecordOrigin } from './record.ts'
 import { RecordSource } from './record-source.ts'
 import { callOnOne, RecordTaker } from './record-taker.ts'
 import type { TakeResult } from './take-result.ts'
-
-export type TakingSettings = Pick<
-  WorkerSettings,
-  'retry' | 'onFailure' | 'handlerTimeoutMs' | 'batchSize' | 'batchWaitMs'
->
+import type { TakingSettings } from './taking-host.ts'
 
 export interface TakingListener extends FateListener {
   /** The promise of the record in hand is done, whatever came of it. */
@@ -72,7 +68,7 @@ export class Taking {
     this.#unfinished = new Unfinished(memory)
     this.#awaited = new AwaitedResult({
       settled: () => this.#onSettled(),
-      timedOut: (reason, thrown) => this.#timedOut(reason, thrown),
+      timedOut: cause => this.#deadlineError(cause),
     })
     this.#permission = this.#makePermission()
     const origin = { topic, partition, decode: valueDecoder(handler.decode) }
@@ -150,7 +146,7 @@ export class Taking {
     const { careful, memory, listener } = this.#parts
     return new Permission({
       careful,
-      memory,
+      highWatermark: () => memory.read().highWatermark,
       announce: announcement => listener.announce(announcement),
       aloneOver: () => listener.aloneOver(),
       changed: () => listener.waitChanged(),
@@ -217,10 +213,5 @@ export class Taking {
     const { topic, partition } = lane
     const place = { topic, partition, ...this.#taker.running, threadId: context.threadId }
     return attemptTimedOut(place, settings.handlerTimeoutMs!, cause)
-  }
-
-  /** The attempt rejected with the very reason it was given, or with more to tell. */
-  #timedOut(reason: GroupError, thrown: unknown): GroupError {
-    return thrown === undefined || thrown === reason ? reason : this.#deadlineError(thrown)
   }
 }

@@ -14,6 +14,7 @@ import {
   type LaneId,
   type LaneStart,
   type LeaderView,
+  type SeatStart,
   type WorkerApi,
   type WorkerMessage,
   type WorkerSettings,
@@ -29,7 +30,11 @@ import { Lane, type LaneHost } from './lane.ts'
 import { hookFailed } from './lane-errors.ts'
 import { laneName } from './lane-name.ts'
 import { RecordLoop } from './record-loop.ts'
+import { openSeat } from './ring/open-seat.ts'
+import { Seat } from './ring/seat.ts'
+import type { RunningCount } from './ring/seat-taking.ts'
 import { RingFeeder } from './ring/ring-feeder.ts'
+import type { TakingHost, ThreadLane } from './taking-host.ts'
 
 export interface WorkerParts {
   readonly settings: WorkerSettings
@@ -58,7 +63,9 @@ export class Worker implements WorkerApi {
   readonly #garbage: GarbageLimit
   readonly #deadlines: DeadlineTimer
   readonly #logger: Logger
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Map<string, ThreadLane>()
+  /** Async handlers of all seats of the thread. */
+  readonly #running: RunningCount = { count: 0 }
   #loading: Promise<void> | null = null
   #loaded: Loaded | null = null
   #stopped: Promise<void> | null = null
@@ -69,7 +76,9 @@ export class Worker implements WorkerApi {
     this.#group = new GroupMemory(parts.groupMemory)
     const memory = new WorkerMemory(parts.workerMemory)
     this.#loop = new RecordLoop(this.#group, memory)
-    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#lanes.values())
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () =>
+      [...this.#lanes.values()].flatMap(({ timed }) => [...timed]),
+    )
     this.#logger = createPortLogger(message => parts.post(message))
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
@@ -99,28 +108,17 @@ export class Worker implements WorkerApi {
     if (this.#stopped === null) this.#feeds.updateLeaders(view)
   }
 
-  async startLane(start: LaneStart): Promise<void> {
-    const name = laneName(start)
-    if (this.#stopped !== null)
-      throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
-    if (this.#loaded === null || this.#lanes.has(name))
-      throw new GroupError(
-        'INTERNAL',
-        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
-      )
-    const lane = new Lane(
-      start,
-      new LaneContext(this.#loaded.context, start.epoch),
-      this.#laneHost(this.#loaded),
-    )
-    this.#lanes.set(name, lane)
-    this.#loop.add(lane)
-    try {
-      await lane.start()
-    } catch (error) {
-      this.#forget(name, lane)
-      throw error
-    }
+  startLane(start: LaneStart): Promise<void> {
+    return this.#startLane(start, loaded => new Lane(start, contextOf(start, loaded), this.#laneHost(loaded)))
+  }
+
+  startSeat(start: SeatStart): Promise<void> {
+    return this.#startLane(start, loaded => {
+      return new Seat(start, openSeat(start), () => contextOf(start, loaded), {
+        ...this.#takingHost(loaded.handler),
+        running: this.#running,
+      })
+    })
   }
 
   startFeed(start: FeedStart): void {
@@ -190,19 +188,36 @@ export class Worker implements WorkerApi {
     }
   }
 
-  #forget(name: string, lane: Lane): void {
+  async #startLane(id: LaneId, create: (loaded: Loaded) => ThreadLane): Promise<void> {
+    const name = laneName(id)
+    if (this.#stopped !== null)
+      throw new GroupError('NOT_RUNNING', `lane ${name} cannot start: the thread is stopping`)
+    if (this.#loaded === null || this.#lanes.has(name))
+      throw new GroupError(
+        'INTERNAL',
+        `lane ${name} cannot start: ${this.#loaded === null ? 'no handler is loaded' : 'it runs'}`,
+      )
+    const lane = create(this.#loaded)
+    this.#lanes.set(name, lane)
+    this.#loop.add(lane)
+    try {
+      await lane.start()
+    } catch (error) {
+      this.#forget(name, lane)
+      throw error
+    }
+  }
+
+  #forget(name: string, lane: ThreadLane): void {
     this.#loop.remove(lane)
     // Two callers may have waited for the same drain, and the second may find a lane that was started anew.
     if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
   }
 
   #laneHost({ handler }: Loaded): LaneHost {
-    const { settings, coordinator } = this.#parts
-    const { maxBatchBytes, readCommitted } = settings
+    const { maxBatchBytes, readCommitted } = this.#parts.settings
     return {
-      group: this.#group,
-      handler,
-      settings,
+      ...this.#takingHost(handler),
       maxBatchBytes,
       readCommitted,
       attach: inbox => this.#feeds.attach(inbox),
@@ -210,6 +225,15 @@ export class Worker implements WorkerApi {
       fetchChanged: inbox => this.#feeds.changed(inbox),
       hasRoom: inbox => this.#feeds.hasRoom(inbox),
       dropped: bytes => this.#garbage.dropped(bytes),
+    }
+  }
+
+  #takingHost(handler: LoadedHandler): TakingHost {
+    const { settings, coordinator } = this.#parts
+    return {
+      group: this.#group,
+      handler,
+      settings,
       wake: () => this.#loop.wake(),
       awaits: () => this.#deadlines.awaits(),
       settled: lane => this.#loop.settled(lane),
@@ -226,6 +250,10 @@ export class Worker implements WorkerApi {
   #troubled(lane: LaneId, error: GroupError): void {
     this.#parts.post({ type: 'lane-troubled', lane, error: toWire(error) })
   }
+}
+
+function contextOf({ epoch }: LaneId, { context }: Loaded): LaneContext {
+  return new LaneContext(context, epoch)
 }
 
 /** The token function stayed with the coordinator: functions do not cross threads. */

@@ -6,24 +6,32 @@ import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
 import { Ledger } from '../support/ledger.ts'
 import { MemberProcess, type MemberProcessOptions } from '../support/member-process.ts'
+import { readTopic } from '../support/read-topic.ts'
 import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 const PARTITIONS = 4
 const RECORDS = 100 // in each
 const KILLER = '1/50'
-const HANDLER = new URL('../../../test/fixtures/handlers/killer.js', import.meta.url)
+const FIXTURES = new URL('../../../test/fixtures/handlers/', import.meta.url)
+const BATCH = 10
 
 interface Rig {
   readonly options: RunGroupOptions
   readonly handler: URL
   /** Records as partition/offset, with the number of the attempt. */
   readonly attempts: () => { readonly record: string; readonly attempt: number }[]
+  /** How many records each batch had, in the order in which they were begun. */
+  readonly batchSizes: () => number[]
   /** All is committed. */
   readonly isDone: () => Promise<boolean>
 }
 
-async function createRig(t: TestContext, parameters: Readonly<Record<string, string>>): Promise<Rig> {
+async function createRig(
+  t: TestContext,
+  parameters: Readonly<Record<string, string>>,
+  module = 'killer.js',
+): Promise<Rig> {
   const topic = await createTopic(t, { partitions: PARTITIONS })
   await produce(
     topic,
@@ -33,7 +41,7 @@ async function createRig(t: TestContext, parameters: Readonly<Record<string, str
     }),
   )
   const ledger = new Ledger(t)
-  const handler = new URL(HANDLER)
+  const handler = new URL(module, FIXTURES)
   handler.search = new URLSearchParams({ ...parameters, file: ledger.file }).toString()
   const groupId = uniqueGroup()
   return {
@@ -48,10 +56,9 @@ async function createRig(t: TestContext, parameters: Readonly<Record<string, str
       retry: { attempts: 3, backoffMs: 10 },
       onFailure: 'skip',
     },
+    batchSizes: () => linesOf(`${ledger.file}.sizes`).map(Number),
     attempts: () =>
-      (existsSync(ledger.file) ? readFileSync(ledger.file, 'utf8') : '')
-        .split('\n')
-        .slice(0, -1)
+      linesOf(ledger.file)
         .map(line => line.split(' '))
         .map(([partition, offset, , , , , , attempt]) => ({
           record: `${partition}/${offset}`,
@@ -62,6 +69,10 @@ async function createRig(t: TestContext, parameters: Readonly<Record<string, str
       return offsets.length === PARTITIONS && offsets.every(offset => offset === RECORDS)
     },
   }
+}
+
+function linesOf(file: string): string[] {
+  return (existsSync(file) ? readFileSync(file, 'utf8') : '').split('\n').slice(0, -1)
 }
 
 /** Starts a member again whenever it dies, until all records are done; with how many died and what the last one told. */
@@ -123,6 +134,27 @@ describe('a record that kills its process', { concurrency: true }, () => {
     assert.equal(begun(), 4, 'it was handled, and not given up')
   })
 
+  it('is not taken for one that is in hand whenever its member loses its session and lives', async t => {
+    const slow = '2/30'
+    const rig = await createRig(t, { slow: `${slow}:3000` })
+    const begun = (): number => rig.attempts().filter(({ record }) => record === slow).length
+    const members = [new MemberProcess(t, rig.handler, rig.options)]
+    for (let freezes = 1; freezes <= 3; freezes += 1) {
+      const holder = members.at(-1)!
+      await eventually(() => begun() === freezes, { deadlineMs: 60_000, message: () => holder.errors })
+      holder.signal('SIGSTOP')
+      const next = members.length > 1 ? members.shift()! : new MemberProcess(t, rig.handler, rig.options)
+      next.signal('SIGCONT') // it finds its own session over, and then the other's
+      members.push(next)
+    }
+    await eventually(() => begun() === 4, { deadlineMs: 60_000, message: () => members[1]!.errors })
+    members[0]!.signal('SIGCONT')
+    await eventually(rig.isDone, { deadlineMs: 60_000, message: () => members.map(m => m.errors).join() })
+    const blamed = members.flatMap(({ errorCodes }) => errorCodes.filter(code => code.startsWith('HANDLER_')))
+    assert.deepEqual(blamed, [])
+    assert.equal(begun(), 4, 'it was handled, and not given up')
+  })
+
   it('is found out, too, when it takes memory outside of the heap until the process is killed', async t => {
     const rig = await createRig(t, { kill: KILLER, how: 'memory' })
     const options = { ...rig.options, onFailure: 'dead-letter' as const }
@@ -133,6 +165,22 @@ describe('a record that kills its process', { concurrency: true }, () => {
     assert.equal(
       letters.reduce((sum, end) => sum + end, 0),
       1,
+    )
+  })
+
+  it('is found out, too, within a batch, and no other record of the batch is given up', async t => {
+    const rig = await createRig(t, { kill: KILLER }, 'killer-batches.js')
+    const options = { ...rig.options, onFailure: 'dead-letter' as const, batchSize: BATCH }
+    const { deaths, last } = await live(t, { ...rig, options })
+    assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
+    assertFoundOut(rig, last)
+    const killer = rig.attempts().filter(({ record }) => record === KILLER)
+    assert.equal(killer.length, 3)
+    assert.ok(rig.batchSizes().filter(size => size === BATCH).length > RECORDS / BATCH, 'batches were run')
+    const letters = (await readTopic(`${options.groupId}.dead-letters`)).flat()
+    assert.deepEqual(
+      letters.map(({ key }) => String(key)),
+      [KILLER],
     )
   })
 })

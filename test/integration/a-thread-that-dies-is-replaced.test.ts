@@ -1,12 +1,29 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assertAllHandled, errorAttempts, runDeadly } from '../support/deadly-group.ts'
+import {
+  assertAllHandled,
+  errorAttempts,
+  PARTITIONS,
+  PER_PARTITION,
+  runDeadly,
+  type Deaths,
+} from '../support/deadly-group.ts'
 import { eventually } from '../support/eventually.ts'
 import { produce } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
-import { readOffsets } from '../support/zookeeper.ts'
+import { readOwners } from '../support/owners.ts'
+import { runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 failOnLeaks()
+
+const DEADLINE_MS = 40_000
+const NOBODY = Array(PARTITIONS).fill(null)
+
+/** How often threads were replaced, also before anybody could listen. */
+const restarts = ({ group }: Deaths): number =>
+  group.status().workers.reduce((sum, worker) => sum + worker.restarts, 0)
 
 describe('a thread that dies', () => {
   for (const [what, how] of [
@@ -71,5 +88,62 @@ describe('a thread that dies', () => {
     await group.stop()
     assert.deepEqual([died.length, replaced.length], [1, 0])
     assert.deepEqual(await readOffsets(groupId, topic), [10, 20, 20, 20])
+  })
+})
+
+describe('a thread that dies in a hook of the handler module', () => {
+  for (const [what, how] of [
+    ['exit', 'exits'],
+    ['throw', 'leaves a timer that throws, and does not settle'],
+  ] as const) {
+    it(`is replaced when 'claimed' ${how}: its lanes go on and repeat nothing, and claims are released at the stop`, async t => {
+      const inHook = `claimed:${what}:1:1:1`
+      const deaths = await runDeadly(t, {}, {}, { inHook })
+      await eventually(() => deaths.handler.ended === PARTITIONS * PER_PARTITION, { deadlineMs: DEADLINE_MS })
+      assert.equal(restarts(deaths), 1)
+      await assertAllHandled(deaths, {})
+      assert.deepEqual(deaths.failures, [])
+      const view = await openZooKeeper(t)
+      assert.deepEqual(await readOwners(view, deaths.groupId, deaths.topic, PARTITIONS), NOBODY)
+    })
+  }
+
+  it("is replaced when 'released' exits: another member gets the partition, and the other lanes go on", async t => {
+    const deaths = await runDeadly(t, {}, { threads: 1 }, { inHook: 'released:exit:*:1:1' })
+    const { group, handler, topic, groupId, died, replaced } = deaths
+    await eventually(() => handler.ended === PARTITIONS * PER_PARTITION, { deadlineMs: DEADLINE_MS })
+    const zookeeper = sharedStack().zookeeper
+    const other = await runMember(t, handler.url, { groupId, topics: [topic], zookeeper, threads: 1 })
+    await eventually(() => [group, other].every(one => one.status().partitions.length === PARTITIONS / 2), {
+      deadlineMs: DEADLINE_MS,
+    })
+    await produce(
+      topic,
+      Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: 'nothing' })),
+    )
+    await eventually(() => handler.ended === PARTITIONS * (PER_PARTITION + 1), { deadlineMs: DEADLINE_MS })
+    assert.deepEqual([died, replaced], [[0], [0]])
+    await Promise.all([group.stop(), other.stop()])
+    assert.deepEqual(Object.values(handler.starts()), Array(PARTITIONS * (PER_PARTITION + 1)).fill(1))
+    assert.deepEqual(await readOffsets(groupId, topic), Array(PARTITIONS).fill(PER_PARTITION + 1))
+    const view = await openZooKeeper(t)
+    assert.deepEqual(await readOwners(view, groupId, topic, PARTITIONS), NOBODY)
+  })
+
+  it("holds up no stop when 'released' exits: claims are released, and only what another lane had in hand is left", async t => {
+    const deaths = await runDeadly(
+      t,
+      { '0/10': 'wait:1:60000' },
+      { threads: 1 },
+      { inHook: 'released:exit:1:1:1' },
+    )
+    const { group, handler, topic, groupId, died } = deaths
+    const all = PARTITIONS * PER_PARTITION
+    await eventually(() => handler.ended === all - 10, { deadlineMs: DEADLINE_MS })
+    await group.stop()
+    assert.deepEqual(died, [0])
+    assert.deepEqual(await readOffsets(groupId, topic), [10, 20, 20, 20])
+    const view = await openZooKeeper(t)
+    assert.deepEqual(await readOwners(view, groupId, topic, PARTITIONS), NOBODY)
   })
 })

@@ -45,7 +45,7 @@ function options(topic: string, groupId: string): RunGroupOptions {
     commit: { intervalMs: 200 },
     retry: { attempts: ATTEMPTS, backoffMs: 5, maxBackoffMs: 10 },
     onFailure: 'dead-letter',
-    handlerTimeoutMs: 150,
+    handlerTimeoutMs: 500,
   }
 }
 
@@ -53,14 +53,15 @@ function expectedAttempts(kind: string): number[] {
   return kind === 'ok' ? [1] : Array.from({ length: ATTEMPTS }, (_, index) => index + 1)
 }
 
-function assertAttempts(attempts: readonly Attempt[]): void {
+/** `told`: what failed attempts of each record, by `<partition>/<offset>`. */
+function assertAttempts(attempts: readonly Attempt[], told: ReadonlyMap<string, string>): void {
   const records = byRecord(attempts)
   assert.equal(records.size, RECORDS)
   for (const [record, ofRecord] of records)
     assert.deepEqual(
       ofRecord.map(({ attempt }) => attempt),
       expectedAttempts(ofRecord[0]!.kind),
-      `${record}, which is of the kind ${ofRecord[0]!.kind}`,
+      `${record}, which is of the kind ${ofRecord[0]!.kind}: ${told.get(record) ?? 'nothing told'}`,
     )
 }
 
@@ -125,6 +126,10 @@ describe('records that fail, end their thread or block it', () => {
   it('are tried as often as allowed and dead-lettered byte for byte; all others are handled exactly once, in order, and the group goes on', async t => {
     const { topic, groupId, attempts } = await scene(t)
     const group = await runMember(t, attempts.handler(), options(topic, groupId))
+    const told = new Map<string, string>()
+    group.on('record:failed', ({ partition, offset, error }) => {
+      told.set(`${partition}/${offset}`, error.message)
+    })
     await eventually(() => group.status().partitions.every(({ lag }) => lag === 0), {
       deadlineMs: DEADLINE_MS,
       message: () => `${group.status().lag} records are left`,
@@ -132,7 +137,7 @@ describe('records that fail, end their thread or block it', () => {
     assert.equal(group.state, 'running')
     await group.stop()
     const all = attempts.read()
-    assertAttempts(all)
+    assertAttempts(all, told)
     assert.equal(firstOutOfOrder(all), null)
     assert.deepEqual(Object.values(await readOffsets(groupId, topic)), await endOffsets(topic))
     await assertLetters(topic, groupId)

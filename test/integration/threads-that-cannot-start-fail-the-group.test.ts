@@ -6,9 +6,11 @@ import { eventually } from '../support/eventually.ts'
 import { rejection } from '../support/group-error.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { failOnLeaks } from '../support/leaks.ts'
+import { readOwners } from '../support/owners.ts'
 import { errorsOf, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { within } from '../support/within.ts'
+import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 failOnLeaks()
 
@@ -50,7 +52,8 @@ describe('when no thread can be put in the place of one that died', () => {
 
   it('the group fails when the setup exits', async t => {
     const { group, handler } = await runUntilBroken(t, 'exit')
-    await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    const error = await rejection(within(FAILS_WITHIN_MS, 'the group fails', group.finished), 'WORKER_DIED')
+    assert.match(error.message, /before the handler module was loaded and set up/)
     assert.equal(setups(handler), 3)
   })
 
@@ -61,5 +64,23 @@ describe('when no thread can be put in the place of one that died', () => {
     await eventually(() => group.state === 'failed')
     assert.ok(setups(handler) >= 4 && setups(handler) <= 7, `${setups(handler)} setups`)
     assert.match(errors.at(-1)!.message, /thrown by a timer.*in a row without finishing a record/)
+  })
+
+  it('the group fails when each dies in `claimed`, and gives its partitions back', async t => {
+    const topic = await createTopic(t)
+    await produce(topic, [{ value: 'nothing' }])
+    const handler = new DeadlyHandler(t, { inHook: 'claimed:exit:0:1:99' })
+    const groupId = uniqueGroup()
+    const zookeeper = sharedStack().zookeeper
+    const joined = runMember(t, handler.url, { groupId, topics: [topic], zookeeper, threads: 1 })
+    const failed = joined.then(group => group.finished)
+    const error = await rejection(within(FAILS_WITHIN_MS, 'the group fails', failed), 'WORKER_DIED')
+    assert.match(error.message, /in a row without finishing a record/)
+    const deaths = handler.read().filter(one => one.what === 'claimed').length
+    assert.equal(deaths, 5)
+    assert.equal(handler.starts()['0/0'], undefined)
+    const view = await openZooKeeper(t)
+    await eventually(async () => (await readOwners(view, groupId, topic, 1))[0] === null)
+    assert.deepEqual(await readOffsets(groupId, topic), [0])
   })
 })

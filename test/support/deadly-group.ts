@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { Group, GroupError, RunGroupOptions } from '#src/index.js'
-import { DeadlyHandler } from './deadly-handler.ts'
+import { DeadlyHandler, type DeadlyHandlerParameters } from './deadly-handler.ts'
 import { eventually } from './eventually.ts'
 import { createTopic, produce, uniqueGroup } from './kafka.ts'
 import { errorsOf, runMember } from './running-group.ts'
@@ -31,6 +31,7 @@ export async function runDeadly(
   t: TestContext,
   says: Readonly<Record<string, string>>,
   options: Partial<RunGroupOptions> = {},
+  parameters: DeadlyHandlerParameters = {},
 ): Promise<Deaths> {
   const topic = await createTopic(t, { partitions: PARTITIONS })
   const records = Array.from({ length: PARTITIONS * PER_PARTITION }, (_, number) => {
@@ -38,7 +39,7 @@ export async function runDeadly(
     return { partition, value: says[`${partition}/${Math.floor(number / PARTITIONS)}`] ?? 'nothing' }
   })
   await produce(topic, records)
-  const handler = new DeadlyHandler(t)
+  const handler = new DeadlyHandler(t, parameters)
   const groupId = uniqueGroup()
   const group = await runMember(t, handler.url, {
     groupId,

@@ -12,19 +12,30 @@ export interface DeadlyEntry {
   readonly threadId: number
 }
 
-const HANDLER = new URL('../../../test/fixtures/handlers/deadly.js', import.meta.url)
+export interface DeadlyHandlerParameters {
+  /** What `setup` does once `breakSetup` was called. */
+  readonly inSetup?: string
+  /** `<claimed|released>:<what>:<partition or *>:<first>:<last>`: what those calls of a hook do, counted from 1. */
+  readonly inHook?: string
+  /** It gets batches, and does with their records one after the other what they say. */
+  readonly isForBatches?: boolean
+}
+
+const FIXTURES = new URL('../../../test/fixtures/handlers/', import.meta.url)
 
 /** A handler that does to its thread what its records say, and what it wrote about that. */
 export class DeadlyHandler {
   readonly #file: string
   readonly #url: URL
 
-  constructor(owner: Owner, parameters: { readonly inSetup?: string } = {}) {
+  constructor(owner: Owner, parameters: DeadlyHandlerParameters = {}) {
+    const { isForBatches = false, inSetup, inHook } = parameters
     this.#file = join(temporaryDirectory(owner), 'deadly.txt')
     appendFileSync(this.#file, '')
-    this.#url = new URL(HANDLER)
+    this.#url = new URL(isForBatches ? 'deadly-batches.js' : 'deadly.js', FIXTURES)
     this.#url.searchParams.set('file', this.#file)
-    if (parameters.inSetup !== undefined) this.#url.searchParams.set('inSetup', parameters.inSetup)
+    if (inSetup !== undefined) this.#url.searchParams.set('inSetup', inSetup)
+    if (inHook !== undefined) this.#url.searchParams.set('inHook', inHook)
   }
 
   get url(): URL {
@@ -34,6 +45,11 @@ export class DeadlyHandler {
   /** From now on `setup` does what the handler was made with. */
   breakSetup(): void {
     writeFileSync(`${this.#file}.broken`, '')
+  }
+
+  /** Handlers that wait to be told go on. */
+  tell(): void {
+    writeFileSync(`${this.#file}.told`, '')
   }
 
   read(): DeadlyEntry[] {

@@ -93,6 +93,7 @@ export function rigSettings(handler: URL, threads = 1): WorkerSettings {
     onFailure: DEFAULTS.onFailure,
     handlerTimeoutMs: DEFAULTS.handlerTimeoutMs,
     batchSize: DEFAULTS.batchSize,
+    ordering: DEFAULTS.ordering,
     batchWaitMs: DEFAULTS.batchWaitMs,
   }
 }

@@ -1,3 +1,4 @@
+import { THIS_PROCESS } from '../progress/open-claim.ts'
 import type { MemberDescription } from '../storage/group-storage.ts'
 import { preview } from '../storage/zookeeper/formats.ts'
 import { parseTopicPattern, type Subscription } from './subscription.ts'
@@ -22,7 +23,7 @@ export type IdNode =
 
 /**
  * Data of `ids/<memberId>`: the JSON of the classic Scala consumer, field for field, plus `kwg`, which tells our
- * members from others and which classic tools skip. The timestamp is a string of milliseconds there.
+ * members from others, and one process from another under the same id, and which classic tools skip. The timestamp is a string of milliseconds there.
  */
 export function encodeIdNode(member: MemberDescription, wallMs: number): Buffer {
   return Buffer.from(
@@ -31,9 +32,16 @@ export function encodeIdNode(member: MemberDescription, wallMs: number): Buffer 
       subscription: member.subscription,
       pattern: 'static',
       timestamp: String(Math.floor(wallMs)),
-      kwg: { version: OUR_FORMAT },
+      kwg: { version: OUR_FORMAT, process: THIS_PROCESS },
     }),
   )
+}
+
+/** What the process of a member calls itself in the progress of its claims; null where the node does not tell. */
+export function processOf(data: Buffer): string | null {
+  const ours = parseObject(data.toString('utf8'))?.['kwg']
+  const process = isObject(ours) ? ours['process'] : null
+  return typeof process === 'string' ? process : null
 }
 
 /** Reads the data of any member's id node. Never throws: what cannot be read is `unreadable`, with the reason. */

@@ -3,13 +3,13 @@ import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 import { findOverdue, type Deadline, type LaneLook, type Overdue } from './overdue.ts'
 import { StackTimes } from './stack-times.ts'
-import type { OverdueLane } from './thread-inquests.ts'
+import type { OverdueRecord } from './thread-inquests.ts'
 
 export interface DeadlineWatchHost {
   readonly threads: () => readonly WorkerThread[]
   readonly partitions: () => readonly OwnedPartition[]
   /** The thread is to be ended. */
-  readonly cut: (thread: WorkerThread, overdue: readonly OverdueLane[], isBlocked: boolean) => void
+  readonly cut: (thread: WorkerThread, overdue: readonly OverdueRecord[], isBlocked: boolean) => void
 }
 
 /** As long as the timeout again, but no longer than this. */
@@ -36,7 +36,7 @@ export class DeadlineWatch {
   #countsFromMs = -Infinity
   readonly #stacks = new StackTimes<WorkerThread, OwnedPartition>()
   /** What the last look found. */
-  #found = new Map<WorkerThread, readonly OverdueLane[]>()
+  #found = new Map<WorkerThread, readonly OverdueRecord[]>()
 
   constructor(host: DeadlineWatchHost, timeoutMs: number, now: () => number = monotonicMs) {
     this.#host = host
@@ -67,13 +67,14 @@ export class DeadlineWatch {
       if (!thread.isRunning) continue
       const overdue = this.#overdueOn(thread, nowMs, beforeMs)
       if (overdue === null) continue
-      const lanes = overdue.lanes.map(partition => ({ partition, floor: partition.memory!.floor }))
-      if (isSame(lanes, before.get(thread))) this.#host.cut(thread, lanes, overdue.isBlocked)
-      else this.#found.set(thread, lanes)
+      const { lanes: records, isBlocked } = overdue
+      const still = records.filter(record => before.get(thread)?.some(one => isSame(one, record)))
+      if (still.length > 0) this.#host.cut(thread, still, isBlocked)
+      else this.#found.set(thread, records)
     }
   }
 
-  #overdueOn(thread: WorkerThread, nowMs: number, beforeMs: number): Overdue<OwnedPartition> | null {
+  #overdueOn(thread: WorkerThread, nowMs: number, beforeMs: number): Overdue<OverdueRecord> | null {
     const looks = this.#host.partitions().flatMap(one => this.#lookAt(one, thread))
     const stackSinceMs = this.#stackSinceMs(thread, looks, beforeMs)
     if (looks.length === 0) return null
@@ -82,25 +83,23 @@ export class DeadlineWatch {
     return findOverdue(looks, sinceMs, nowMs, this.#deadline)
   }
 
-  #stackSinceMs(thread: WorkerThread, looks: readonly LaneLook<OwnedPartition>[], beforeMs: number): number {
-    const lane = looks.find(({ inHand }) => inHand === 'slice')?.lane
-    if (lane !== undefined) return this.#stacks.look(thread, { lane, floor: lane.memory!.floor }, beforeMs)
+  #stackSinceMs(thread: WorkerThread, looks: readonly LaneLook<OverdueRecord>[], beforeMs: number): number {
+    const record = looks.find(({ inHand }) => inHand === 'slice')?.lane
+    if (record !== undefined)
+      return this.#stacks.look(thread, { lane: record.partition, offset: record.offset }, beforeMs)
     this.#stacks.forget(thread)
     return -Infinity
   }
 
-  #lookAt(lane: OwnedPartition, thread: WorkerThread): LaneLook<OwnedPartition>[] {
-    if (lane.thread !== thread || lane.memory === null || lane.memory.inHand === 'nothing') return []
-    const { inHand, awaitingSinceMs } = lane.memory.read()
-    const sinceMs = awaitingSinceMs === null ? null : Math.max(awaitingSinceMs, this.#countsFromMs)
-    return [{ lane, inHand, awaitingSinceMs: sinceMs }]
+  #lookAt(partition: OwnedPartition, thread: WorkerThread): LaneLook<OverdueRecord>[] {
+    return partition.inHandOn(thread).map(({ offset, inHand, awaitingSinceMs }) => ({
+      lane: { partition, offset },
+      inHand,
+      awaitingSinceMs: awaitingSinceMs === null ? null : Math.max(awaitingSinceMs, this.#countsFromMs),
+    }))
   }
 }
 
-function isSame(now: readonly OverdueLane[], before: readonly OverdueLane[] | undefined): boolean {
-  if (now.length !== before?.length) return false
-  return now.every(({ partition, floor }, index) => {
-    const then = before[index]!
-    return then.partition === partition && then.floor === floor
-  })
+function isSame(one: OverdueRecord, other: OverdueRecord): boolean {
+  return one.partition === other.partition && one.offset === other.offset
 }

@@ -19,24 +19,32 @@ export function killedThread(record: BlamedRecord, death: GroupError): GroupErro
   )
 }
 
-/** What failed an attempt whose thread was ended because it took too long. */
-export function ranTooLong(record: BlamedRecord, timeoutMs: number): GroupError {
+/** What failed an attempt whose thread was ended because it took too long; `isBlocked`: no signal could reach it there. */
+export function ranTooLong(record: BlamedRecord, timeoutMs: number, isBlocked: boolean): GroupError {
   return new GroupError(
     'HANDLER_TIMEOUT',
-    `attempt ${record.attempt} of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms) and did not heed its signal; its thread was ended and is replaced`,
+    `attempt ${record.attempt} of ${nameOf(record)} took longer than handlerTimeoutMs (${timeoutMs} ms) and ${isBlocked ? 'blocked its thread, which hears nothing then' : 'did not heed its signal'}; its thread was ended and is replaced`,
     { details: detailsOf(record, record.attempt) },
   )
 }
 
-/** A thread is ended, and which of several records kept it busy cannot be known; of none, if all have ended by then. */
+/**
+ * A thread is ended because several took too long: which of them blocks it cannot be known, or each ignores its signal. Of
+ * none, if all have ended by then.
+ */
 export function someRanTooLong(
   threadId: number,
   records: readonly RecordOnThread[],
   timeoutMs: number,
+  isBlocked: boolean,
 ): GroupError {
+  const what = isBlocked
+    ? `a handler blocked worker thread ${threadId} for longer than handlerTimeoutMs (${timeoutMs} ms)`
+    : `handlers on worker thread ${threadId} took longer than handlerTimeoutMs (${timeoutMs} ms) and did not heed their signals`
+  const next = isBlocked ? suspected(records) : runAgainAlone(records)
   return new GroupError(
     'HANDLER_TIMEOUT',
-    `a handler blocked worker thread ${threadId} for longer than handlerTimeoutMs (${timeoutMs} ms); the thread was ended and is replaced; ${records.length === 0 ? 'it has ended by now, in time to be no failed attempt' : suspected(records)}`,
+    `${what}; the thread was ended and is replaced; ${records.length === 0 ? 'what ran has ended by now, in time to be no failed attempt' : next}`,
     { details: { threadId } },
   )
 }
@@ -81,7 +89,11 @@ export function diesAgainAndAgain(death: GroupError): GroupError {
 }
 
 function suspected(records: readonly RecordOnThread[]): string {
-  return `one of ${records.map(nameOf).join(', ')} did it: they are run again one at a time`
+  return `one of these did it, so ${runAgainAlone(records)}`
+}
+
+function runAgainAlone(records: readonly RecordOnThread[]): string {
+  return `they are run again one at a time: ${records.map(nameOf).join(', ')}`
 }
 
 function nameOf(record: RecordOnThread): string {

@@ -1,9 +1,9 @@
 import type { InHandAs } from '../../shared/memory/lane-memory.ts'
 
-/** A lane of a thread, as shared memory shows it. */
+/** What a lane has in hand on a thread, as shared memory shows it. */
 export interface LaneLook<Lane> {
   readonly lane: Lane
-  readonly inHand: InHandAs
+  readonly inHand: Exclude<InHandAs, 'nothing'>
   /** Of an async handler. */
   readonly awaitingSinceMs: number | null
 }
@@ -44,6 +44,5 @@ export function findOverdue<Lane>(
   if (late.length === 0) return null
   if (late.every(look => look.inHand === 'timed-out'))
     return { lanes: late.map(look => look.lane), isBlocked: false }
-  const inHand = looks.filter(look => look.inHand !== 'nothing')
-  return { lanes: inHand.map(look => look.lane), isBlocked: true }
+  return { lanes: looks.map(look => look.lane), isBlocked: true }
 }

@@ -3,7 +3,7 @@ import type { Offset } from '../../shared/types.ts'
 /** What is on the stack of a thread: a lane, at a record or batch. */
 export interface OnStack<Lane> {
   readonly lane: Lane
-  readonly floor: Offset
+  readonly offset: Offset
 }
 
 interface Seen<Lane> extends OnStack<Lane> {
@@ -18,10 +18,10 @@ export class StackTimes<Thread extends object, Lane> {
   #seen = new WeakMap<Thread, Seen<Lane>>()
 
   /** The look before was at `beforeMs`. Answers since when, at the earliest, it has been there. */
-  look(thread: Thread, { lane, floor }: OnStack<Lane>, beforeMs: number): number {
+  look(thread: Thread, { lane, offset }: OnStack<Lane>, beforeMs: number): number {
     const seen = this.#seen.get(thread)
-    if (seen?.lane === lane && seen.floor === floor) return seen.sinceMs
-    this.#seen.set(thread, { lane, floor, sinceMs: beforeMs })
+    if (seen?.lane === lane && seen.offset === offset) return seen.sinceMs
+    this.#seen.set(thread, { lane, offset, sinceMs: beforeMs })
     return beforeMs
   }
 

@@ -1,13 +1,12 @@
 import type { GroupError } from '../../shared/errors.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
 import type { RetrySettings } from '../../shared/protocol.ts'
 import { retryDelayMs } from '../../shared/retry-delay.ts'
 import type { Offset } from '../../shared/types.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { InHandOnThread } from '../partitions/work/in-hand-on-thread.ts'
 import type { ThreadDeath } from '../threads/thread-death.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
-import { blame } from './blame.ts'
 import {
   killedThread,
   ranTooLong,
@@ -28,21 +27,20 @@ export interface ThreadInquestsHost {
   readonly attemptFailed: (attempt: BlamedRecord, error: GroupError, retryInMs: number) => void
 }
 
-/** A lane that took too long, as it was when its thread was told to end. */
-export interface OverdueLane {
+/** A record that took too long, or the first of a batch that did, when its thread was told to end. */
+export interface OverdueRecord {
   readonly partition: OwnedPartition
-  readonly floor: Offset
+  readonly offset: Offset
 }
 
-/** A partition whose start is known. */
-interface Lane {
+interface InHand {
   readonly partition: OwnedPartition
-  readonly memory: LaneMemory
+  readonly record: InHandOnThread
 }
 
 /**
- * Finds out, when a thread has exited, which record is to blame, and writes it where the lanes go on from: before any of
- * them is started elsewhere, and before its progress is committed for the last time.
+ * Finds out, when a thread has exited, which record is to blame, and writes it where its partitions go on from: before any
+ * of them is started elsewhere, and before its progress is committed for the last time.
  */
 export class ThreadInquests {
   readonly #host: ThreadInquestsHost
@@ -54,84 +52,85 @@ export class ThreadInquests {
   /** The thread died by itself. True if that brought anything: it had finished records, or its death is explained. */
   died(thread: WorkerThread, { kind, error }: ThreadDeath): boolean {
     if (kind === 'terminated') return true
-    const lanes = this.#lanesOf(thread)
     const verdict = inquest(
       kind,
-      lanes.map(lane => ({ lane, inHand: lane.memory.inHand })),
+      this.#inHandOn(thread).map(lane => ({ lane, inHand: lane.record.inHand })),
     )
     const blamed = this.#carryOut(verdict, thread, attempt => killedThread(attempt, error))
     const suspects = verdict.suspects.map(lane => recordOf(lane, thread))
     this.#host.report(
       suspects.length > 0 ? threadDiedWithSuspects(error, suspects) : threadDied(error, blamed),
     )
-    const finished = lanes.reduce(
-      (sum, { partition }) => sum + partition.handledOnThread,
-      thread.handledBefore,
-    )
+    const finished = this.#host
+      .partitions()
+      .reduce((sum, partition) => sum + partition.handledOn(thread), thread.handledBefore)
     return finished > 0 || verdict.guilty !== null
   }
 
   /** The thread was ended because these took too long. One that has finished meanwhile was in time. */
-  cut(thread: WorkerThread, overdue: readonly OverdueLane[]): void {
+  cut(thread: WorkerThread, overdue: readonly OverdueRecord[], isBlocked: boolean): void {
     const { handlerTimeoutMs, report } = this.#host
-    const lanes = this.#lanesOf(thread)
-    const blameable = lanes.filter(
-      ({ partition, memory }) =>
-        memory.inHand !== 'nothing' &&
-        overdue.some(one => one.partition === partition && one.floor === memory.floor),
+    const blameable = this.#inHandOn(thread).filter(({ partition, record }) =>
+      overdue.some(one => one.partition === partition && one.offset === record.offset),
     )
-    const verdict = verdictOn(blameable)
-    const records = blameable.map(lane => recordOf(lane, thread))
-    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs)
-    const blamed = this.#carryOut(verdict, thread, explain)
-    report(blamed === null ? someRanTooLong(thread.threadId, records, handlerTimeoutMs) : explain(blamed))
+    const explain = (attempt: BlamedRecord): GroupError => ranTooLong(attempt, handlerTimeoutMs, isBlocked)
+    for (const lanesAtFault of whoTogether(blameable)) {
+      const blamed = this.#carryOut(verdictOn(lanesAtFault), thread, explain)
+      const records = lanesAtFault.map(lane => recordOf(lane, thread))
+      report(
+        blamed === null
+          ? someRanTooLong(thread.threadId, records, handlerTimeoutMs, isBlocked)
+          : explain(blamed),
+      )
+    }
   }
 
   /** Nothing is in hand on a thread that has exited. When all is judged. */
   putDown(thread: WorkerThread): void {
-    for (const { memory } of this.#lanesOf(thread)) {
-      memory.setInHand('nothing')
-      memory.setBatchEnd(0)
-    }
+    for (const partition of this.#host.partitions()) partition.work?.putDown(thread)
   }
 
   #carryOut(
-    { guilty, suspects }: Verdict<Lane>,
+    { guilty, suspects }: Verdict<InHand>,
     thread: WorkerThread,
     explain: (attempt: BlamedRecord) => GroupError,
   ): BlamedRecord | null {
-    for (const { partition } of suspects) partition.suspect()
+    for (const { record } of suspects) record.suspect()
     if (guilty === null) return null
-    const attempt = blame(guilty.memory)
+    const attempt = guilty.record.blame()
     if (attempt === null) return null
     const blamed = { ...recordOf(guilty, thread), ...attempt }
     const error = explain(blamed)
-    guilty.partition.attemptFailed(attempt, error)
-    this.#retry(guilty.memory, blamed, error)
+    this.#retry(guilty.record, blamed, error)
     return blamed
   }
 
-  /** As if the handler had thrown: the wait stands in the memory, and whoever goes on with the lane keeps it. */
-  #retry(memory: LaneMemory, blamed: BlamedRecord, error: GroupError): void {
+  /** As if the handler had thrown: whoever goes on with the record keeps the wait. */
+  #retry(record: InHandOnThread, blamed: BlamedRecord, error: GroupError): void {
     const { retry, attemptFailed } = this.#host
-    const isUsedUp = blamed.attempt >= retry.attempts
-    const retryInMs = isUsedUp ? 0 : retryDelayMs(retry, blamed.attempt)
+    if (blamed.attempt >= retry.attempts) {
+      record.failed(blamed, error, null)
+      return
+    }
+    const retryInMs = retryDelayMs(retry, blamed.attempt)
     const sinceMs = monotonicMs()
-    memory.setRetry(isUsedUp ? null : { sinceMs, atMs: sinceMs + retryInMs })
-    if (!isUsedUp) attemptFailed(blamed, error, retryInMs)
+    record.failed(blamed, error, { sinceMs, atMs: sinceMs + retryInMs })
+    attemptFailed(blamed, error, retryInMs)
   }
 
-  #lanesOf(thread: WorkerThread): Lane[] {
+  #inHandOn(thread: WorkerThread): InHand[] {
     return this.#host
       .partitions()
-      .flatMap(partition =>
-        partition.thread === thread && partition.memory !== null
-          ? [{ partition, memory: partition.memory }]
-          : [],
-      )
+      .flatMap(partition => partition.inHandOn(thread).map(record => ({ partition, record })))
   }
 }
 
-function recordOf({ partition, memory }: Lane, { threadId }: WorkerThread): RecordOnThread {
-  return { topic: partition.topic, partition: partition.partition, offset: memory.floor, threadId }
+/** Who was told that its time is over, and went on, is to blame for that by itself; of others one is, and nobody knows which. */
+function whoTogether(records: readonly InHand[]): (readonly InHand[])[] {
+  const isEachToBlame = records.length > 0 && records.every(({ record }) => record.inHand === 'timed-out')
+  return isEachToBlame ? records.map(one => [one]) : [records]
+}
+
+function recordOf({ partition, record }: InHand, { threadId }: WorkerThread): RecordOnThread {
+  return { topic: partition.topic, partition: partition.partition, offset: record.offset, threadId }
 }

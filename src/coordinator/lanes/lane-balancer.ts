@@ -1,8 +1,8 @@
 import { toLoggable } from '../../shared/loggable-error.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import type { WaitReason } from '../../shared/memory/lane-memory.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
+import type { WorkReading } from '../partitions/work/partition-work.ts'
 import { chooseMove, type LaneMove, type LaneObservation, type ThreadObservation } from './lane-balance.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 
@@ -90,7 +90,7 @@ export class LaneBalancer {
     this.#last = {
       atMs: nowMs,
       busyMs: new Map(this.#threads.map(thread => [thread, thread.memory.read().busyMs])),
-      handled: new Map(partitions.map(partition => [partition, partition.memory?.handled ?? 0])),
+      handled: new Map(partitions.map(partition => [partition, partition.handled])),
     }
     if (last === null) return null
     const current = this.#last
@@ -103,7 +103,7 @@ export class LaneBalancer {
   }
 
   #observeLane(partition: OwnedPartition, last: LastLook, nowMs: number): LaneObservation<OwnedPartition> {
-    const lane = partition.memory?.read()
+    const lane = partition.work?.read()
     const restedMs = nowMs - (this.#movedAtMs.get(partition) ?? -Infinity)
     return {
       lane: partition,
@@ -116,7 +116,7 @@ export class LaneBalancer {
 }
 
 /** A lane whose records wait whatever the thread does is no work for it, however many they are. */
-function isLoad(waitsFor: WaitReason): boolean {
+function isLoad(waitsFor: WorkReading['waitsFor']): boolean {
   return !['retry', 'dead-letter', 'suspect', 'failed', 'paused'].includes(waitsFor)
 }
 

@@ -76,6 +76,6 @@ export class LanePlacer {
 }
 
 function backlogOf(partition: OwnedPartition): number {
-  const lane = partition.memory?.read()
+  const lane = partition.work?.read()
   return lane === undefined ? 0 : Math.max(0, lane.highWatermark - lane.floor)
 }

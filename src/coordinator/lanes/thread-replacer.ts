@@ -5,7 +5,7 @@ import { inTime } from '../../shared/in-time.ts'
 import { partitionName } from '../../shared/types.ts'
 import { DeathStreaks } from '../failures/death-streaks.ts'
 import { cannotBeEnded, diesAgainAndAgain } from '../failures/failure-errors.ts'
-import type { OverdueLane, ThreadInquests } from '../failures/thread-inquests.ts'
+import type { OverdueRecord, ThreadInquests } from '../failures/thread-inquests.ts'
 import type { OwnedPartition } from '../partitions/owned-partition.ts'
 import type { ThreadDeath } from '../threads/thread-death.ts'
 import type { ThreadPool } from '../threads/thread-pool.ts'
@@ -66,19 +66,20 @@ export class ThreadReplacer {
     return present === undefined || present === thread ? null : Promise.resolve(present)
   }
 
-  /** Ends the thread that a handler of the partition still runs on; nothing to do if none does. Counts as no attempt. */
+  /** Ends the threads that handlers of the partition still run on; nothing to do if none does. Counts as no attempt. */
   cut(partition: OwnedPartition): void {
-    const { thread } = partition
-    if (thread === null || !this.#mayEnd(thread)) return
-    this.#host.report(handlerCut(partition, thread))
-    this.#end(thread, () => {}, [partition], BYSTANDERS_MS)
+    for (const thread of threadsToCut(partition)) {
+      if (!this.#mayEnd(thread)) continue
+      this.#host.report(handlerCut(partition, thread))
+      this.#end(thread, () => {}, [partition], BYSTANDERS_MS)
+    }
   }
 
   /** Ends a thread whose handlers take too long. One that is blocked does not hear, so nothing of it can leave before. */
-  cutOverdue(thread: WorkerThread, overdue: readonly OverdueLane[], isBlocked: boolean): void {
+  cutOverdue(thread: WorkerThread, overdue: readonly OverdueRecord[], isBlocked: boolean): void {
     if (!this.#mayEnd(thread)) return
     const partitions = overdue.map(({ partition }) => partition)
-    const judge = (): void => this.#host.inquests.cut(thread, overdue)
+    const judge = (): void => this.#host.inquests.cut(thread, overdue, isBlocked)
     this.#end(thread, judge, partitions, isBlocked ? 0 : BYSTANDERS_OF_OVERDUE_MS)
     void this.#tellOfNativeCall(thread, overdue[0])
   }
@@ -175,7 +176,7 @@ export class ThreadReplacer {
   ): Promise<void> {
     const others = this.#host
       .partitions()
-      .filter(one => one.thread === thread && !one.isUnwanted && !except.includes(one))
+      .filter(one => one.isOn(thread) && !one.isUnwanted && !except.includes(one))
     await Promise.all(others.map(one => this.#moveOneOff(one, thread, replacement)))
   }
 
@@ -187,19 +188,26 @@ export class ThreadReplacer {
     return left.promise
   }
 
-  async #tellOfNativeCall(thread: WorkerThread, overdue: OverdueLane | undefined): Promise<void> {
+  async #tellOfNativeCall(thread: WorkerThread, overdue: OverdueRecord | undefined): Promise<void> {
     if (overdue === undefined) return
     await inTime(() => thread.ended, BYSTANDERS_OF_OVERDUE_MS + NATIVE_CALL_MS)
     if (thread.hasExited) return
     const { topic, partition } = overdue.partition
-    const record = { topic, partition, offset: overdue.floor, threadId: thread.threadId }
+    const record = { topic, partition, offset: overdue.offset, threadId: thread.threadId }
     this.#host.report(cannotBeEnded(record, this.#host.handlerTimeoutMs))
   }
 }
 
-function handlerCut(partition: OwnedPartition, { threadId }: WorkerThread): GroupError {
+/** Those in whose hands something of it is; where nothing is, they do not hear that it is to end. */
+function threadsToCut(partition: OwnedPartition): readonly WorkerThread[] {
+  const busy = partition.threads.filter(thread => partition.inHandOn(thread).length > 0)
+  return busy.length > 0 ? busy : partition.threads
+}
+
+function handlerCut(partition: OwnedPartition, thread: WorkerThread): GroupError {
   const { topic, partition: number } = partition
-  const offset = partition.memory?.floor ?? null
+  const { threadId } = thread
+  const offset = partition.inHandOn(thread)[0]?.offset ?? null
   return new GroupError(
     'HANDLER_CUT',
     `the handler of ${partitionName(partition)} at offset ${offset ?? 'unknown'} goes on although the partition is to be given up and its signal has aborted; its thread ${threadId} is ended and replaced, and whoever owns the partition next handles the record again`,

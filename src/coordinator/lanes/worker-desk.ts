@@ -148,7 +148,7 @@ export class WorkerDesk implements WorkerThreadListener {
    */
   #findOn(thread: WorkerThread, lane: LaneId): OwnedPartition | undefined {
     const partition = this.#find(lane)
-    return partition?.thread === thread ? partition : undefined
+    return partition?.isOn(thread, lane.lane) === true ? partition : undefined
   }
 
   #find(lane: LaneId): OwnedPartition | undefined {

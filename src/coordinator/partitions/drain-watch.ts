@@ -4,13 +4,14 @@ import type { OwnedPartition } from './owned-partition.ts'
 type Drained = Pick<OwnedPartition, 'abortSignal'>
 
 export interface DrainWatchHost {
-  /** What keeps the thread from hearing is a handler of another partition, as far as can be told. */
+  /** What keeps its threads from hearing are handlers of other partitions, as far as can be told. */
   isBlockedByOther(): boolean
+  /** Told again while it goes on. */
   cut(): void
 }
 
 /**
- * Watches over the end of a partition's lane: after a while its handler is told to give up, and is cut if it goes on.
+ * Watches over the end of a partition's work: after a while its handlers are told to give up, and are cut if they go on.
  *
  * What is at work on this very partition is cut. While a handler of another partition blocks the thread, nobody there hears
  * of the drain, and ending the thread would hurt the other one: that is put off for as long as the group can wait. Whether
@@ -62,7 +63,7 @@ export class DrainWatch {
   #look(): void {
     const isSpared = !this.#hasHeard && this.#spareMs > 0 && this.#host.isBlockedByOther()
     this.#spareMs -= this.#settleMs
-    if (isSpared) this.#lookLater()
-    else this.#host.cut()
+    if (!isSpared) this.#host.cut()
+    this.#lookLater() // of several threads the others may have been spared
   }
 }

@@ -1,10 +1,12 @@
 import type { GroupError } from '../../shared/errors.ts'
+import type { LaneSettings } from '../../shared/ordering.ts'
 import type { TopicPartition } from '../../shared/types.ts'
 import type { ProgressRules } from '../progress/claim-progress.ts'
 import type { Claim, GroupStorage } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import type { ClaimStart } from './start-offsets.ts'
+import type { RingHost } from './work/ring-host.ts'
 
 /** What an owned partition needs of the rest of the coordinator. */
 export interface OwnedPartitionHost {
@@ -21,6 +23,11 @@ export interface OwnedPartitionHost {
   /** Counts the sessions whose claims became void. */
   generation(): number
   readonly progressRules: ProgressRules
+  /** What a member with its options runs partitions with. */
+  readonly ownLanes: LaneSettings
+  /** Records that a single lane may have in hand at once. */
+  readonly maxInHand: number
+  readonly rings: RingHost
   /** Resolves when no other lane of this process may take a record: with true if none has one in hand. See LoneLanes. */
   runAlone(partition: OwnedPartition): Promise<boolean>
   /** It may take no record because another runs alone. */

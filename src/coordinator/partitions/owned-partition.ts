@@ -1,32 +1,32 @@
 import { toWire } from '../../shared/error-wire.ts'
-import { asGroupError, GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
-import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { Announcement, AttemptsUsedUp, LaneId } from '../../shared/protocol.ts'
+import { asGroupError, GroupError, messageOf } from '../../shared/errors.ts'
+import type { Announcement, AttemptsUsedUp } from '../../shared/protocol.ts'
 import { StateMachine, type MoveTable } from '../../shared/state-machine.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import { unlessAborted } from '../../shared/unless-aborted.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
-import { Aftermath } from '../failures/aftermath.ts'
-import type { BlamedAttempt } from '../failures/blame.ts'
+import { lanesOfClaim, type ClaimLanes } from '../progress/claim-lanes.ts'
 import { ClaimProgress } from '../progress/claim-progress.ts'
 import { killedProcess, type ProcessKiller } from '../progress/process-killer.ts'
 import { committableOf, progressAt, type Progress } from '../progress/progress.ts'
-import { CarefulLane } from './careful-lane.ts'
 import type { OwnedPartitionHost } from './owned-partition-host.ts'
 import { isRefusal, releaseClaim } from './release-claim.ts'
 import type { ClaimStart } from './start-offsets.ts'
 import type { Claim } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
+import { createWork } from './work/create-work.ts'
+import type { InHandOnThread } from './work/in-hand-on-thread.ts'
+import type { PartitionWork, PartitionWorkHost } from './work/partition-work.ts'
 
 /**
  * | state    | what is true inside it                                                        |
  * | -------- | ----------------------------------------------------------------------------- |
  * | waiting  | this member should own the partition and asks for the claim                   |
- * | starting | the claim is held; its start is being resolved and its lane started           |
- * | running  | a thread works it off                                                         |
+ * | starting | the claim is held; its start is being resolved and its work started           |
+ * | running  | it is worked off                                                              |
  * | moving   | drained on one thread, not yet started on the other                           |
- * | failed   | the claim is held, but an error stopped the lane; the offset stays            |
- * | draining | the lane is being ended, to be released or because the claim is void          |
+ * | failed   | the claim is held, but an error stopped the work; the offset stays            |
+ * | draining | the work is being ended, to be released or because the claim is void          |
  * | released | final: given up, with its progress committed                                  |
  * | lost     | final: the claim became void; progress since the last commit is not committed |
  */
@@ -59,18 +59,14 @@ export class OwnedPartition implements WantedPartition {
   #commits: Promise<unknown> = Promise.resolve()
   /** Set when the claim is made; stays for the status of a released partition. */
   #claim: Claim | null = null
-  /** Set when the start is known. */
+  /** Set when the start is known, like the work. */
   #progress: ClaimProgress | null = null
-  /** How a careful claim runs; null for an ordinary one. */
-  #carefulLane: CarefulLane | null = null
+  #work: PartitionWork | null = null
+  /** Records of this claim that were finished before the present work began. */
+  #handledBefore = 0
   #generation = 0
-  /** The thread whose lane may run; null before the start and once drained. */
-  #thread: WorkerThread | null = null
-  /** Records of this claim that other threads had finished when the present one was given the lane. */
-  #handledElsewhere = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
-  readonly #aftermath = new Aftermath()
 
   constructor(partition: WantedPartition, host: OwnedPartitionHost) {
     this.topic = partition.topic
@@ -88,8 +84,9 @@ export class OwnedPartition implements WantedPartition {
     return this.#claim
   }
 
-  get memory(): LaneMemory | null {
-    return this.#progress?.memory ?? null
+  /** How its records are worked off; null before the start is known. */
+  get work(): PartitionWork | null {
+    return this.#work
   }
 
   /** The incarnation of the topic that is read; null before the start is known, and where brokers have no topic ids. */
@@ -97,13 +94,34 @@ export class OwnedPartition implements WantedPartition {
     return this.#progress?.topicId ?? null
   }
 
-  get thread(): WorkerThread | null {
-    return this.#thread
+  /** Records finished under this claim. */
+  get handled(): number {
+    return this.#handledBefore + (this.#work?.handled ?? 0)
   }
 
-  /** Records that the present thread has finished of this claim. */
-  get handledOnThread(): number {
-    return ((this.memory?.handled ?? 0) - this.#handledElsewhere) >>> 0
+  /** The only thread that works it off; null where there is no such one. */
+  get thread(): WorkerThread | null {
+    return this.#work?.thread ?? null
+  }
+
+  /** Those on which something of it may run. */
+  get threads(): readonly WorkerThread[] {
+    return this.#work?.threads ?? []
+  }
+
+  /** See PartitionWork. */
+  isOn(thread: WorkerThread, lane?: number): boolean {
+    return this.#work?.isOn(thread, lane) ?? false
+  }
+
+  /** What of it runs there. */
+  inHandOn(thread: WorkerThread): readonly InHandOnThread[] {
+    return this.#work?.inHandOn(thread) ?? []
+  }
+
+  /** Records that this very thread has finished of it, unless it has been credited with them. */
+  handledOn(thread: WorkerThread): number {
+    return this.#work?.handledOn(thread) ?? 0
   }
 
   get committed(): Offset | null {
@@ -114,14 +132,9 @@ export class OwnedPartition implements WantedPartition {
     return this.#failure
   }
 
-  /** The thread is inside a slice of its lane, perhaps in its handler. */
-  get hasSliceInHand(): boolean {
-    return this.memory?.hasSliceInHand ?? false
-  }
-
-  /** A record is taken and not finished. */
+  /** A record is taken and not finished, and runs. */
   get hasInHand(): boolean {
-    return (this.memory?.inHand ?? 'nothing') !== 'nothing'
+    return this.#work?.hasInHand ?? false
   }
 
   /** Nothing of it may begin while a lane of another partition runs alone. */
@@ -138,13 +151,7 @@ export class OwnedPartition implements WantedPartition {
     return this.#giveUp.signal.aborted
   }
 
-  get laneId(): LaneId | null {
-    return this.#claim === null
-      ? null
-      : { topic: this.topic, partition: this.partition, epoch: this.#claim.epoch, lane: 0 }
-  }
-
-  /** Claims the partition and starts its lane. Resolves when it runs, failed or was given up; rejects if the claim cannot be asked for. */
+  /** Claims the partition and starts its work. Resolves when it runs, failed or was given up; rejects if the claim cannot be asked for. */
   acquire(): Promise<void> {
     return this.#enqueue(async () => {
       const claim = await this.#host.storage.claim(this, {
@@ -155,35 +162,23 @@ export class OwnedPartition implements WantedPartition {
       this.#generation = this.#host.generation()
       this.#committed = claim.committedOffset
       this.#state.moveTo('starting', 'claimed')
-      if (!this.isUnwanted) await this.#startLane() // else it was given up while it was claimed: the next operation ends it
+      if (!this.isUnwanted) await this.#startWork() // else it was given up while it was claimed: the next operation ends it
     })
   }
 
   /** Hands the lane to another thread: drain, then go on there from the same shared memory. */
-  moveTo(thread: WorkerThread): Promise<void> {
-    return this.#enqueue(async () => {
-      if (!this.#state.is('running') || this.#thread === thread) return // it ended or failed while the move waited for its turn
-      this.#state.moveTo('moving', `to thread ${thread.threadId}`)
-      await this.#drainLane()
-      // While it drained it may have failed, or been given up: then the next operation ends it.
-      if (this.#state.is('moving') && !this.isUnwanted) await this.#runLane(thread)
-    })
+  async moveTo(thread: WorkerThread): Promise<void> {
+    await this.#work?.moveTo(thread)
   }
 
-  /**
-   * Its thread is about to be ended: drains there, says so, and goes on where `replacement` tells. Also where the thread
-   * ends before that: what was in hand is then handled again.
-   */
-  moveOff(thread: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void): Promise<void> {
-    return this.#enqueue(async () => {
-      const isThere = this.#state.is('running') && this.#thread === thread
-      if (isThere) {
-        this.#state.moveTo('moving', `off thread ${thread.threadId}`)
-        await this.#drainLane()
-      }
-      drained()
-      if (isThere) await this.#goOnOn(replacement)
-    })
+  /** One of its threads is about to be ended, or has: see PartitionWork. */
+  async moveOff(
+    thread: WorkerThread,
+    replacement: Promise<WorkerThread>,
+    drained: () => void,
+  ): Promise<void> {
+    if (this.#work === null) drained()
+    else await this.#work.moveOff(thread, replacement, drained)
   }
 
   /** Drains, commits (what is finished, or `nextOffset`) and gives the claim up; a claim still waited for is no longer asked for. */
@@ -196,69 +191,55 @@ export class OwnedPartition implements WantedPartition {
         return
       }
       this.#state.moveTo('draining', reason)
-      await this.#drainLane()
+      await this.#work?.drain()
       await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
       await this.#giveBack(this.#claim, reason, this.#progressToStore(nextOffset))
     })
   }
 
-  /** Ends the lane of a claim that is void: nothing is committed or released. */
+  /** Ends the work of a claim that is void: nothing is committed or released. */
   abandon(reason: string): Promise<void> {
     this.#giveUp.abort(new GroupError('CLAIM_LOST', `${partitionName(this)}: ${reason}`))
     void this.abortSignal(reason)
     return this.#enqueue(async () => {
       if (this.#state.isFinal) return
       this.#state.moveTo(this.#claim === null ? 'released' : 'draining', reason)
-      await this.#drainLane()
+      await this.#work?.drain()
       if (this.#claim !== null) this.#end('lost', reason)
     })
   }
 
-  /** Tells the handler in hand to give up. */
+  /** Tells the handlers in hand to give up. */
   async abortSignal(reason: string): Promise<void> {
-    const id = this.laneId
-    if (this.#thread === null || id === null) return
-    await ignoreDeath(this.#thread.abortLane(id, reason))
+    await this.#work?.abortSignal(reason)
   }
 
   async setPaused(paused: boolean): Promise<void> {
-    const id = this.laneId
-    if (this.#thread === null || id === null) return
-    await ignoreDeath(this.#thread.setPaused(id, paused))
+    await this.#work?.setPaused(paused)
   }
 
-  /** Its thread has exited, and the attempt of the record in hand failed with that: it is in the memory. */
-  attemptFailed({ offset, attempt }: BlamedAttempt, error: GroupError): void {
-    this.#aftermath.failed({ offset, attempts: attempt }, toWire(error))
-  }
-
-  /** The record in hand is about to be stored elsewhere. */
+  /** A record in hand is about to be stored elsewhere. */
   attemptsUsedUp({ offset, attempts, error }: AttemptsUsedUp): void {
-    this.#aftermath.failed({ offset, attempts }, error)
+    this.#work?.lastAttemptFailed({ offset, attempts }, error)
   }
 
-  /** Its thread has exited, and what it had in hand may be why. */
-  suspect(): void {
-    if (this.memory !== null) this.#aftermath.suspect(this.memory)
-  }
-
-  /** The lane reported that it stopped; the claim is kept, so that no other member runs into the same record. */
+  /** The work has stopped; the claim is kept, so that no other member runs into the same record. */
   fail(error: GroupError): void {
     if (!this.#state.is('starting', 'running', 'moving')) return // it is ending anyway
     this.#failure = error
-    this.#carefulLane?.rest()
+    this.#work?.hasFailed()
     this.#state.moveTo('failed', error.code)
     this.#host.failed(this, error)
   }
 
   /** See CoordinatorApi.announce. */
   announce(announcement: Announcement): Promise<boolean> {
-    return this.#carefulLane?.announce(announcement) ?? Promise.resolve(true)
+    return this.#work?.announce(announcement) ?? Promise.resolve(true)
   }
 
   /** See CoordinatorApi.aloneOver. */
   aloneOver(): Promise<void> {
-    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+    return this.#work?.aloneOver() ?? Promise.resolve()
   }
 
   /**
@@ -284,41 +265,88 @@ export class OwnedPartition implements WantedPartition {
     return hasMoved ? offset : null
   }
 
-  async #startLane(): Promise<void> {
+  async #startWork(): Promise<void> {
     try {
+      // The end must not wait for brokers.
       const found = Promise.all([this.#host.resolveStart(this.#claim!), this.#host.placed()])
-      const [start] = await this.#unlessGivenUp(found)
+      const [start] = await unlessAborted(found, this.#giveUp.signal)
       if (!this.isUnwanted) this.#tellClaimed(start)
       // Given up meanwhile, or by whoever was told: the next operation ends it.
       if (this.isUnwanted) return
-      await this.#runLane(this.#host.chooseThread(this))
+      await this.#work!.start()
     } catch (error) {
       await this.#startFailed(partitionError(error, this))
     }
   }
 
-  #tellClaimed({ offset, progress: stored }: ClaimStart): void {
-    const progress = new ClaimProgress(offset, stored, this.#host.progressRules)
+  #tellClaimed({ offset, progress: stored, alive }: ClaimStart): void {
+    const progress = new ClaimProgress(stored, this.#host.progressRules, alive)
     this.#committed = offset
     this.#progress = progress
-    if (progress.careful !== null) this.#carefulLane = this.#createCarefulLane(progress)
+    this.#work = this.#createWork(progress, lanesOfClaim(progress.found, this.#host.ownLanes, offset))
     this.#host.claimed(this)
     if (progress.killer !== null) this.#giveUpKiller(progress.killer)
   }
 
+  #createWork(progress: ClaimProgress, lanes: ClaimLanes): PartitionWork {
+    return createWork(lanes, progress, this.#host.maxInHand, this.#workHost(this.#claim!))
+  }
+
+  /** The lanes that a member with other settings has left have come to the same offset: ours begin there. */
+  #relane(): Promise<void> {
+    return this.#enqueue(async () => {
+      const [progress, before] = [this.#progress!, this.#work!]
+      if (!this.#beginMove('to lanes of its own')) return // it ended or failed while this waited for its turn
+      await before.drain()
+      // While it drained it may have failed, or been given up: then the next operation ends it.
+      if (!this.#mayRun || this.isUnwanted) return
+      const { now } = progress
+      this.#handledBefore += before.handled
+      this.#work = this.#createWork(progress, lanesOfClaim(now, this.#host.ownLanes, committableOf(now)))
+      await this.#work.start()
+    })
+  }
+
   #giveUpKiller(killer: ProcessKiller): void {
     const error = killedProcess(this, killer)
-    this.#aftermath.failed(killer, toWire(error))
+    this.#work!.lastAttemptFailed(killer, toWire(error))
     this.#host.killerFound(this, error)
   }
 
-  #createCarefulLane(progress: ClaimProgress): CarefulLane {
-    return new CarefulLane(progress, {
+  #workHost({ epoch }: Claim): PartitionWorkHost {
+    const { topic, partition } = this
+    return {
+      laneId: { topic, partition, epoch, lane: 0 },
+      generation: this.#generation,
+      givenUp: this.#giveUp.signal,
+      isPaused: () => this.#host.isPaused(this),
+      chooseThread: () => this.#host.chooseThread(this),
+      replacementOf: thread => this.#host.replacementOf(thread),
+      inTurn: operation => this.#enqueue(operation),
+      mayGoOn: () => this.#state.is('starting', 'running', 'moving') && !this.isUnwanted,
+      lanesAreLevel: () =>
+        void this.#relane().catch((error: unknown) => this.fail(partitionError(error, this))),
+      rings: this.#host.rings,
+      beginMove: reason => this.#beginMove(reason),
+      runs: where => {
+        if (this.#mayRun) this.#state.moveTo('running', where)
+      },
+      fail: error => this.fail(partitionError(error, this)),
       commit: () => this.commit(),
       runAlone: () => this.#host.runAlone(this),
       noLongerAlone: () => this.#host.noLongerAlone(this),
-      givenUp: this.#giveUp.signal,
-    })
+    }
+  }
+
+  /** It is to run, and does not yet: it has neither failed nor is it being ended. */
+  get #mayRun(): boolean {
+    return this.#state.is('starting', 'moving')
+  }
+
+  #beginMove(reason: string): boolean {
+    if (!this.#state.is('running')) return false
+    this.#state.moveTo('moving', reason)
+    return true
   }
 
   /** What may work in a while is given back and thrown, for whoever asked to try again; anything else stops the partition. */
@@ -331,76 +359,6 @@ export class OwnedPartition implements WantedPartition {
     this.#state.moveTo('draining', error.code)
     await this.#giveBack(this.#claim!, error.code, null)
     throw error
-  }
-
-  async #goOnOn(replacement: Promise<WorkerThread>): Promise<void> {
-    try {
-      const thread = await this.#unlessGivenUp(replacement)
-      // While it was waited for it may have failed, or been given up: then the next operation ends it.
-      if (this.#state.is('starting', 'moving') && !this.isUnwanted) await this.#runLane(thread)
-    } catch (error) {
-      const isStopping = isGroupError(error, 'NOT_RUNNING') // then nothing is wrong with it: the next operation ends it
-      if (!this.isUnwanted && !isStopping) this.fail(partitionError(error, this))
-    }
-  }
-
-  /** Rejects as soon as the partition is given up: the end must not wait for brokers, or for a thread that still starts. */
-  #unlessGivenUp<T>(work: Promise<T>): Promise<T> {
-    return unlessAborted(work, this.#giveUp.signal)
-  }
-
-  async #runLane(thread: WorkerThread): Promise<void> {
-    this.#thread = thread // known while it is not ready: the next lanes are placed with that in mind
-    this.#carefulLane?.rest() // whatever it ran on the thread before, even if that ended before it said that the lane runs
-    try {
-      await this.#unlessGivenUp(thread.whenReady())
-    } catch (error) {
-      await this.#notStarted(thread, error)
-      return
-    }
-    await this.#startOn(thread)
-  }
-
-  async #startOn(thread: WorkerThread): Promise<void> {
-    const { memory, careful } = this.#progress!
-    const paused = this.#host.isPaused(this)
-    try {
-      await thread.startLane({
-        ...this.laneId!,
-        memory: memory.buffer,
-        generation: this.#generation,
-        paused,
-        ...this.#aftermath.of(memory),
-        careful: careful?.start ?? null,
-      })
-    } catch (error) {
-      await this.#notStarted(thread, error)
-      return
-    }
-    // The lane may have failed, or the pause may have changed, while it started.
-    if (this.#state.is('starting', 'moving')) this.#state.moveTo('running', `on thread ${thread.threadId}`)
-    if (this.#host.isPaused(this) !== paused) await this.setPaused(!paused)
-  }
-
-  async #notStarted(thread: WorkerThread, error: unknown): Promise<void> {
-    if (error === this.#giveUp.signal.reason) {
-      this.#thread = null // nothing of it was asked of the thread: the next operation has nothing to drain
-      return
-    }
-    const replacement = isGroupError(error, 'WORKER_DIED') ? this.#host.replacementOf(thread) : null
-    if (replacement === null) this.fail(partitionError(error, this))
-    else await this.#goOnOn(replacement)
-  }
-
-  async #drainLane(): Promise<void> {
-    const thread = this.#thread
-    const id = this.laneId
-    if (thread === null || id === null) return
-    await ignoreDeath(thread.drainLane(id))
-    thread.creditHandled(this.handledOnThread)
-    this.#handledElsewhere = this.memory?.handled ?? 0
-    this.#carefulLane?.rest()
-    this.#thread = null
   }
 
   /** Never beyond what is finished, whatever is asked for: what lies between would be lost. Null: the start is not known. */
@@ -428,22 +386,13 @@ export class OwnedPartition implements WantedPartition {
 
   #end(state: 'released' | 'lost', reason: string): void {
     this.#state.moveTo(state, reason)
-    if (this.#progress !== null) this.#host.released(this, reason) // else nobody was told that it was claimed
+    if (this.#work !== null) this.#host.released(this, reason) // else nobody was told that it was claimed
   }
 
   #enqueue(operation: () => Promise<void>): Promise<void> {
     const result = this.#operations.then(operation)
     this.#operations = result.catch(() => {}) // reported to whoever asked for the operation; the next one starts from the state it left
     return result
-  }
-}
-
-/** A thread that died has no lane any more: what was asked of it is done. */
-async function ignoreDeath(call: Promise<void>): Promise<void> {
-  try {
-    await call
-  } catch (error) {
-    if (!isGroupError(error, 'WORKER_DIED')) throw error
   }
 }
 

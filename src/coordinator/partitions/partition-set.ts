@@ -7,6 +7,7 @@ import { DrainWatch } from './drain-watch.ts'
 import type { OwnedPartitionHost } from './owned-partition-host.ts'
 import { OwnedPartition } from './owned-partition.ts'
 import type { Claim } from '../storage/group-storage.ts'
+import type { WorkerThread } from '../threads/worker-thread.ts'
 
 export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
   /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
@@ -48,7 +49,7 @@ export class PartitionSet {
   }
 
   get handled(): number {
-    return this.all.reduce((sum, partition) => sum + (partition.memory?.handled ?? 0), this.#handledBefore)
+    return this.all.reduce((sum, partition) => sum + partition.handled, this.#handledBefore)
   }
 
   get(of: TopicPartition): OwnedPartition | undefined {
@@ -109,11 +110,16 @@ export class PartitionSet {
     })
   }
 
-  /** Of a thread that does not hear: what runs in it is another partition's, if not surely this one's. */
   #isBlockedByOther(partition: OwnedPartition): boolean {
-    const others = this.all.filter(one => one !== partition && one.thread === partition.thread)
-    if (others.some(one => one.hasSliceInHand)) return true
-    return !partition.hasInHand && others.some(one => one.hasInHand)
+    const { threads } = partition
+    return threads.length > 0 && threads.every(thread => this.#isBusyWithOther(thread, partition))
+  }
+
+  /** Of a thread that does not hear: what runs in it is another partition's, if not surely this one's. */
+  #isBusyWithOther(thread: WorkerThread, partition: OwnedPartition): boolean {
+    const others = this.all.filter(one => one !== partition).flatMap(one => one.inHandOn(thread))
+    if (others.some(({ inHand }) => inHand === 'slice')) return true
+    return others.length > 0 && partition.inHandOn(thread).length === 0
   }
 
   async #releaseOne(partition: OwnedPartition, reason: string, nextOffset?: Offset): Promise<void> {
@@ -163,7 +169,7 @@ export class PartitionSet {
   #forget(partition: OwnedPartition): void {
     if (this.get(partition) !== partition) return // a new claim of the same partition has taken its place, or it was forgotten before
     this.#partitions.delete(partitionName(partition))
-    this.#handledBefore += partition.memory?.handled ?? 0
+    this.#handledBefore += partition.handled
     this.#cancelRefusalReport(partition)
   }
 }
@@ -178,6 +184,9 @@ function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
     isPaused: partition => host.isPaused(partition),
     generation: () => host.generation(),
     progressRules: host.progressRules,
+    ownLanes: host.ownLanes,
+    maxInHand: host.maxInHand,
+    rings: host.rings,
     runAlone: partition => host.runAlone(partition),
     isHeld: partition => host.isHeld(partition),
     noLongerAlone: partition => host.noLongerAlone(partition),

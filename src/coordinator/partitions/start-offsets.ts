@@ -3,6 +3,7 @@ import { GroupError, isGroupError } from '../../shared/errors.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { OffsetReset } from '../../options/types.ts'
 import { topicRecreated } from '../coordinator-errors.ts'
+import { processOf } from '../assignment/id-node.ts'
 import { normally } from '../progress/open-claim.ts'
 import { progressAt, type Progress } from '../progress/progress.ts'
 import type { Claim, GroupStorage, StoredOffset } from '../storage/group-storage.ts'
@@ -60,12 +61,14 @@ export interface StartOffsetsOptions {
 export interface ClaimStart {
   readonly offset: Offset
   readonly progress: Progress
+  /** Processes of the group that live, as far as `progress` names any that may not. */
+  readonly alive: ReadonlySet<string>
 }
 
 export interface StartOffsetsParts {
   readonly storage: Pick<
     GroupStorage,
-    'readStored' | 'readOffsetsOf' | 'readTopics' | 'pinStartOffsets' | 'commit'
+    'readStored' | 'readOffsetsOf' | 'readTopics' | 'pinStartOffsets' | 'commit' | 'readMembers'
   >
   readonly cluster: Pick<KafkaCluster, 'listOffsets' | 'listOffsetsInTime' | 'topicIdOf' | 'refresh'>
   report(error: GroupError): void
@@ -129,7 +132,14 @@ export class StartOffsets {
     if (isRecreated) this.#parts.report(topicRecreated(claim, storedId, topicId))
     // Also where the offset alone is stored: a process that dies of its first record must have left a sign of its claim.
     if (kept === null || topicId !== storedId) await this.#parts.storage.commit(claim, offset, progress)
-    return { offset, progress }
+    return { offset, progress, alive: await this.#readAlive(progress) }
+  }
+
+  /** Read now: a member whose session ended is back by the time it has anything to do with this claim, if it ever is. */
+  async #readAlive({ open }: Progress): Promise<ReadonlySet<string>> {
+    if (open === null || open.deaths.length === 0) return new Set()
+    const { members } = await this.#parts.storage.readMembers()
+    return new Set(members.flatMap(({ data }) => processOf(data) ?? []))
   }
 
   async #startOf(claim: Claim, isRecreated: boolean): Promise<Offset> {

@@ -1,12 +1,12 @@
 import type { CarefulStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
 import { leftOf, normally } from './open-claim.ts'
-import type { LanePositions, OpenClaim, Window } from './progress.ts'
+import type { LanePositions, OpenClaim, ProcessDeath, Window } from './progress.ts'
 
 /** A claim of a partition beside which a process has died: what its lane is about to run is stored before it runs. */
 export class CarefulClaim {
   readonly #forMs: number
-  #deaths: number
+  #deaths: readonly ProcessDeath[]
   /** Where the last process may have died; null: not known, or passed. */
   #suspects: Window | null
   /** What may run; null: nothing. */
@@ -25,7 +25,7 @@ export class CarefulClaim {
 
   /** Null for a claim that is an ordinary one. */
   static of(open: OpenClaim, forMs: number): CarefulClaim | null {
-    return open.deaths === 0 ? null : new CarefulClaim(open, forMs)
+    return open.deaths.length === 0 ? null : new CarefulClaim(open, forMs)
   }
 
   /** What might have run when the last process died runs alone. */
@@ -68,6 +68,6 @@ export class CarefulClaim {
   #pass(positions: LanePositions): void {
     if (this.#suspects === null) return
     this.#suspects = leftOf(this.#suspects, positions)
-    if (this.#suspects === null) this.#deaths = 1
+    if (this.#suspects === null) this.#deaths = this.#deaths.slice(-1)
   }
 }

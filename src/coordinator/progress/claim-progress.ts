@@ -1,38 +1,44 @@
 import { isDeepStrictEqual } from 'node:util'
-import { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { Offset } from '../../shared/types.ts'
 import { CarefulClaim } from './careful-claim.ts'
 import { normally } from './open-claim.ts'
 import { findKiller, type ProcessKiller } from './process-killer.ts'
-import { committableOf, progressAt, type LanePositions, type OpenClaim, type Progress } from './progress.ts'
+import type { LanePositions, OpenClaim, Progress } from './progress.ts'
 
 export interface ProgressRules {
   /** retry.attempts */
   readonly attempts: number
-  /** Records that a lane may have in hand at once. */
-  readonly maxInHand: number
   /** See CarefulClaim. */
   readonly carefulForMs: number
 }
 
-/** How far one claim is: made of what was stored and of its lane's memory, and compared with what is stored. */
+/** How far its lanes are, and what lanes they are. */
+export type WorkedLanes = Pick<Progress, 'ordering' | 'hash'> & LanePositions
+
+/** How far one claim is: made of what was stored and of what its lanes tell, and compared with what is stored. */
 export class ClaimProgress {
-  readonly memory: LaneMemory
+  /** What its lanes go on from. */
+  readonly found: Progress
   readonly topicId: string | null
   /** Given up as this claim begins, because processes die of it. */
   readonly killer: ProcessKiller | null
   #careful: CarefulClaim | null
   #stored: Progress
+  #worked: () => WorkedLanes
 
-  constructor(start: Offset, stored: Progress, rules: ProgressRules) {
-    const { progress, killer } = findKiller(stored, rules.attempts)
+  /** `alive`: processes of the group that live. */
+  constructor(stored: Progress, rules: ProgressRules, alive?: ReadonlySet<string>) {
+    const { progress, killer } = findKiller(stored, rules.attempts, alive)
     this.#stored = stored
+    this.found = progress
+    this.#worked = () => progress
     this.topicId = stored.topicId
     this.killer = killer
-    this.#careful = CarefulClaim.of(stored.open ?? normally(), rules.carefulForMs)
-    // One of an earlier offset than the committed one tells nothing of what lies between.
-    const remainder = committableOf(progress) < start ? null : remainderOf(progress)
-    this.memory = LaneMemory.create(start, rules.maxInHand, remainder)
+    this.#careful = CarefulClaim.of(progress.open ?? normally(), rules.carefulForMs)
+  }
+
+  /** From now on these tell how far it is. */
+  follow(worked: () => WorkedLanes): void {
+    this.#worked = worked
   }
 
   /** Null once it is an ordinary claim. */
@@ -69,14 +75,7 @@ export class ClaimProgress {
   }
 
   #read(open: (positions: LanePositions) => OpenClaim | null): Progress {
-    // The remainder first: where an attempt fails after that, the floor says as much, without the attempt.
-    const { remainder } = this.memory
-    const progress = progressAt(remainder?.frontier ?? this.memory.floor, this.topicId)
-    const whole = { ...progress, inHand: remainder?.inHand ?? [] }
-    return { ...whole, open: open(whole) }
+    const { ordering, hash, frontiers, inHand } = this.#worked()
+    return { topicId: this.topicId, ordering, hash, frontiers, inHand, open: open({ frontiers, inHand }) }
   }
-}
-
-function remainderOf({ frontiers, inHand }: Progress): Parameters<typeof LaneMemory.create>[2] {
-  return { frontier: frontiers[0]!, inHand }
 }

@@ -4,7 +4,7 @@ import { MAX_ATTEMPTS, type RecordInHand } from '../../shared/memory/remainder-m
 import { KEY_HASHES, MAX_LANES, ORDERINGS, type KeyHash, type Ordering } from '../../shared/ordering.ts'
 import type { Offset } from '../../shared/types.ts'
 import { bytesOf, knownText, listOf, pack, text, truth, unpack, wholeNumber } from '../packed-lists.ts'
-import { committableOf, type OpenClaim, type Progress, type Window } from './progress.ts'
+import { committableOf, type OpenClaim, type ProcessDeath, type Progress, type Window } from './progress.ts'
 import { readVarints, writeVarints } from './varints.ts'
 
 /** Raised when the meaning of what is written changes, or another hash is known. */
@@ -21,6 +21,7 @@ const MANY_ATTEMPTS = 3
  * - inHand: bytes that hold varints, for each record in hand `gap × 4 + attempts`: its offset is that of the one before plus the
  *   gap, of the first the base plus the gap. 3 attempts are 3 or more, and the next number says how many more
  * - open: null, or `[process, deaths, window, isAtRest]`; window: null, or `[from, length, isAlone]`
+ * - deaths: `[process, alone, process, alone, …]`; alone: the offset of a record, or null
  * - crc: CRC-32 of the list without it, in MessagePack
  */
 export function encodeProgress(progress: Progress): Buffer {
@@ -63,7 +64,7 @@ function packInHand(inHand: readonly RecordInHand[], base: Offset): Buffer {
 
 function packOpen({ process, deaths, window, isAtRest }: OpenClaim): unknown[] {
   const packed = window === null ? null : [window.from, window.to - window.from, window.isAlone]
-  return [process, deaths, packed, isAtRest]
+  return [process, deaths.flatMap(death => [death.process, death.alone]), packed, isAtRest]
 }
 
 function readProgress(content: readonly unknown[]): Progress {
@@ -131,10 +132,19 @@ function readAttempts(attempts: number): number {
 function readOpen([process, deaths, window, isAtRest]: readonly unknown[]): OpenClaim {
   return {
     process: text(process, 'process'),
-    deaths: wholeNumber(deaths, 'deaths'),
+    deaths: readDeaths(listOf(deaths, 'deaths')),
     window: window === null ? null : readWindow(listOf(window, 'window', 3)),
     isAtRest: truth(isAtRest, 'isAtRest'),
   }
+}
+
+function readDeaths(items: readonly unknown[]): ProcessDeath[] {
+  if (items.length % 2 !== 0) throw new Error(`deaths: ${items.length} items, not pairs`)
+  return items.flatMap((process, index) => {
+    if (index % 2 === 1) return []
+    const alone = items[index + 1]
+    return [{ process: text(process, 'process'), alone: alone === null ? null : wholeNumber(alone, 'alone') }]
+  })
 }
 
 function readWindow([start, length, alone]: readonly unknown[]): Window {

@@ -24,12 +24,19 @@ export type LanePositions = Pick<Progress, 'frontiers' | 'inHand'>
 export interface OpenClaim {
   /** Names the process that has the claim: a session that ends while its process lives is no death. */
   readonly process: string
-  /** Deaths in a row of processes that ran records of this partition, without an advance beyond where they died. 0: it runs normally. */
-  readonly deaths: number
+  /** In a row, without an advance beyond where they were, the oldest first. None: it runs normally. */
+  readonly deaths: readonly ProcessDeath[]
   /** While records may run: those that may. At rest: those that might when the last process died. Null: unknown, or none. */
   readonly window: Window | null
   /** None of its records may run until the next window is stored: whatever its process dies of, it is none of them. */
   readonly isAtRest: boolean
+}
+
+/** The end of a session whose process had the claim, and seems to have died: until it is seen alive. */
+export interface ProcessDeath {
+  readonly process: string
+  /** The record that was alone in it, and has failed an attempt by that; null: none was. */
+  readonly alone: Offset | null
 }
 
 /** Offsets of one partition. */

@@ -18,11 +18,19 @@ export interface ThreadDeath {
 /** How Piscina says that a thread exited by itself: there is no code to tell it by. */
 const EXITED = /^worker exited with code: /
 
+export interface Deceased {
+  readonly threadId: number
+  /** Its handler was loaded and set up. */
+  readonly isReady: boolean
+  readonly wasTerminated: boolean
+}
+
 /** `cause`: what the pool says of the thread's end; undefined if its task simply ended. */
-export function threadDeath(threadId: number, cause: unknown, wasTerminated: boolean): ThreadDeath {
+export function threadDeath({ threadId, isReady, wasTerminated }: Deceased, cause: unknown): ThreadDeath {
   const why = cause === undefined ? 'it ended' : messageOf(cause)
   const kind = wasTerminated ? 'terminated' : deathKind(cause)
-  const error = new GroupError('WORKER_DIED', `worker thread ${threadId} died: ${why}`, {
+  const when = isReady ? '' : ' before the handler module was loaded and set up'
+  const error = new GroupError('WORKER_DIED', `worker thread ${threadId} died${when}: ${why}`, {
     details: { threadId },
     cause,
   })

@@ -8,7 +8,8 @@ import { unlessAborted } from '../../shared/unless-aborted.ts'
 import { ThreadExits } from './thread-exits.ts'
 import { WorkerThread, type ThreadHost, type WorkerThreadListener } from './worker-thread.ts'
 
-const ENTRY = new URL('../../worker/entry.js', import.meta.url).href
+/** `worker/entry` in one file with all that it needs: see decision 10. */
+const ENTRY = new URL('../../worker/thread.cjs', import.meta.url).href
 
 /** How long a spare waits for the next death before it is ended: it has some ten megabytes. */
 const SPARE_KEPT_MS = 60_000
@@ -16,6 +17,8 @@ const SPARE_KEPT_MS = 60_000
 export interface ThreadPoolOptions {
   readonly threads: number
   readonly settings: WorkerSettings
+  /** @defaultValue as `settings` */
+  readonly feederSettings?: WorkerSettings
   readonly groupMemory: SharedArrayBuffer
   /** What the heap of each thread may grow to. @defaultValue Node's own limit */
   readonly threadMemoryMb?: number | null
@@ -40,6 +43,7 @@ export class ThreadPool {
     run: (start, transfer, signal) => this.#run(start, transfer, signal),
     exited: nodeThreadId => this.#exits.of(nodeThreadId),
   }
+  #feeder: WorkerThread | null = null
   #spare: WorkerThread | null = null
   #spareTimer: NodeJS.Timeout | null = null
   #stopped: Promise<void> | null = null
@@ -52,7 +56,7 @@ export class ThreadPool {
       ...(threadMemoryMb === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } }),
       filename: ENTRY,
       minThreads: options.threads,
-      maxThreads: options.threads + 1, // the spare
+      maxThreads: options.threads + 2, // the spare and the feeder
       idleTimeout: Infinity,
       atomics: 'disabled',
     })
@@ -73,6 +77,26 @@ export class ThreadPool {
     return this.#threads
   }
 
+  /** The one that fills rings and never loads a handler; null until it is needed. It has a number beyond those of the threads. */
+  get feeder(): WorkerThread | null {
+    return this.#feeder
+  }
+
+  /** With the feeder. */
+  get all(): readonly WorkerThread[] {
+    return this.#feeder === null ? this.#threads : [...this.#threads, this.#feeder]
+  }
+
+  /** In the place of the one before, which has ended. NOT_RUNNING once stopping. */
+  startFeeder(): WorkerThread {
+    this.#throwIfStopping()
+    const gone = this.#feeder
+    const thread = this.#start(this.#options.feederSettings)
+    thread.takePlace(this.#options.threads, gone === null ? 0 : gone.restarts + 1)
+    this.#feeder = thread
+    return thread
+  }
+
   /** Imports the handler and runs `setup` on every thread; the first failure is thrown. */
   async loadHandlers(): Promise<void> {
     await Promise.all(this.threads.map(thread => thread.loadHandler()))
@@ -80,7 +104,7 @@ export class ThreadPool {
 
   /** Puts another thread, which has not loaded its handler yet, in the place of one that has exited. NOT_RUNNING once stopping. */
   replace(gone: WorkerThread): WorkerThread {
-    if (this.#stopped !== null) throw new GroupError('NOT_RUNNING', 'the threads are being stopped')
+    this.#throwIfStopping()
     const thread = this.#takeSpare() ?? this.#start()
     thread.takePlace(gone.threadId, gone.restarts + 1)
     this.#threads[gone.threadId] = thread
@@ -108,16 +132,18 @@ export class ThreadPool {
 
   async #stop(force: AbortSignal, giveUp: AbortSignal): Promise<void> {
     void this.#takeSpare()?.terminate() // waited for with the others
-    const graceful = await Promise.allSettled(
-      this.threads.map(thread => orAborted(stopThread(thread), force)),
-    )
+    const graceful = await Promise.allSettled(this.all.map(thread => orAborted(stopThread(thread), force)))
     await orAborted(this.#endAll(), giveUp)
     const failed = graceful.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 
-  #start(): WorkerThread {
-    const { settings, groupMemory } = this.#options
+  #throwIfStopping(): void {
+    if (this.#stopped !== null) throw new GroupError('NOT_RUNNING', 'the threads are being stopped')
+  }
+
+  #start(settings = this.#options.settings): WorkerThread {
+    const { groupMemory } = this.#options
     return new WorkerThread(settings, groupMemory, this.#listener, this.#host)
   }
 
@@ -137,10 +163,10 @@ export class ThreadPool {
   }
 
   async #endAll(): Promise<void> {
-    for (const thread of this.threads) if (thread.isRunning) void thread.terminate() // below, with those that were before
+    for (const thread of this.all) if (thread.isRunning) void thread.terminate() // below, with those that were before
     await this.#piscina.destroy() // knows nothing any more of threads that were terminated before
     await this.#exits.all()
-    await Promise.all(this.threads.map(thread => thread.ended))
+    await Promise.all(this.all.map(thread => thread.ended))
   }
 }
 

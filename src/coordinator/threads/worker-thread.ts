@@ -11,6 +11,7 @@ import type {
   LaneId,
   LaneStart,
   LeaderView,
+  SeatStart,
   WorkerApi,
   WorkerMessage,
   WorkerSettings,
@@ -105,7 +106,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     const transfer = [calls.port2, answers.port2, messages.port2]
     this.#done = host.run(start, transfer, this.#kill.signal).then(
       () => null,
-      (error: unknown) => threadDeath(this.#threadId, error, this.wasTerminated),
+      (error: unknown) => threadDeath(this, error),
     )
     this.ended = this.#exit(host)
   }
@@ -177,6 +178,10 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     return this.#call(() => this.#remote.startLane(lane))
   }
 
+  startSeat(seat: SeatStart): Promise<void> {
+    return this.#call(() => this.#remote.startSeat(seat))
+  }
+
   startFeed(feed: FeedStart): Promise<void> {
     return this.#call(() => this.#remote.startFeed(feed))
   }
@@ -225,7 +230,7 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
     for (const port of this.#ports) port.close()
     this.#state.moveTo('exited', 'the thread is gone')
     this.#listener.exited(this, death)
-    this.#calls.rejectAll(death?.error ?? threadDeath(this.#threadId, undefined, false).error)
+    this.#calls.rejectAll(death?.error ?? threadDeath(this, undefined).error)
     return death?.error ?? null
   }
 

@@ -1,10 +1,18 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import KafkajsConnectionClass from 'kafkajs/src/network/connection.js'
+import KafkajsRequestQueueClass from 'kafkajs/src/network/requestQueue/index.js'
+import KafkajsEncoderClass from 'kafkajs/src/protocol/encoder.js'
+import ApiVersions from 'kafkajs/src/protocol/requests/apiVersions/index.js'
+import Fetch from 'kafkajs/src/protocol/requests/fetch/index.js'
+import ListOffsets from 'kafkajs/src/protocol/requests/listOffsets/index.js'
+import Metadata from 'kafkajs/src/protocol/requests/metadata/index.js'
 import { assertKnownVersion } from '../known-version.ts'
 
 /**
  * The parts of kafkajs below its public surface that this package stands on, with types for what is used of them.
- * kafkajs is CommonJS and declares no types for these files.
+ * kafkajs is CommonJS and declares no types for these files. They are imported, not required, so that the bundler of the
+ * threads sees them; and of its APIs only those in use, for a thread waits until it has compiled what it is made of.
  */
 
 const KNOWN_VERSION = '2.2.4'
@@ -193,18 +201,18 @@ export function assertKnownKafkajs(version: string): void {
   assertKnownVersion('kafkajs', version, KNOWN_VERSION)
 }
 
-const load = createRequire(import.meta.url)
+const installed = createRequire(import.meta.url)('kafkajs/package.json') as { version: string }
 
-assertKnownKafkajs((load('kafkajs/package.json') as { version: string }).version)
+assertKnownKafkajs(installed.version)
 
-export const Connection = load('kafkajs/src/network/connection.js') as new (
+export const Connection = KafkajsConnectionClass as new (
   options: KafkajsConnectionOptions,
 ) => KafkajsConnection
 
-export const RequestQueue = load('kafkajs/src/network/requestQueue/index.js') as new (
+export const RequestQueue = KafkajsRequestQueueClass as new (
   options: KafkajsRequestQueueOptions,
 ) => KafkajsRequestQueue
 
-export const Encoder = load('kafkajs/src/protocol/encoder.js') as new () => KafkajsEncoder
+export const Encoder = KafkajsEncoderClass as new () => KafkajsEncoder
 
-export const apis = (load('kafkajs/src/protocol/requests/index.js') as { requests: KafkajsApis }).requests
+export const apis = { ApiVersions, Fetch, ListOffsets, Metadata } as KafkajsApis

@@ -1,6 +1,5 @@
 import type { HandlerContext, KafkaRecord } from '../../handler.ts'
 import { monotonicMs, wallMs } from '../../shared/clock.ts'
-import { toWire } from '../../shared/error-wire.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import type { GroupMemory } from '../../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
@@ -11,11 +10,14 @@ import { attemptFailed, usedUpBefore, type AttemptPlace } from '../lane-errors.t
 import { LaneRecord, type RecordOrigin } from '../record.ts'
 import type { TakeResult } from '../take-result.ts'
 import { isThenable, type AwaitedResult, type Awaiter } from './awaited-result.ts'
-import type { RecordAttempts, RetryWait } from './failed-record.ts'
+import { neverFailed, type RecordAttempts, type RetryWait } from './failed-record.ts'
 import { Fate, type FateListener } from './fate.ts'
 import type { Permission } from './permission.ts'
+import { RecordNews } from './record-news.ts'
 import { RetryJudge } from './retry-judge.ts'
+import { RetryWaits } from './retry-waits.ts'
 import type { Unfinished } from './unfinished.ts'
+import { Verdicts, waitOf } from './verdicts.ts'
 
 /** One call of the handler on one record or more. */
 export interface HandlerCall {
@@ -56,8 +58,11 @@ export interface AttemptsParts {
  */
 export class Attempts implements Awaiter {
   readonly #parts: AttemptsParts
+  readonly #news: RecordNews
   readonly #judge: RetryJudge
-  readonly #fate: Fate
+  readonly #verdicts: Verdicts
+  readonly #fate: Fate<RecordAttempts>
+  readonly #retries = new RetryWaits<RecordAttempts>(waiting => this.#isDue(waiting))
   /** In the order of their offsets. */
   #inHand: RecordAttempts[] = []
   /** All in hand are run in one call, not only the first. */
@@ -70,21 +75,16 @@ export class Attempts implements Awaiter {
   #lastFailure: GroupError | null
 
   constructor(parts: AttemptsParts) {
-    const { memory, listener, settings, lane, threadId } = parts
+    const { memory, listener, settings, rule } = parts
     this.#parts = parts
     this.#inheritedWait = memory.retry
     this.#lastFailure = parts.lastFailure
-    this.#judge = new RetryJudge({
-      settings: settings.retry,
-      rule: parts.rule,
-      troubled: error => listener.troubled(error),
-    })
+    const news = (this.#news = new RecordNews(parts.lane, parts.threadId, listener))
+    const troubled = (error: GroupError): void => listener.troubled(error)
+    this.#judge = new RetryJudge({ settings: settings.retry, rule, troubled })
+    this.#verdicts = new Verdicts(this.#judge, news)
     this.#fate = new Fate({
-      lane,
-      threadId,
-      memory,
-      onFailure: settings.onFailure,
-      listener,
+      ...{ news, listener, onFailure: settings.onFailure },
       finished: () => this.#finishFirst(),
       stopped: () => this.#forgive(),
     })
@@ -97,7 +97,8 @@ export class Attempts implements Awaiter {
 
   /** Why nothing is run although something is in hand. */
   get waitsFor(): '' | 'retry' | 'dead-letter' {
-    return this.#fate.waitsFor
+    if (!this.#retries.isEmpty) return 'retry'
+    return this.#fate.isStoring ? 'dead-letter' : ''
   }
 
   /** What runs; only while something of this does. */
@@ -107,22 +108,21 @@ export class Attempts implements Awaiter {
 
   /** The lane is being given up: what is in hand is left to whoever goes on with it. What runs is still waited for. */
   cancel(): void {
+    this.#retries.cancel()
     this.#fate.cancel()
     if (this.#running === 0) this.#inHand = []
   }
 
   /** A record that is left from another thread, with the attempts that failed there. */
   meet(record: LaneRecord, offset: Offset, attempts: number): void {
-    const { lane, threadId, settings } = this.#parts
-    const place = { topic: lane.topic, partition: lane.partition, offset, attempt: attempts, threadId }
-    const failure = this.#lastFailure ?? usedUpBefore(place)
+    const failure = this.#lastFailure ?? usedUpBefore(this.#news.place(offset, attempts))
     this.#lastFailure = null // it is of the first one
     this.#isBatch = false
     this.#inHand.push({
       ...newInHand(record, offset, offset + 1),
       attempts,
       failure: () => failure,
-      isUsedUp: attempts >= settings.retry.attempts,
+      isUsedUp: attempts >= this.#parts.settings.retry.attempts,
       retry: this.#inheritedWait,
     })
     this.#inheritedWait = null
@@ -182,12 +182,19 @@ export class Attempts implements Awaiter {
         const disposal = this.#fate.dispose(first)
         if (disposal !== 'finished') return disposal
       } else if (first.retry !== null && first.retry.atMs > nowMs) {
-        const waiting = first
-        this.#fate.waitForRetry(first.retry, () => (waiting.retry = null))
+        this.#parts.memory.setRetry(first.retry) // for whoever looks or goes on with the lane
+        this.#retries.add(first, first.retry.atMs)
         return 'waiting'
       } else return 'ready'
     }
     return 'more'
+  }
+
+  #isDue(waiting: RecordAttempts): void {
+    const { memory, listener } = this.#parts
+    memory.setRetry(null)
+    waiting.retry = null
+    listener.waitChanged()
   }
 
   #run(running: readonly RecordAttempts[], nowMs: number): TakeResult {
@@ -274,11 +281,11 @@ export class Attempts implements Awaiter {
     for (const one of failed) {
       const why = failures.has(one.record) ? failures.get(one.record) : thrown
       const { offset, attempts } = one
-      one.failure = () => attemptFailed(this.#placeAt(offset, attempts), why)
+      one.failure = () => attemptFailed(this.#news.place(offset, attempts), why)
       one.isUsedUp = isUsedUp
       one.retry = wait
     }
-    if (!isUsedUp) this.#tellRetry(place, attemptFailed(place, thrown), verdict === 'give-up' ? 0 : verdict)
+    if (!isUsedUp) this.#news.retry(place, attemptFailed(place, thrown), verdict === 'give-up' ? 0 : verdict)
   }
 
   #judgeEach(
@@ -288,21 +295,8 @@ export class Attempts implements Awaiter {
   ): void {
     this.#isBatch = false
     for (const one of failed) {
-      const why = failures.has(one.record) ? failures.get(one.record) : thrown
-      const place = this.#placeAt(one.offset, one.attempts)
-      const error = attemptFailed(place, why)
-      one.failure = () => error
-      const verdict = this.#judge.judge(one.record, place, why)
-      one.isUsedUp = verdict === 'give-up'
-      one.retry = verdict === 'give-up' ? null : waitOf(verdict)
-      if (verdict !== 'give-up') this.#tellRetry(place, error, verdict)
+      this.#verdicts.pass(one, failures.has(one.record) ? failures.get(one.record) : thrown)
     }
-  }
-
-  #tellRetry({ offset, attempt }: AttemptPlace, error: GroupError, retryInMs: number): void {
-    const { lane, listener } = this.#parts
-    const what = { offset, attempt, outcome: 'retry', retryInMs, error: toWire(error) } as const
-    listener.recordFailed({ type: 'record-failed', lane, ...what })
   }
 
   #finishFirst(): void {
@@ -324,13 +318,8 @@ export class Attempts implements Awaiter {
 
   #placeOf(records: readonly RecordAttempts[], attempt: number): AttemptPlace {
     const [first] = records
-    const place = this.#placeAt(first!.offset, attempt)
+    const place = this.#news.place(first!.offset, attempt)
     return records.length === 1 ? place : { ...place, lastOffset: records.at(-1)!.offset }
-  }
-
-  #placeAt(offset: Offset, attempt: number): AttemptPlace {
-    const { lane, threadId } = this.#parts
-    return { topic: lane.topic, partition: lane.partition, offset, attempt, threadId }
   }
 }
 
@@ -338,13 +327,4 @@ const NO_FAILURES: ReadonlyMap<KafkaRecord, unknown> = new Map()
 
 function newInHand(record: LaneRecord, offset: Offset, end: Offset): RecordAttempts {
   return { record, offset, end, attempts: 0, failure: neverFailed, isUsedUp: false, retry: null }
-}
-
-function neverFailed(): never {
-  throw new TypeError('a record that has not failed has no failure')
-}
-
-function waitOf(delayMs: number): RetryWait {
-  const sinceMs = monotonicMs()
-  return { sinceMs, atMs: sinceMs + delayMs }
 }

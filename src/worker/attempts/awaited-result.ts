@@ -9,19 +9,16 @@ export interface Awaiter {
 /** The promise that an async handler returned. A lane waits for one at a time, so nothing is made per record. */
 export class AwaitedResult {
   readonly #settled: () => void
-  readonly #timedOut: (error: GroupError, thrown: unknown) => unknown
+  readonly #timedOut: (cause: unknown) => GroupError
   #sinceMs: number | null = null
   #awaiter: Awaiter | null = null
   #timeout: GroupError | null = null
 
   /**
    * `settled`: nothing is awaited any more, and the awaiter knows. `timedOut` makes what failed an attempt whose time was
-   * over, of the reason it was told to give up for and what it rejected with, if it did.
+   * over and that rejected with something of its own.
    */
-  constructor(on: {
-    readonly settled: () => void
-    readonly timedOut: (error: GroupError, thrown: unknown) => unknown
-  }) {
+  constructor(on: { readonly settled: () => void; readonly timedOut: (cause: unknown) => GroupError }) {
     this.#settled = on.settled
     this.#timedOut = on.timedOut
   }
@@ -53,7 +50,7 @@ export class AwaitedResult {
   // Made once per lane, so that an async handler costs no closure per record either.
   readonly #onFulfilled = (): void => {
     if (this.#timeout !== null) {
-      this.#fail(this.#timedOut(this.#timeout, undefined))
+      this.#fail(this.#timeout)
       return
     }
     this.#sinceMs = null
@@ -62,7 +59,9 @@ export class AwaitedResult {
   }
 
   readonly #onRejected = (thrown: unknown): void => {
-    this.#fail(this.#timeout === null ? thrown : this.#timedOut(this.#timeout, thrown))
+    const reason = this.#timeout
+    if (reason === null) this.#fail(thrown)
+    else this.#fail(thrown === undefined || thrown === reason ? reason : this.#timedOut(thrown))
   }
 
   #fail(thrown: unknown): void {

@@ -1,19 +1,13 @@
-import { monotonicMs } from '../../shared/clock.ts'
-import { toWire } from '../../shared/error-wire.ts'
 import type { GroupError } from '../../shared/errors.ts'
-import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
-import type { AttemptsUsedUp, DeadLetter, LaneId, OnFailure, WorkerMessage } from '../../shared/protocol.ts'
-import { deadLetterFailed, partitionStops, type AttemptPlace } from '../lane-errors.ts'
+import type { DeadLetter, OnFailure } from '../../shared/protocol.ts'
+import { deadLetterFailed, partitionStops } from '../lane-errors.ts'
+import type { LaneRecord } from '../record.ts'
 import { deadLetterOf } from './dead-letter.ts'
-import type { RecordAttempts, RetryWait } from './failed-record.ts'
-
-export type RecordFailed = Extract<WorkerMessage, { readonly type: 'record-failed' }>
+import type { FailedRecord } from './failed-record.ts'
+import type { NewsListener, RecordNews } from './record-news.ts'
 
 /** What of a lane or its thread is told of records that failed. */
-export interface FateListener {
-  recordFailed(message: RecordFailed): void
-  /** Before a dead letter is sent: the lane may leave the thread before it is stored. */
-  usedUp(message: AttemptsUsedUp): void
+export interface FateListener extends NewsListener {
   /** Resolves when the brokers have it. */
   deadLetter(letter: DeadLetter): Promise<void>
   /** The partition stops at the record in hand. */
@@ -23,146 +17,92 @@ export interface FateListener {
   waitChanged(): void
 }
 
-export interface FateParts {
-  readonly lane: LaneId
-  readonly threadId: number
-  readonly memory: LaneMemory
+/** A record whose attempts are used up. */
+export interface DoomedRecord extends FailedRecord {
+  readonly record: LaneRecord
+}
+
+export interface FateParts<Doomed> {
+  readonly news: RecordNews
   readonly onFailure: OnFailure
-  readonly listener: FateListener
-  /** A record was left out or is stored elsewhere: it is finished. */
-  finished(): void
+  readonly listener: Pick<FateListener, 'deadLetter' | 'failed' | 'waitChanged'>
+  /** The record was left out or is stored elsewhere: it is finished. */
+  finished(record: Doomed): void
   /** Its partition stops at it. */
-  stopped(): void
+  stopped(record: Doomed): void
 }
 
 /** `finished`: it is no longer in hand; `waiting`: what comes of it is known later; `failed`: the lane is over. */
 export type Disposal = 'finished' | 'waiting' | 'failed'
 
-/** Waits with the first record in hand for its next attempt, or brings it where records go whose attempts are used up. */
-export class Fate {
-  readonly #parts: FateParts
-  #waitsFor: '' | 'retry' | 'dead-letter' = ''
-  #timer: NodeJS.Timeout | null = null
-  /** What is waited for. An answer to something else comes too late: the lane has been given up, perhaps to another thread. */
-  #wait: symbol | null = null
+/** Brings records of a lane where those go whose attempts are used up. */
+export class Fate<Doomed extends DoomedRecord> {
+  readonly #parts: FateParts<Doomed>
+  /** Their dead letters are waited for. An answer to another one comes too late: the lane has been given up, perhaps to another thread. */
+  readonly #storing = new Set<Doomed>()
   #isCancelled = false
 
-  constructor(parts: FateParts) {
+  constructor(parts: FateParts<Doomed>) {
     this.#parts = parts
   }
 
-  get waitsFor(): '' | 'retry' | 'dead-letter' {
-    return this.#waitsFor
+  /** Dead letters are waited for. */
+  get isStoring(): boolean {
+    return this.#storing.size > 0
   }
 
   /** The lane is being given up: nothing is waited for any more, and what waits stays unfinished. Idempotent. */
   cancel(): void {
     this.#isCancelled = true
-    this.#endWait()
+    this.#storing.clear()
   }
 
-  /** The record is to run again: publishes when, for whoever looks or goes on with the lane. Idempotent. */
-  waitForRetry(wait: RetryWait, over: () => void): void {
-    this.#parts.memory.setRetry(wait)
-    if (this.#isCancelled || this.#waitsFor !== '') return
-    this.#beginWait('retry')
-    this.#timer = setTimeout(
-      () => {
-        this.#parts.memory.setRetry(null)
-        over()
-        this.#endWait()
-        this.#parts.listener.waitChanged()
-      },
-      Math.max(0, wait.atMs - monotonicMs()),
-    )
-  }
-
-  /** Its attempts are used up. */
-  dispose(record: RecordAttempts): Disposal {
+  /** Its attempts are used up. Idempotent while its dead letter is waited for. */
+  dispose(record: Doomed): Disposal {
     switch (this.#parts.onFailure) {
       case 'stop':
-        return this.#stop(record.failure())
+        return this.#stop(record, record.failure())
       case 'skip':
-        this.#tell(record, 'skipped')
-        this.#parts.finished()
+        this.#parts.news.over(record, 'skipped')
+        this.#parts.finished(record)
         return 'finished'
       case 'dead-letter':
         return this.#store(record)
     }
   }
 
-  #stop(error: GroupError): Disposal {
-    this.#parts.stopped()
+  #stop(record: Doomed, error: GroupError): Disposal {
+    this.#parts.stopped(record)
     this.#parts.listener.failed(this.#isCancelled ? error : partitionStops(error))
     return 'failed'
   }
 
-  #store(record: RecordAttempts): Disposal {
-    const { lane, threadId, listener } = this.#parts
-    if (this.#waitsFor !== '') return 'waiting'
-    const { offset, attempts } = record
-    listener.usedUp({ type: 'attempts-used-up', lane, offset, attempts, error: toWire(record.failure()) })
+  #store(record: Doomed): Disposal {
+    const { news, listener } = this.#parts
+    if (this.#storing.has(record)) return 'waiting'
+    news.usedUp(record)
     if (this.#isCancelled) return 'waiting' // whoever goes on with the lane stores it
-    const wait = this.#beginWait('dead-letter')
+    this.#storing.add(record)
+    const { lane, threadId } = news
     const letter = deadLetterOf(record.record, {
-      lane,
-      attempts,
-      error: record.failure(),
-      threadId,
+      ...{ lane, threadId, attempts: record.attempts, error: record.failure() },
     })
     listener.deadLetter(letter).then(
-      () => this.#isWaitingFor(wait) && this.#stored(record),
-      (thrown: unknown) => this.#isWaitingFor(wait) && this.#notStored(record, thrown),
+      () => this.#storing.delete(record) && this.#stored(record),
+      (thrown: unknown) => this.#storing.delete(record) && this.#notStored(record, thrown),
     )
     return 'waiting'
   }
 
-  #stored(record: RecordAttempts): void {
-    this.#tell(record, 'dead-lettered')
-    this.#parts.finished()
-    this.#endWait()
-    this.#parts.listener.waitChanged()
+  #stored(record: Doomed): void {
+    const { news, listener } = this.#parts
+    news.over(record, 'dead-lettered')
+    this.#parts.finished(record)
+    listener.waitChanged()
   }
 
-  #notStored(record: RecordAttempts, thrown: unknown): void {
-    this.#endWait()
-    this.#stop(deadLetterFailed(this.#placeOf(record), thrown))
-  }
-
-  #placeOf({ offset, attempts }: RecordAttempts): AttemptPlace {
-    const { lane, threadId } = this.#parts
-    return { topic: lane.topic, partition: lane.partition, offset, attempt: attempts, threadId }
-  }
-
-  /** Before the floor moves on: a thread that ends in between tells it twice rather than never. */
-  #tell(record: RecordAttempts, outcome: 'skipped' | 'dead-lettered'): void {
-    const { lane, listener } = this.#parts
-    const { offset, attempts } = record
-    const error = toWire(record.failure())
-    listener.recordFailed({
-      type: 'record-failed',
-      lane,
-      offset,
-      attempt: attempts,
-      outcome,
-      retryInMs: null,
-      error,
-    })
-  }
-
-  #beginWait(waitsFor: 'retry' | 'dead-letter'): symbol {
-    this.#waitsFor = waitsFor
-    return (this.#wait = Symbol(waitsFor))
-  }
-
-  #isWaitingFor(wait: symbol): boolean {
-    return this.#wait === wait
-  }
-
-  #endWait(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    this.#wait = null
-    this.#waitsFor = ''
+  #notStored(record: Doomed, thrown: unknown): void {
+    const place = this.#parts.news.place(record.offset, record.attempts)
+    this.#stop(record, deadLetterFailed(place, thrown))
   }
 }

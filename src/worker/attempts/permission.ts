@@ -1,12 +1,12 @@
 import { monotonicMs } from '../../shared/clock.ts'
-import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
 import type { Announcement, CarefulStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
 
 export interface PermissionParts {
   /** Null: the lane runs what it likes. */
   readonly careful: CarefulStart | null
-  readonly memory: Pick<LaneMemory, 'read'>
+  /** End of the partition as far as it is known; -1: it is not. */
+  readonly highWatermark: () => Offset
   /** See CoordinatorApi. */
   readonly announce: (announcement: Announcement) => Promise<boolean>
   readonly aloneOver: () => void
@@ -42,6 +42,11 @@ export class Permission {
     this.#parts = parts
     this.#isCareful = parts.careful !== null
     this.#below = this.#isCareful ? 0 : Infinity
+  }
+
+  /** Records have to be announced before they run. */
+  get isCareful(): boolean {
+    return this.#isCareful
   }
 
   /** Records below may run. */
@@ -124,8 +129,8 @@ export class Permission {
 
   /** Up to the end as far as it is known, and to the records that are to be alone. */
   #lengthAt(from: Offset): number {
-    const { careful, memory } = this.#parts
-    const to = Math.min(from + this.#nextLength, Math.max(from + 1, memory.read().highWatermark))
+    const { careful, highWatermark } = this.#parts
+    const to = Math.min(from + this.#nextLength, Math.max(from + 1, highWatermark()))
     return (from < careful!.aloneFrom ? Math.min(to, careful!.aloneFrom) : to) - from
   }
 

@@ -24,7 +24,7 @@ export class RetryJudge {
     this.#parts = parts
   }
 
-  /** Runs code of the user's. Never throws. */
+  /** Whole milliseconds. Runs code of the user's. Never throws. */
   judge(record: KafkaRecord, place: AttemptPlace, thrown: unknown): number | 'give-up' {
     const { settings, rule, random } = this.#parts
     if (place.attempt >= settings.attempts || isUnrecoverable(thrown)) return 'give-up'
@@ -41,7 +41,8 @@ export class RetryJudge {
   ): number | 'give-up' | undefined {
     try {
       const answer: unknown = rule(place.attempt, thrown, record)
-      if (answer === 'give-up' || isDelay(answer)) return answer
+      if (answer === 'give-up') return answer
+      if (isDelay(answer)) return Math.ceil(answer)
       ignoreRejection(answer)
       this.#complain(place, `answered ${describe(answer)}`, undefined)
     } catch (error) {

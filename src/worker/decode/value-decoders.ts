@@ -2,7 +2,7 @@ import type * as Msgpackr from 'msgpackr'
 import type { DecodeOption, ValueDecoder } from '../../handler.ts'
 import { messageOf, toError } from '../../shared/errors.ts'
 import { jsonFault } from '../../shared/json-fault.ts'
-import { loadedOnce } from './loaded-once.ts'
+import { loadedOnce } from '../../shared/loaded-once.ts'
 
 /** What a built-in decoder throws: the name of the parser's error, and words that quote nothing of the value, as the parser's may. */
 export class ValueFault extends SyntaxError {

@@ -1,5 +1,6 @@
 import type { BatchHandlerModule, DecodeOption, RecordHandlerModule } from '../../handler.ts'
 import { GroupError, isGroupError, messageOf } from '../../shared/errors.ts'
+import type { WorkerSettings } from '../../shared/protocol.ts'
 
 const HOOKS = ['setup', 'teardown', 'claimed', 'released'] as const
 const FUNCTIONS = [...HOOKS, 'retry', 'handleBatch'] as const
@@ -51,9 +52,14 @@ function readContract(module: Exports, invalid: Invalid): LoadedHandler {
 /** HANDLER_MODULE_INVALID if the module cannot do what the options ask of it. */
 export function checkBatching(
   { handleBatch }: LoadedHandler,
-  { batchSize, batchWaitMs }: { readonly batchSize: number; readonly batchWaitMs: number },
+  { batchSize, batchWaitMs, ordering }: Pick<WorkerSettings, 'batchSize' | 'batchWaitMs' | 'ordering'>,
   path: string,
 ): void {
+  if (handleBatch !== undefined && ordering !== 'partition')
+    throw moduleInvalid(
+      path,
+      `exports 'handleBatch', but ordering is '${ordering}', which has no batches: export a handler of single records, or set ordering to 'partition'`,
+    )
   if (handleBatch !== undefined || (batchSize === 1 && batchWaitMs === 0)) return
   const asked = batchSize > 1 ? `batchSize is ${batchSize}` : `batchWaitMs is ${batchWaitMs}`
   throw moduleInvalid(

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -43,6 +42,7 @@ function placeOf(stack: string): string | null {
 /** Asks Node to parse the file; null if this file parses, so that the fault is in one that it imports. */
 async function findSyntaxError(path: string): Promise<string | null> {
   try {
+    const { execFile } = await import('node:child_process') // seldom needed: not at every start of a thread
     await promisify(execFile)(process.execPath, ['--check', path], { timeout: CHECK_TIMEOUT_MS })
     return null
   } catch (error) {

@@ -81,7 +81,7 @@ describe('stopping a member', () => {
   })
 
   it('leaves although a partition still waits for a broker: nothing of it runs', async () => {
-    const waiting = { thread: null, abortSignal: async () => {} }
+    const waiting = { threads: [], abortSignal: async () => {} }
     const { parts, log, errors } = member({ releasing: new Promise(() => {}), left: [waiting] })
     await new GroupStop(parts, 60).run()
     assert.deepEqual(errors, [])
@@ -97,7 +97,7 @@ describe('stopping a member', () => {
   it('at the deadline aborts, then cuts threads and says so, and leaves their claims to the end of the session', async () => {
     const calls: string[] = []
     const stuck = {
-      thread: { threadId: 3, hasExited: false, terminate: () => calls.push('terminate') },
+      threads: [{ threadId: 3, hasExited: false, terminate: () => calls.push('terminate') }],
       abortSignal: async () => void calls.push('abort'),
     }
     const { parts, log, errors } = member({ releasing: new Promise(() => {}), left: [stuck] })

@@ -67,12 +67,28 @@ describe('errors as plain data', () => {
     })
   }
 
+  it('tell each error of a circle of causes once, and an end of causes that have none', () => {
+    const outer = new Error('outer')
+    outer.cause = new Error('inner', { cause: outer })
+    assert.deepEqual(messagesOf(toWire(outer)), ['outer', 'inner'])
+    class Endless extends Error {
+      override get cause(): Error {
+        return new Endless('more')
+      }
+    }
+    assert.equal(messagesOf(toWire(new Endless('more'))).length, 9)
+  })
+
   it('can be made of values that are no errors', () => {
     for (const thrown of ['text', undefined, null, 42, Object.freeze({ a: 1 }), Symbol('s')])
       assert.ok(fromWire(structuredClone(toWire(thrown))) instanceof Error)
     assert.match(toWire('text').message, /text/)
   })
 })
+
+function messagesOf({ message, cause }: ErrorWire): string[] {
+  return [message, ...(cause === undefined ? [] : messagesOf(cause))]
+}
 
 async function overPort(error: GroupError): Promise<Error> {
   const { port1, port2 } = new MessageChannel()

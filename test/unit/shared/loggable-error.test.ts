@@ -27,6 +27,20 @@ describe('an error for the log', () => {
     assert.match(lines[0]!.err.stack, /caused by: Error: why\n +at /)
   })
 
+  it('says once what its message has of its cause already, and still shows where that was thrown', () => {
+    const { logger, lines } = loggerInMemory()
+    const thrown = new Error('no such file', { cause: new Error('ENOENT') })
+    const error = new GroupError('HANDLER_FAILED', 'the handler failed: no such file; it stops there', {
+      cause: thrown,
+    })
+    logger.error({ err: toLoggable(error) }, 'failed')
+    assert.equal(lines[0]!.err.message, 'the handler failed: no such file; it stops there: ENOENT')
+    assert.match(
+      lines[0]!.err.stack,
+      /^GroupError: the handler.*caused by: Error: no such file\n +at .*caused by: Error: ENOENT\n +at /s,
+    )
+  })
+
   for (const [depth, wrap] of [
     ['alone', (error: Error) => error],
     [

@@ -26,7 +26,7 @@ describe('the wait before the next attempt', () => {
     )
   })
 
-  it('lies where the options say, for all of them', () => {
+  it('lies where the options say, for all of them, and is whole', () => {
     const settings = fc.record({
       attempts: fc.integer({ min: 1, max: 1000 }),
       backoffMs: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
@@ -38,7 +38,7 @@ describe('the wait before the next attempt', () => {
       fc.property(settings, fc.integer({ min: 1, max: 1000 }), random, (given, failed, drawn) => {
         const full = Math.min(given.maxBackoffMs, given.backoffMs * 2 ** (failed - 1))
         const delay = retryDelayMs(given, failed, () => drawn)
-        return delay <= full && delay >= full * (1 - given.jitter)
+        return Number.isInteger(delay) && delay <= full && delay >= full * (1 - given.jitter)
       }),
     )
   })

@@ -26,6 +26,10 @@ describe('what a handler module threw', () => {
     })
   }
 
+  it('is the cause, also when it is undefined', () => {
+    assert.equal((attemptFailed(PLACE, undefined).cause as Error).message, 'thrown value: undefined')
+  })
+
   it('stays what the record said, although the handler broke it', () => {
     const thrown = new GroupError('DECODE_FAILED', 'the value cannot be decoded')
     for (const name of ['message', 'cause', 'details'])

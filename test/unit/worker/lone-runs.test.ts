@@ -7,13 +7,19 @@ class FakeLane implements SuspectLane {
   awaitingSinceMs: number | null = null
   isAside = false
   suspectForMs: number
+  records = 1
 
   constructor(suspectForMs = 0) {
     this.suspectForMs = suspectForMs
   }
 
+  get suspectsLeft(): number {
+    return this.suspectForMs > 0 ? this.records : 0
+  }
+
   trust(): void {
-    this.suspectForMs = 0
+    this.records -= 1
+    if (this.records === 0) this.suspectForMs = 0
   }
 
   setAside(isAside: boolean): void {
@@ -43,6 +49,21 @@ describe('lone runs', () => {
     suspect.canTake = false
     runsOf(suspect, new FakeLane())
     assert.equal(runs.isDue(), false)
+  })
+
+  it('have a time of their own for each record of a lane', () => {
+    const [suspect, other] = [new FakeLane(5000), new FakeLane()]
+    suspect.records = 2
+    runsOf(suspect, other)
+    assert.equal(runs.isDue(), true)
+    mock.timers.tick(4000)
+    suspect.records = 1 // its attempt has ended
+    runs.settle(suspect)
+    assert.deepEqual([runs.isDue(), runs.next, other.isAside], [true, suspect, true])
+    mock.timers.tick(4000)
+    assert.equal(suspect.records, 1)
+    mock.timers.tick(1000)
+    assert.deepEqual([suspect.suspectsLeft, runs.isDue()], [0, false])
   })
 
   it('are one suspect at a time, and put the other lanes aside', () => {

@@ -45,6 +45,10 @@ class ScriptedLane implements LoopLane {
     this.isHeld = isHeld
   }
 
+  get suspectsLeft(): number {
+    return this.suspectForMs > 0 ? 1 : 0
+  }
+
   trust(): void {
     this.suspectForMs = 0
   }

@@ -165,7 +165,7 @@ describe('the value of a record', () => {
       () => record.value,
       (error: unknown) => {
         assert.ok(isGroupError(error, 'DECODE_FAILED'))
-        assert.match(error.message, /of uploads\/3: it is not valid JSON \(at position 3/)
+        assert.match(error.message, /of uploads\/3 cannot be decoded: it is not valid JSON \(at position 3/)
         assert.doesNotMatch(inspect(error), /payload/)
         return true
       },

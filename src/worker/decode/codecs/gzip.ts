@@ -1,6 +1,9 @@
-import { constants, gunzipSync } from 'node:zlib'
+import type * as Zlib from 'node:zlib'
+import { loadedOnce } from '../../../shared/loaded-once.ts'
 import type { Codec } from './codec.ts'
 import { withOutputLimit } from './zlib-limit.ts'
+
+const zlib = loadedOnce('node:zlib') as () => typeof Zlib
 
 /** Deflate cannot expand further than this. */
 const MAX_RATIO = 1032
@@ -9,7 +12,7 @@ export const gzip: Codec = {
   name: 'gzip',
   decompress: (bytes, maxBytes) =>
     withOutputLimit(maxBytes, () =>
-      gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: chunkSize(bytes, maxBytes) }),
+      zlib().gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: chunkSize(bytes, maxBytes) }),
     ),
 }
 
@@ -20,5 +23,5 @@ export const gzip: Codec = {
 function chunkSize(bytes: Buffer, maxBytes: number): number {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4)
   const possible = Math.min(claimed, maxBytes, bytes.length * MAX_RATIO)
-  return Math.max(possible + 1, constants.Z_MIN_CHUNK)
+  return Math.max(possible + 1, zlib().constants.Z_MIN_CHUNK)
 }

@@ -1,6 +1,6 @@
 import type * as Lz4 from 'lz4-napi'
 import { OutputTooLarge, type Codec } from './codec.ts'
-import { loadedOnce } from '../loaded-once.ts'
+import { loadedOnce } from '../../../shared/loaded-once.ts'
 import { lz4OutputBytes } from './lz4-frame.ts'
 
 const library = loadedOnce('lz4-napi') as () => typeof Lz4

@@ -1,6 +1,6 @@
 import type * as Snappy from 'snappy'
 import { DamagedBytes, OutputTooLarge, type Codec } from './codec.ts'
-import { loadedOnce } from '../loaded-once.ts'
+import { loadedOnce } from '../../../shared/loaded-once.ts'
 
 const library = loadedOnce('snappy') as () => typeof Snappy
 

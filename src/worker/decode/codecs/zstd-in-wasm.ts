@@ -15,11 +15,21 @@ const ONE_BYTE = Buffer.from('x')
 /** A frame with that byte in it, as it is. */
 const FRAME_OF_ONE_BYTE = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0x09, 0, 0, ...ONE_BYTE])
 
-/** Never rejects: a process in which WebAssembly cannot be used reads everything but Zstandard. */
-export async function loadZstdInWasm(): Promise<Codec> {
+type Instantiate = (bytes: Uint8Array, imports: object) => unknown
+interface GlobalWebAssembly {
+  instantiate: Instantiate
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Instance: new (module: object, imports: object) => object
+}
+
+/** Never throws: a process in which WebAssembly cannot be used reads everything but Zstandard. */
+export function loadZstdInWasm(): Codec {
   const decoder = new ZSTDDecoder()
   try {
-    await withoutFetch(() => decoder.init())
+    const { WebAssembly } = globalThis as unknown as { WebAssembly: GlobalWebAssembly }
+    withGlobal(globalThis, 'fetch', undefined, () =>
+      withGlobal(WebAssembly, 'instantiate', instantiatesAtOnce(WebAssembly), () => void decoder.init()),
+    )
     return codecOf(decoder)
   } catch (error) {
     return unavailable(error)
@@ -27,17 +37,28 @@ export async function loadZstdInWasm(): Promise<Codec> {
 }
 
 /**
- * Where there is a fetch, the library fetches itself from a data URL. That loads Node's HTTP client, which ends the
- * process if WebAssembly cannot be used; without a fetch, it takes the bytes that it has.
+ * The library waits for its WebAssembly to be compiled, and decoding waits for nothing: it is compiled at once, when
+ * the first batch needs it. What comes of it is no promise, so that whoever goes on with it does so in the same turn.
  */
-function withoutFetch<T>(call: () => T): T {
-  const fetch = Object.getOwnPropertyDescriptor(globalThis, 'fetch')
-  if (fetch?.configurable !== true) return call()
-  delete (globalThis as { fetch?: unknown }).fetch
+function instantiatesAtOnce({ Module, Instance }: GlobalWebAssembly): Instantiate {
+  return (bytes, imports) => {
+    const instance = new Instance(new Module(bytes), imports)
+    return { then: (made: (result: { instance: object }) => void): void => made({ instance }) }
+  }
+}
+
+/**
+ * What nobody else can see, for the call is sync. Where there is a fetch, the library fetches itself from a data URL. That
+ * loads Node's HTTP client, which ends the process if WebAssembly cannot be used; without a fetch, it takes the bytes that
+ * it has.
+ */
+function withGlobal(owner: object, name: string, value: unknown, call: () => void): void {
+  const present = Object.getOwnPropertyDescriptor(owner, name)
+  if (present !== undefined) Object.defineProperty(owner, name, { value, configurable: true, writable: true })
   try {
-    return call()
+    call()
   } finally {
-    Object.defineProperty(globalThis, 'fetch', fetch)
+    if (present !== undefined) Object.defineProperty(owner, name, present)
   }
 }
 

@@ -1,21 +1,26 @@
-import * as zlib from 'node:zlib'
+import { loadedOnce } from '../../../shared/loaded-once.ts'
 import type { Codec } from './codec.ts'
 import { withOutputLimit } from './zlib-limit.ts'
 import { loadZstdInWasm } from './zstd-in-wasm.ts'
 
 type ZstdDecompressSync = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
 
-/** Node has it since 22.15 and 23.8. */
-const decompressSync = (zlib as { zstdDecompressSync?: ZstdDecompressSync }).zstdDecompressSync
+const zlib = loadedOnce('node:zlib') as () => { zstdDecompressSync?: ZstdDecompressSync }
 
-/** Null where this Node has no Zstandard. */
-export const zstdOfNode: Codec | null =
-  decompressSync === undefined
-    ? null
-    : {
-        name: 'zstd',
-        decompress: (bytes, maxBytes) =>
-          withOutputLimit(maxBytes, () => decompressSync(bytes, { maxOutputLength: maxBytes })),
-      }
+/** Null where this Node has no Zstandard: it has since 22.15 and 23.8. */
+export function zstdOfNode(): Codec | null {
+  const { zstdDecompressSync: decompressSync } = zlib()
+  if (decompressSync === undefined) return null
+  return {
+    name: 'zstd',
+    decompress: (bytes, maxBytes) =>
+      withOutputLimit(maxBytes, () => decompressSync(bytes, { maxOutputLength: maxBytes })),
+  }
+}
 
-export const zstd: Codec = zstdOfNode ?? (await loadZstdInWasm())
+let chosen: Codec | undefined
+
+export const zstd: Codec = {
+  name: 'zstd',
+  decompress: (bytes, maxBytes) => (chosen ??= zstdOfNode() ?? loadZstdInWasm()).decompress(bytes, maxBytes),
+}

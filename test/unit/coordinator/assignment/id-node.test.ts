@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encodeIdNode, parseIdNode, type IdNode } from '#src/coordinator/assignment/id-node.js'
+import { encodeIdNode, parseIdNode, processOf, type IdNode } from '#src/coordinator/assignment/id-node.js'
+import { THIS_PROCESS } from '#src/coordinator/progress/open-claim.js'
 
 const parse = (text: string): IdNode => parseIdNode(Buffer.from(text))
 
@@ -16,7 +17,7 @@ describe('an id node', () => {
     const data = encodeIdNode({ memberId: 'm', subscription: { uploads: 2, scans: 1 } }, 1795459953417.9)
     assert.equal(
       data.toString(),
-      '{"version":1,"subscription":{"uploads":2,"scans":1},"pattern":"static","timestamp":"1795459953417","kwg":{"version":1}}',
+      `{"version":1,"subscription":{"uploads":2,"scans":1},"pattern":"static","timestamp":"1795459953417","kwg":{"version":1,"process":"${THIS_PROCESS}"}}`,
     )
   })
 
@@ -28,6 +29,12 @@ describe('an id node', () => {
         assert.deepEqual(node, { kind: 'ours', subscription: { pattern: 'static', topics } })
       }),
     )
+  })
+
+  it('tells which process wrote it, if it is of ours', () => {
+    assert.equal(processOf(encodeIdNode({ memberId: 'm', subscription: {} }, 0)), THIS_PROCESS)
+    for (const other of ['', 'junk', '{}', '{"kwg":1}', '{"kwg":{"version":1}}', '{"kwg":{"process":7}}'])
+      assert.equal(processOf(Buffer.from(other)), null)
   })
 
   it('without data is one of the Go original', () => {

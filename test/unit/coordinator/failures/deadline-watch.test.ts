@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { Aftermath } from '#src/coordinator/failures/aftermath.js'
 import { DeadlineWatch } from '#src/coordinator/failures/deadline-watch.js'
 import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import { inHandOfLane } from '#src/coordinator/partitions/work/lane-in-hand.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
@@ -11,7 +13,7 @@ const LOOK_MS = 50
 
 describe('the deadline watch', () => {
   let nowMs: number
-  let cuts: { floors: number[]; isBlocked: boolean }[]
+  let cuts: { offsets: number[]; isBlocked: boolean }[]
   let lane: LaneMemory
   let worker: WorkerMemory
   let watch: DeadlineWatch
@@ -23,12 +25,12 @@ describe('the deadline watch', () => {
     lane = LaneMemory.create(7)
     worker = new WorkerMemory()
     const thread = { isRunning: true, memory: worker } as unknown as WorkerThread
-    const partition = { thread, memory: lane } as unknown as OwnedPartition
+    const partition = { inHandOn: () => inHandOfLane(lane, new Aftermath()) } as unknown as OwnedPartition
     watch = new DeadlineWatch(
       {
         threads: () => [thread],
         partitions: () => [partition],
-        cut: (_, overdue, isBlocked) => cuts.push({ floors: overdue.map(one => one.floor), isBlocked }),
+        cut: (_, overdue, isBlocked) => cuts.push({ offsets: overdue.map(one => one.offset), isBlocked }),
       },
       TIMEOUT_MS,
       () => nowMs,
@@ -53,7 +55,7 @@ describe('the deadline watch', () => {
     pass(TIMEOUT_MS)
     assert.deepEqual(cuts, [])
     pass(2 * LOOK_MS)
-    assert.deepEqual(cuts[0], { floors: [7], isBlocked: true })
+    assert.deepEqual(cuts[0], { offsets: [7], isBlocked: true })
   })
 
   it('spares one that goes on to its next record between two looks', () => {
@@ -75,7 +77,7 @@ describe('the deadline watch', () => {
     pass(TIMEOUT_MS)
     assert.deepEqual(cuts, [])
     pass(3 * LOOK_MS)
-    assert.deepEqual(cuts[0], { floors: [10], isBlocked: true })
+    assert.deepEqual(cuts[0], { offsets: [10], isBlocked: true })
   })
 
   it('counts from when something is in hand: what is opened before that takes its time', () => {
@@ -85,7 +87,7 @@ describe('the deadline watch', () => {
     pass(TIMEOUT_MS)
     assert.deepEqual(cuts, [])
     pass(3 * LOOK_MS)
-    assert.deepEqual(cuts[0], { floors: [7], isBlocked: true })
+    assert.deepEqual(cuts[0], { offsets: [7], isBlocked: true })
   })
 
   it('cuts an async handler that does not heed its signal when the grace is over, too', () => {
@@ -95,7 +97,7 @@ describe('the deadline watch', () => {
     pass(TIMEOUT_MS)
     assert.deepEqual(cuts, [])
     pass(2 * LOOK_MS)
-    assert.deepEqual(cuts[0], { floors: [7], isBlocked: false })
+    assert.deepEqual(cuts[0], { offsets: [7], isBlocked: false })
   })
 
   it('holds nobody to account for the time in which the whole process stood still', () => {

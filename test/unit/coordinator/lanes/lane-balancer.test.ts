@@ -3,6 +3,10 @@ import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LaneBalancer } from '#src/coordinator/lanes/lane-balancer.js'
 import type { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import type { PartitionWorkHost } from '#src/coordinator/partitions/work/partition-work.js'
+import { SingleLane } from '#src/coordinator/partitions/work/single-lane.js'
+import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
+import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
@@ -13,20 +17,25 @@ const LOOK_MS = 500
 /** One to compare with, and two that find the same. */
 const LOOKS_UNTIL_MOVE = 3
 const LANES = 4
+/** Of these a lane's records wait whatever its thread does. */
+const NO_LOAD = ['retry', 'dead-letter', 'suspect', 'failed', 'paused'] as const
+const RULES = { attempts: 1, carefulForMs: 1 }
 
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
 function startBalancer(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const threads = [0, 1].map(threadId => ({ threadId, isReady: true, memory: new WorkerMemory() }))
   const moves: Deferred<void>[] = []
-  const partitions = Array.from({ length: LANES }, (_, partition) => {
-    const memory = LaneMemory.create(0)
+  const memories = Array.from({ length: LANES }, () => LaneMemory.create(0))
+  const partitions = memories.map((memory, partition) => {
     memory.setHighWatermark(1000)
+    const progress = new ClaimProgress(progressAt(0, null), RULES)
+    const work = new SingleLane(memory, progress, {} as PartitionWorkHost)
     const moveTo = (): Promise<void> => {
       moves.push(deferred())
       return moves.at(-1)!.promise
     }
-    return { topic: 't', partition, memory, thread: threads[0], state: 'running', moveTo }
+    return { topic: 't', partition, work, handled: 0, thread: threads[0], state: 'running', moveTo }
   })
   const { logger, lines } = loggerInMemory()
   const balancer = new LaneBalancer(
@@ -43,7 +52,7 @@ function startBalancer(t: TestContext) {
       await nextTurn()
     }
   }
-  return { look, moves, lines }
+  return { look, moves, lines, memories }
 }
 
 describe('lane balancer', () => {
@@ -86,4 +95,18 @@ describe('lane balancer', () => {
     await look(LOOKS_UNTIL_MOVE)
     assert.equal(moves.length, 2)
   })
+
+  for (const reason of NO_LOAD) {
+    it(`takes a lane that waits (${reason}) for none that its thread has work for, however much is behind it`, async t => {
+      const { look, moves, memories } = startBalancer(t)
+      const [busy, ...waiting] = memories
+      for (const memory of waiting) memory.setWaitsFor(reason)
+      await look(2 * LOOKS_UNTIL_MOVE)
+      assert.equal(moves.length, 0, 'there is one lane to be run, and it is where it is')
+      assert.equal(busy!.read().waitsFor, '')
+      waiting[0]!.setWaitsFor('')
+      await look(LOOKS_UNTIL_MOVE)
+      assert.equal(moves.length, 1, 'it waits no longer')
+    })
+  }
 })

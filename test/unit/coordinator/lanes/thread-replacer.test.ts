@@ -61,7 +61,11 @@ describe('the replacer of threads', () => {
       partition: number,
       thread: on,
       isUnwanted,
-      memory: { floor: 7 },
+      get threads() {
+        return fake.thread === null ? [] : [fake.thread]
+      },
+      isOn: (thread: WorkerThread) => fake.thread === thread,
+      inHandOn: () => [],
       async moveOff(_: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void) {
         await bystanderDrained.promise
         log.push(`drained ${number}`)
@@ -178,7 +182,7 @@ describe('the replacer of threads', () => {
   it('waits for nobody on a thread that is blocked, and has it judged before its lanes go on', async () => {
     const blocking = partition(0, old, false)
     partition(1, old, false)
-    replacer.cutOverdue(old, [{ partition: blocking, floor: 7 }], true)
+    replacer.cutOverdue(old, [{ partition: blocking, offset: 7 }], true)
     await nextTurn()
     assert.equal(log.slice(0, 2).join(), 'terminate old,judged')
     bystanderDrained.resolve(undefined)

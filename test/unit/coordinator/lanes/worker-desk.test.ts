@@ -101,7 +101,7 @@ function desk(): { desk: WorkerDesk; heard: string[] } {
   const heard: string[] = []
   const partition = {
     claim: { epoch: EPOCH },
-    thread: THREAD,
+    isOn: (thread: WorkerThread) => thread === THREAD,
     fail: (error: GroupError) => heard.push(`failed ${error.code}`),
     announce: async () => heard.push('announced'),
     aloneOver: async () => void heard.push('alone over'),

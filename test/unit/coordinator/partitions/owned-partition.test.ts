@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OwnedPartitionHost } from '#src/coordinator/partitions/owned-partition-host.js'
 import { OwnedPartition } from '#src/coordinator/partitions/owned-partition.js'
+import type { RingHost } from '#src/coordinator/partitions/work/ring-host.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import type { Claim, ClaimAttempt, GroupStorage } from '#src/coordinator/storage/group-storage.js'
@@ -11,6 +12,7 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError, isGroupError } from '#src/shared/errors.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import type { LaneStart } from '#src/shared/protocol.js'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 /** A thread that records what it is asked, and drains when the test lets it. */
 class FakeThread {
@@ -78,7 +80,7 @@ describe('an owned partition', () => {
     replacements = new Map()
   })
 
-  function create(): OwnedPartition {
+  function create(alive: ReadonlySet<string> = new Set()): OwnedPartition {
     const storage = {
       claim: (_: unknown, attempt: ClaimAttempt) => claim(attempt),
       commit: (_: unknown, offset: number) => commit(offset),
@@ -90,14 +92,17 @@ describe('an owned partition', () => {
         await startFound
         if (startError !== null) throw startError
         const offset = one.committedOffset ?? 0
-        return { offset, progress: one.progress ?? progressAt(offset, 'an-id', normally()) }
+        return { offset, progress: one.progress ?? progressAt(offset, 'an-id', normally()), alive }
       },
       placed: () => Promise.resolve(),
       chooseThread: () => asThread(thread),
       replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,
       generation: () => 5,
-      progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
+      progressRules: { attempts: 3, carefulForMs: 10_000 },
+      ownLanes: { ordering: 'partition', hash: null, lanes: 1 },
+      maxInHand: 1,
+      rings: {} as RingHost,
       runAlone: async () => true,
       isHeld: () => false,
       noLongerAlone: () => void log.push('not alone'),
@@ -428,7 +433,7 @@ describe('an owned partition', () => {
     })
 
     it('is not alone any more when the thread ended, though the answer to its start came too late to be heard', async () => {
-      const open = { ...normally('another process'), deaths: 1, isAtRest: true }
+      const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
       claim = async () => ({ ...CLAIM, committedOffset: 100, progress: progressAt(100, 'an-id', open) })
       replacements.set(asThread(thread), Promise.resolve(asThread(other)))
       const partition = create()

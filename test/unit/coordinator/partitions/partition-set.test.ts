@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { drainPatience } from '#src/coordinator/partitions/drain-patience.js'
+import type { RingHost } from '#src/coordinator/partitions/work/ring-host.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { PartitionSet, type PartitionSetHost } from '#src/coordinator/partitions/partition-set.js'
 import type { Claim, GroupStorage } from '#src/coordinator/storage/group-storage.js'
@@ -37,14 +38,17 @@ function create(
   } as unknown as WorkerThread
   const host: PartitionSetHost = {
     storage,
-    resolveStart: async () => ({ offset: 0, progress: progressAt(0, null) }),
+    resolveStart: async () => ({ offset: 0, progress: progressAt(0, null), alive: new Set<string>() }),
     placed: () => Promise.resolve(),
     chooseThread: () => thread,
     replacementOf: () => null,
     cut: one => named('cut', one),
     isPaused: () => false,
     generation: () => 0,
-    progressRules: { attempts: 3, maxInHand: 1, carefulForMs: 10_000 },
+    progressRules: { attempts: 3, carefulForMs: 10_000 },
+    ownLanes: { ordering: 'partition', hash: null, lanes: 1 },
+    maxInHand: 1,
+    rings: {} as RingHost,
     runAlone: async () => true,
     isHeld: () => false,
     noLongerAlone() {},

@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { TopicDescription } from '#src/coordinator/kafka/cluster.js'
-import { normally } from '#src/coordinator/progress/open-claim.js'
+import { encodeIdNode } from '#src/coordinator/assignment/id-node.js'
+import { normally, THIS_PROCESS } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { StartOffsets, type StartOffsetsParts } from '#src/coordinator/partitions/start-offsets.js'
-import type { Claim, StoredOffset } from '#src/coordinator/storage/group-storage.js'
+import type { Claim, MemberNode, StoredOffset } from '#src/coordinator/storage/group-storage.js'
 import { GroupError } from '#src/shared/errors.js'
 import type { OffsetReset } from '#src/options/types.js'
 import type { TopicPartition } from '#src/shared/types.js'
 import { rejection } from '../../../support/group-error.ts'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 const EARLIEST = 3
 const LATEST = 70
 
+const NOBODY: ReadonlySet<string> = new Set()
 const CLAIM: Claim = {
   topic: 't',
   partition: 0,
@@ -25,6 +28,7 @@ const CLAIM: Claim = {
 describe('the start of a claim', () => {
   let log: string[]
   let reports: GroupError[]
+  let members: MemberNode[]
   let stored: StoredOffset[]
   /** Whose leaders do not answer those who make do without. */
   let silent: number[]
@@ -41,6 +45,11 @@ describe('the start of a claim', () => {
     silent = []
     storedTopicId = null
     ids = ['old']
+    members = ['', 'junk', encodeIdNode({ memberId: 'm', subscription: { t: 1 } }, 0)].map((data, index) => ({
+      memberId: `m${index}`,
+      data: Buffer.from(data),
+      czxid: BigInt(index),
+    }))
   })
 
   function create(offsetReset: OffsetReset = 'latest', partitionsAtStart = 4): StartOffsets {
@@ -51,6 +60,10 @@ describe('the start of a claim', () => {
       partitions.map(one => ({ ...one, offset: at === 'earliest' ? EARLIEST : LATEST }))
     const parts: StartOffsetsParts = {
       storage: {
+        readMembers: async () => {
+          log.push('read members')
+          return { members, version: { czxid: 0n, cversion: 0 } }
+        },
         readStored: async () => stored,
         readOffsetsOf: async () => stored,
         readTopics: async () =>
@@ -81,7 +94,11 @@ describe('the start of a claim', () => {
   }
 
   it('is what is stored, and nothing is written', async () => {
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
+    assert.deepEqual(await create().resolveStart(CLAIM), {
+      offset: 50,
+      progress: CLAIM.progress,
+      alive: NOBODY,
+    })
     assert.deepEqual([log, reports], [[], []])
   })
 
@@ -92,6 +109,7 @@ describe('the start of a claim', () => {
       assert.deepEqual(await create(policy).resolveStart(CLAIM), {
         offset: EARLIEST,
         progress: progressAt(EARLIEST, 'new', normally()),
+        alive: NOBODY,
       })
     assert.deepEqual(log.slice(0, 2), ['refresh', `commit ${EARLIEST} new`])
     const [error] = reports
@@ -102,7 +120,11 @@ describe('the start of a claim', () => {
 
   it('asks the brokers again before it takes a topic for another one: others may know it earlier', async () => {
     ids = ['older', 'old']
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
+    assert.deepEqual(await create().resolveStart(CLAIM), {
+      offset: 50,
+      progress: CLAIM.progress,
+      alive: NOBODY,
+    })
     assert.deepEqual([log, reports], [['refresh'], []])
   })
 
@@ -128,13 +150,17 @@ describe('the start of a claim', () => {
 
   it('keeps the stored incarnation in mind of a topic that is not there at the moment', async () => {
     ids = [null]
-    assert.deepEqual(await create().resolveStart(CLAIM), { offset: 50, progress: CLAIM.progress })
+    assert.deepEqual(await create().resolveStart(CLAIM), {
+      offset: 50,
+      progress: CLAIM.progress,
+      alive: NOBODY,
+    })
     assert.deepEqual(reports, [])
   })
 
   it('is the offset alone where no progress counts, and from then on it has some', async () => {
     const start = await create().resolveStart({ ...CLAIM, progress: null })
-    assert.deepEqual(start, { offset: 50, progress: progressAt(50, 'old', normally()) })
+    assert.deepEqual(start, { offset: 50, progress: progressAt(50, 'old', normally()), alive: NOBODY })
     assert.deepEqual(log, ['commit 50 old'])
   })
 
@@ -145,11 +171,20 @@ describe('the start of a claim', () => {
   })
 
   it('keeps what is in hand and who has died when it learns the incarnation', async () => {
-    const open = { ...normally(), deaths: 1, isAtRest: true }
+    const open = { ...normally(), deaths: processDeaths(1), isAtRest: true }
     const progress = { ...progressAt(51, null, open), inHand: [{ offset: 50, attempts: 2 }] }
     const start = await create().resolveStart({ ...CLAIM, progress })
     assert.deepEqual(start.progress, { ...progress, topicId: 'old' })
-    assert.deepEqual(log, ['commit 50 old'])
+    assert.deepEqual(log, ['commit 50 old', 'read members'])
+    assert.deepEqual(start.alive, new Set([THIS_PROCESS]))
+  })
+
+  it('does not ask who is alive if nobody seems to have died', async () => {
+    const start = await create().resolveStart({
+      ...CLAIM,
+      progress: progressAt(50, 'old', normally()),
+    })
+    assert.deepEqual([start.alive.size, log], [0, []])
   })
 
   it('reports progress that cannot be read', async () => {
@@ -178,6 +213,7 @@ describe('the start of a claim', () => {
     assert.deepEqual(await starts.resolveStart(CLAIM), {
       offset: EARLIEST,
       progress: progressAt(EARLIEST, 'new', normally()),
+      alive: NOBODY,
     })
     assert.deepEqual(
       reports.map(({ code }) => code),

@@ -10,11 +10,12 @@ import {
   type OpenClaim,
   type Progress,
 } from '#src/coordinator/progress/progress.js'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 const LONE = { from: 100, to: 101, isAlone: true }
 
 function died(deaths: number, attempts: number, change: Partial<OpenClaim> = {}): Progress {
-  const open = { process: 'p', deaths, window: LONE, isAtRest: true, ...change }
+  const open = { process: 'p', deaths: processDeaths(deaths), window: LONE, isAtRest: true, ...change }
   return { ...progressAt(101, 'id', open), inHand: [{ offset: 100, attempts }] }
 }
 
@@ -24,6 +25,12 @@ describe('the record that kills its process', () => {
     assert.deepEqual(killer, { offset: 100, attempts: 3, deaths: 3 })
     assert.deepEqual(progress.inHand, [{ offset: 100, attempts: 3 }])
     assert.equal(findKiller(died(2, 1), 3).killer, null)
+  })
+
+  it('is not given up while processes that seemed to have died are alive', () => {
+    assert.equal(findKiller(died(3, 3), 3, new Set(['dead 0', 'dead 1', 'dead 2'])).killer, null)
+    assert.equal(findKiller(died(3, 1), 3, new Set(['dead 1'])).killer, null)
+    assert.notEqual(findKiller(died(4, 1), 3, new Set(['dead 1'])).killer, null)
   })
 
   it('is given up when its own attempts are used up', () => {

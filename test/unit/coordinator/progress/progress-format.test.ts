@@ -8,6 +8,7 @@ import { progressAt, type OpenClaim, type Progress, type Window } from '#src/coo
 import type { RecordInHand } from '#src/shared/memory/remainder-memory.js'
 import { isGroupError } from '#src/shared/errors.js'
 import { thrown } from '../../../support/group-error.ts'
+import { processDeaths } from '../../../support/process-deaths.ts'
 
 const PATH = '/consumers/g/progress/t/0'
 const TOPIC_ID = 'Zx0kVhSsQ5K3bWg1cYJt4A'
@@ -19,7 +20,14 @@ const windows: fc.Arbitrary<Window> = fc
 const opens: fc.Arbitrary<OpenClaim> = fc
   .record({
     process: fc.string({ minLength: 1, maxLength: 12 }),
-    deaths: fc.nat(),
+    deaths: fc.array(
+      fc
+        .tuple(fc.string({ minLength: 1 }), fc.option(fc.nat()))
+        .map(([process, alone]) => ({ process, alone })),
+      {
+        maxLength: 20,
+      },
+    ),
     window: fc.option(windows),
     isAtRest: fc.boolean(),
   })
@@ -95,10 +103,10 @@ describe('the progress node', () => {
       { offset: 5_000_000_111, attempts: 200 },
     ]
     const window = { from: 5_000_000_007, to: 5_000_000_040, isAlone: false }
-    const open = { process: 'p', deaths: 2, window, isAtRest: false }
+    const open = { process: 'p', deaths: processDeaths(2), window, isAtRest: false }
     const frontiers = [5_000_000_012, 5_000_000_207]
     const data = encodeProgress({ topicId: null, ordering: 'key', hash: 'xxh32', frontiers, inHand, open })
-    const packedOpen = ['p', 2, [5_000_000_007, 33, false], false]
+    const packedOpen = ['p', ['dead 0', null, 'dead 1', null], [5_000_000_007, 33, false], false]
     const deltas = small(5, 0x80 | 72, 1)
     const inHandBytes = small(2, 12, 0x80 | (403 % 128), 3, 0, 7, 0x80 | (197 % 128), 1)
     const content = [1, null, 'key', 'xxh32', 2, 5_000_000_007, deltas, inHandBytes, packedOpen]
@@ -186,14 +194,17 @@ describe('the progress node', () => {
       [inHand(0, 20), /inHand: an offset beyond all frontiers/],
       [inHand(3), /attempts: not a whole number/],
       [inHand(3, 0xe6, 7), /attempts: more than 1000/],
-      [open('p', 0, null), /open: 3 items, not 4/],
-      [open('', 0, null, false), /process: no text/],
-      [open('p', -1, null, false), /deaths: not a whole number/],
-      [open('p', 0, null, 0), /isAtRest: neither true nor false/],
-      [open('p', 0, [0, 1], false), /window: 2 items, not 3/],
-      [open('p', 0, [0, 0, false], false), /window: not a possible length/],
-      [open('p', 0, [0, 2, true], false), /window: not a possible length/],
-      [open('p', 0, [-1, 2, false], false), /window: not a whole number/],
+      [open('p', [], null), /open: 3 items, not 4/],
+      [open('', [], null, false), /process: no text/],
+      [open('p', 3, null, false), /deaths: no list/],
+      [open('p', ['q'], null, false), /deaths: 1 items, not pairs/],
+      [open('p', ['q', -1], null, false), /alone: not a whole number/],
+      [open('p', [1, null], null, false), /process: /],
+      [open('p', [], null, 0), /isAtRest: neither true nor false/],
+      [open('p', [], [0, 1], false), /window: 2 items, not 3/],
+      [open('p', [], [0, 0, false], false), /window: not a possible length/],
+      [open('p', [], [0, 2, true], false), /window: not a possible length/],
+      [open('p', [], [-1, 2, false], false), /window: not a whole number/],
     ]
     for (const [content, reason] of damaged) assertCorrupt(packed(content), reason)
     assertCorrupt(pack(null), /progress: no list/)
@@ -257,7 +268,8 @@ function decodedOrNull(data: Buffer): Progress | null {
 function drifted(inHandCount: number, drift: number, maxAttempts: number): Progress {
   const base = 2 ** 42
   const window = { from: base, to: base + 1, isAlone: true }
-  const open = { process: 'abcdefghijk', deaths: 1_000, window, isAtRest: false }
+  const deaths = processDeaths(20).map(one => ({ ...one, process: 'abcdefghijk', alone: base }))
+  const open = { process: 'abcdefghijk', deaths, window, isAtRest: false }
   const frontiers = Array.from({ length: 64 }, (_, lane) => base + Math.floor((drift * lane) / 63))
   const step = Math.max(1, Math.floor(drift / Math.max(1, inHandCount)))
   const inHand = Array.from({ length: inHandCount }, (_, index) => ({

@@ -8,19 +8,13 @@ import type { KafkaConnectionOptions, SaslOptions } from '#src/shared/kafka/conn
 import { openBrokerConnection, type OpenBrokerConnection } from '#src/shared/kafka/open-broker-connection.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { atEnd } from '../../../support/cleanup.ts'
-import {
-  closedPort,
-  startFakeBroker,
-  startServer,
-  type FakeBroker,
-  type FakeRequest,
-} from '../../../support/fake-broker.ts'
+import { closedPort, startFakeBroker, startServer } from '../../../support/fake-broker.ts'
 import { rejection } from '../../../support/group-error.ts'
 import { API, MODERN, type SpokenVersions } from '../../../support/kafka-answers.ts'
 import { connectionOptions } from '../../../support/kafka-options.ts'
+import { startLoginBroker } from '../../../support/login-broker.ts'
 import { startThreadedBroker } from '../../../support/threaded-broker.ts'
 import { TLS_IDENTITY } from '../../../support/tls-identity.ts'
-import { WireWriter } from '../../../support/wire-writer.ts'
 
 async function open(
   t: TestContext,
@@ -176,24 +170,3 @@ describe('opening a broker connection with a login', () => {
     await rejection(open(t, broker, { sasl, connectionTimeoutMs: 50 }), 'BROKERS_UNREACHABLE')
   })
 })
-
-interface LoginScript {
-  readonly errorCode?: number
-  readonly mechanisms?: readonly string[]
-  readonly versions?: SpokenVersions
-}
-
-function startLoginBroker(t: TestContext, script: LoginScript = {}): Promise<FakeBroker> {
-  const { errorCode = 0, mechanisms = ['PLAIN', 'OAUTHBEARER'], versions = MODERN } = script
-  const onRequest = (request: FakeRequest): void => {
-    const writer = new WireWriter().int16(request.apiKey === API.saslHandshake ? 0 : errorCode)
-    if (request.apiKey === API.saslHandshake) writer.array(mechanisms, name => writer.string(name))
-    else
-      writer
-        .string(errorCode === 0 ? null : 'no')
-        .bytes(Buffer.alloc(0))
-        .int64(0)
-    request.answer(writer.end())
-  }
-  return startFakeBroker(t, { versions, onRequest })
-}

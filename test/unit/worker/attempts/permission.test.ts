@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
-import { LaneMemory } from '#src/shared/memory/lane-memory.js'
 import type { CarefulStart } from '#src/shared/protocol.js'
 import { Permission } from '#src/worker/attempts/permission.js'
 
@@ -23,11 +22,9 @@ describe('the permission of a lane', () => {
   afterEach(() => mock.restoreAll())
 
   function create(careful: CarefulStart | null, end = 1_000_000): Permission {
-    const memory = LaneMemory.create(0)
-    memory.setHighWatermark(end)
     return new Permission({
       careful,
-      memory,
+      highWatermark: () => end,
       announce: ({ from, to, isAlone, ranMs }) => {
         log.push(`${from}-${to}${isAlone ? ' alone' : ''} after ${ranMs}`)
         answers.push(deferred())

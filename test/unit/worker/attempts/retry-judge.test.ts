@@ -46,6 +46,7 @@ describe('whether a record is run again', () => {
     assert.deepEqual(asked, [[2, error, RECORD]])
     assert.equal(judge(() => 'give-up').verdict, 'give-up')
     assert.equal(judge(() => 0).verdict, 0)
+    assert.equal(judge(() => 6.5).verdict, 7)
   })
 
   it('does not ask the rule when no attempt is left', () => {

@@ -209,12 +209,23 @@ describe('refusing a handler module', () => {
   it('does not ignore that batches are asked for', () => {
     const byRecord = readHandlerExports({ default: () => {} }, 'x')
     const byBatch = readHandlerExports({ handleBatch: () => {} }, 'x')
-    const check = (handler: typeof byRecord, batchSize: number, batchWaitMs: number): void =>
-      checkBatching(handler, { batchSize, batchWaitMs }, 'x')
+    const check = (
+      handler: typeof byRecord,
+      batchSize: number,
+      batchWaitMs: number,
+      ordering: 'partition' | 'key' | 'none' = 'partition',
+    ): void => checkBatching(handler, { batchSize, batchWaitMs, ordering }, 'x')
     assert.throws(() => check(byRecord, 10, 0), /exports no 'handleBatch', but batchSize is 10/)
     assert.throws(() => check(byRecord, 1, 5), /exports no 'handleBatch', but batchWaitMs is 5/)
     check(byRecord, 1, 0)
     check(byBatch, 10, 5)
     check(byBatch, 1, 0)
+    for (const ordering of ['key', 'none'] as const) {
+      assert.throws(
+        () => check(byBatch, 10, 5, ordering),
+        new RegExp(`'handleBatch', but ordering is '${ordering}'`),
+      )
+      check(byRecord, 1, 0, ordering)
+    }
   })
 })

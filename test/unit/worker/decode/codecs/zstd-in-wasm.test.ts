@@ -18,7 +18,7 @@ const words = Array.from({ length: 60 }, (_, i) => `record ${i % 7} of partition
 const SKIPPED = Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
 const ALLOWED = 2 ** 20
 
-const zstd = await loadZstdInWasm()
+const zstd = loadZstdInWasm()
 
 describe('Zstandard in WebAssembly', () => {
   it('reads what other programs write, and several frames as one', () => {

@@ -1,9 +1,9 @@
-import { Backoff } from '../../shared/backoff.ts'
-import { GroupError } from '../../shared/errors.ts'
-import type { Announcement } from '../../shared/protocol.ts'
-import type { CarefulClaim } from '../progress/careful-claim.ts'
-import type { ClaimProgress } from '../progress/claim-progress.ts'
-import { isVoid } from './release-claim.ts'
+import { Backoff } from '../../../shared/backoff.ts'
+import { GroupError } from '../../../shared/errors.ts'
+import type { Announcement } from '../../../shared/protocol.ts'
+import type { CarefulClaim } from '../../progress/careful-claim.ts'
+import type { ClaimProgress } from '../../progress/claim-progress.ts'
+import { isVoid } from '../release-claim.ts'
 
 const AGAIN = { initialMs: 50, maxMs: 500 }
 

@@ -1,25 +1,26 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CarefulLane } from '#src/coordinator/partitions/careful-lane.js'
+import { CarefulLane } from '#src/coordinator/partitions/work/careful-lane.js'
 import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
-import { rejection } from '../../../support/group-error.ts'
+import { rejection } from '../../../../support/group-error.ts'
+import { processDeaths } from '../../../../support/process-deaths.ts'
 
-const RULES = { attempts: 3, maxInHand: 1, carefulForMs: 1_000 }
+const RULES = { attempts: 3, carefulForMs: 1_000 }
 
 function create() {
-  const open = { ...normally(), deaths: 1, isAtRest: true }
-  const progress = new ClaimProgress(100, progressAt(100, 'id', open), RULES)
+  const open = { ...normally(), deaths: processDeaths(1), isAtRest: true }
+  const progress = new ClaimProgress(progressAt(100, 'id', open), RULES)
   const giveUp = new AbortController()
   const log: string[] = []
   const host = {
     commit: async (): Promise<void> => {
       const { deaths, window, isAtRest } = progress.now.open!
       log.push(
-        `commit ${deaths} ${isAtRest ? 'at rest' : window && `${window.from}-${window.to} ${window.isAlone}`}`,
+        `commit ${deaths.length} ${isAtRest ? 'at rest' : window && `${window.from}-${window.to} ${window.isAlone}`}`,
       )
     },
     runAlone: async (): Promise<boolean> => {

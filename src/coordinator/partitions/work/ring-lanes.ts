@@ -1,0 +1,174 @@
+import type { ErrorWire } from '../../../shared/error-wire.ts'
+import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
+import { FEED_LANE, type Announcement } from '../../../shared/protocol.ts'
+import type { LaneSettings } from '../../../shared/ordering.ts'
+import type { ClaimLanes } from '../../progress/claim-lanes.ts'
+import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
+import type { LanePositions } from '../../progress/progress.ts'
+import type { WorkerThread } from '../../threads/worker-thread.ts'
+import { CarefulLane } from './careful-lane.ts'
+import type { InHandOnThread } from './in-hand-on-thread.ts'
+import { LevelWatch } from './level-watch.ts'
+import type { PartitionWork, PartitionWorkHost, WorkReading } from './partition-work.ts'
+import { RingNews } from './ring-news.ts'
+import { Ring } from './ring.ts'
+
+/**
+ * `key` and `none` order: a feeder puts the records into a ring in shared memory, from which every thread takes what it can.
+ * A careful claim is worked off by one thread, until it needs no care any more. A feeder that dies leaves a ring that nobody
+ * may write any more: what is left of it goes into another one.
+ */
+export class RingLanes implements PartitionWork {
+  readonly thread = null
+  readonly #settings: LaneSettings
+  readonly #progress: Pick<ClaimProgress, 'careful'>
+  readonly #host: PartitionWorkHost
+  readonly #carefulLane: CarefulLane | null
+  readonly #news = new RingNews()
+  readonly #level: LevelWatch | null
+  readonly #levelAt: number | null
+  #ring: Ring
+  /** Records that were finished in rings before. */
+  #handledBefore = 0
+  #hasFailed = false
+
+  constructor({ run, start, levelAt }: ClaimLanes, progress: ClaimProgress, host: PartitionWorkHost) {
+    this.#settings = run
+    this.#progress = progress
+    this.#host = host
+    this.#levelAt = levelAt
+    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host)
+    this.#ring = this.#createRing(start)
+    this.#level =
+      levelAt === null
+        ? null
+        : new LevelWatch(
+            () => this.#ring.positions,
+            () => host.lanesAreLevel(),
+          )
+  }
+
+  worked(): WorkedLanes {
+    const { ordering, hash } = this.#settings
+    return { ordering, hash, ...this.#ring.positions }
+  }
+
+  get handled(): number {
+    return (this.#handledBefore + this.#ring.handled) >>> 0
+  }
+
+  lastAttemptFailed(record: RecordInHand, error: ErrorWire): void {
+    this.#news.failed(record, error)
+  }
+
+  get threads(): readonly WorkerThread[] {
+    return this.#ring.threads
+  }
+
+  isOn(thread: WorkerThread, lane = 0): boolean {
+    return lane === FEED_LANE ? this.#ring.feed.thread === thread : this.#ring.seatOn(thread) !== undefined
+  }
+
+  inHandOn(thread: WorkerThread): readonly InHandOnThread[] {
+    return this.#ring.seatOn(thread)?.inHand ?? []
+  }
+
+  get hasInHand(): boolean {
+    return this.#ring.hasInHand
+  }
+
+  putDown(thread: WorkerThread): void {
+    this.#ring.seatOn(thread)?.putDown()
+    if (this.#ring.feed.thread === thread)
+      void this.#renew(this.#ring).catch((error: unknown) => this.#host.fail(error))
+  }
+
+  handledOn(thread: WorkerThread): number {
+    return this.#ring.seatOn(thread)?.handledHere ?? 0
+  }
+
+  read(): WorkReading {
+    const reading = this.#ring.read()
+    const { handled } = this
+    return this.#hasFailed ? { ...reading, handled, waitsFor: 'failed' } : { ...reading, handled }
+  }
+
+  async start(): Promise<void> {
+    this.#level?.start()
+    await this.#ring.start(this.#progress.careful !== null)
+  }
+
+  async drain(): Promise<void> {
+    this.#level?.stop()
+    await this.#ring.drain()
+  }
+
+  abortSignal(reason: string): Promise<void> {
+    return this.#ring.abortSignal(reason)
+  }
+
+  setPaused(paused: boolean): Promise<void> {
+    return this.#ring.setPaused(paused)
+  }
+
+  /** It is on all threads. */
+  moveTo(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  /** Not in turn: the other seats go on, and each waits for the end of its own thread only. */
+  async moveOff(
+    thread: WorkerThread,
+    replacement: Promise<WorkerThread>,
+    drained: () => void,
+  ): Promise<void> {
+    const seat = this.#ring.seatOn(thread)
+    if (seat === undefined) drained()
+    else await seat.moveOff(thread, replacement, drained)
+  }
+
+  /** One of its threads has told so: the others finish what they run, and take nothing any more. */
+  hasFailed(): void {
+    this.#hasFailed = true
+    this.#rest()
+    void this.drain().catch((error: unknown) => this.#host.fail(error)) // as good as told: it has failed
+  }
+
+  async announce(announcement: Announcement): Promise<boolean> {
+    if (this.#carefulLane === null) return true
+    const isOver = await this.#carefulLane.announce(announcement)
+    if (isOver) this.#ring.startOthers()
+    return isOver
+  }
+
+  aloneOver(): Promise<void> {
+    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+  }
+
+  #createRing(start: LanePositions): Ring {
+    return new Ring(this.#settings, start, {
+      ...this.#host,
+      news: this.#news,
+      feedBelow: this.#levelAt,
+      careful: () => this.#progress.careful?.start ?? null,
+      rest: () => this.#rest(),
+    })
+  }
+
+  /** Its feeder is gone. Whoever failed it, gives it up or has put another ring in its place meanwhile has seen to it. */
+  #renew(left: Ring): Promise<void> {
+    return this.#host.inTurn(async () => {
+      if (this.#ring !== left || !this.#host.mayGoOn()) return
+      await left.drain()
+      if (!this.#host.mayGoOn()) return // it failed or was given up while it drained
+      this.#handledBefore += left.handled
+      this.#ring = this.#createRing(left.positions)
+      await this.#ring.start(this.#progress.careful !== null)
+    })
+  }
+
+  /** Nothing of it runs now. */
+  #rest(): void {
+    this.#carefulLane?.rest()
+  }
+}

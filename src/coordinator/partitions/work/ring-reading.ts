@@ -1,0 +1,72 @@
+import { readRing, readSeat, type SlotReading } from '../../../shared/memory/ring/read-ring.ts'
+import {
+  FEED_WAIT_REASONS,
+  HEADER,
+  LONGS,
+  SEAT_WAIT_REASONS,
+  type SlotState,
+} from '../../../shared/memory/ring/ring-layout.ts'
+import type { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
+import type { Offset } from '../../../shared/types.ts'
+import { committableOf } from '../../progress/progress.ts'
+import type { LaneUse, WorkReading } from './partition-work.ts'
+
+/** What can be seen of a ring: a snapshot of numbers that change while they are read. */
+export function readRingUse(memory: RingMemory): Omit<WorkReading, 'handled'> {
+  const { header, shape, longs } = memory
+  const positions = readRing(memory)
+  const slots = Array.from({ length: shape.seats }, (_, seat) => readSeat(memory, seat)).flat()
+  const usedBytes = Atomics.load(header, HEADER.USED_BYTES)
+  return {
+    lanes: shape.lanes,
+    floor: committableOf(positions),
+    highWatermark: Number(Atomics.load(longs, LONGS.HIGH_WATERMARK)),
+    bufferedBytes: usedBytes + Atomics.load(header, HEADER.BUFFERED_BYTES),
+    waitsFor: waitsFor(memory),
+    oldestInHand: positions.inHand[0] ?? null,
+    retry: firstRetry(slots),
+    ring: {
+      bytes: usedBytes,
+      capacityBytes: shape.dataBytes,
+      lanes: laneUses(positions.frontiers, slots),
+    },
+  }
+}
+
+/** What keeps every seat from taking records; else, if there are none to take, what keeps the feeder from bringing some. */
+function waitsFor({ seats, lanes, header, shape }: RingMemory): WorkReading['waitsFor'] {
+  const reasons = Array.from(
+    { length: shape.seats },
+    (_, seat) => SEAT_WAIT_REASONS[Atomics.load(seats.waitsFor, seat)] ?? '',
+  )
+  const [first = ''] = reasons
+  if (!reasons.includes('')) return first
+  const isEmpty = lanes.last.every(
+    (_, lane) => ((Atomics.load(lanes.last, lane) + 1) | 0) === Atomics.load(lanes.next, lane),
+  )
+  return isEmpty ? (FEED_WAIT_REASONS[Atomics.load(header, HEADER.FEED_WAITS_FOR)] ?? '') : ''
+}
+
+function firstRetry(slots: readonly SlotReading[]): WorkReading['retry'] {
+  const [first] = slots.filter(({ state }) => state === 'retry').sort((a, b) => a.offset - b.offset)
+  if (first === undefined) return null
+  const { offset, attempts, sinceMs, untilMs } = first
+  return { offset, attempts, sinceMs, atMs: untilMs }
+}
+
+/** Records that were in hand when the claim was made, and are not taken anew, belong to no lane yet. */
+function laneUses(frontiers: readonly Offset[], slots: readonly SlotReading[]): LaneUse[] {
+  const floors = [...frontiers]
+  const states = frontiers.map(() => new Set<SlotState>())
+  for (const { lane, offset, state } of slots) {
+    floors[lane] = Math.min(floors[lane]!, offset)
+    states[lane]!.add(state)
+  }
+  return floors.map((floor, lane) => ({ lane, floor, waitsFor: waitOf(states[lane]!) }))
+}
+
+function waitOf(states: ReadonlySet<SlotState>): LaneUse['waitsFor'] {
+  if (states.has('stopped')) return 'failed'
+  if (states.has('dead-letter')) return 'dead-letter'
+  return states.has('retry') ? 'retry' : ''
+}

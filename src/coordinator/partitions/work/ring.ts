@@ -1,0 +1,112 @@
+import { GroupError } from '../../../shared/errors.ts'
+import type { LaneSettings } from '../../../shared/ordering.ts'
+import { readRing } from '../../../shared/memory/ring/read-ring.ts'
+import { SLOT_STATES } from '../../../shared/memory/ring/ring-layout.ts'
+import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
+import type { LanePositions } from '../../progress/progress.ts'
+import type { WorkerThread } from '../../threads/worker-thread.ts'
+import type { PartitionWorkHost, WorkReading } from './partition-work.ts'
+import { RingFeed, type RingFeedHost } from './ring-feed.ts'
+import { readRingUse } from './ring-reading.ts'
+import { RingSeat, type RingSeatHost } from './ring-seat.ts'
+import { concurrencyOfThread, ringShape } from './ring-shape.ts'
+
+export interface RingPartsHost
+  extends
+    PartitionWorkHost,
+    Pick<RingSeatHost, 'news' | 'careful' | 'rest'>,
+    Pick<RingFeedHost, 'feedBelow'> {}
+
+const OVER = new GroupError('NOT_RUNNING', 'the ring is given up')
+
+const RUNNING: ReadonlySet<number> = new Set(
+  (['slice', 'awaited', 'timed-out'] as const).map(state => SLOT_STATES.indexOf(state)),
+)
+
+/** One ring: its memory, what fills it, and a seat of it per thread. */
+export class Ring {
+  readonly feed: RingFeed
+  readonly #memory: RingMemory
+  readonly #host: RingPartsHost
+  readonly #seats: readonly RingSeat[]
+  readonly #over = new AbortController()
+
+  constructor({ ordering }: LaneSettings, start: LanePositions, host: RingPartsHost) {
+    const { options, partitions } = host.rings
+    const kind = ordering === 'none' ? 'none' : 'key'
+    const memory = RingMemory.create(ringShape(kind, options, partitions()), start)
+    const over = AbortSignal.any([host.givenUp, this.#over.signal])
+    this.#memory = memory
+    this.#host = host
+    this.feed = new RingFeed({ ...host, memory, feeder: () => host.rings.feeder() })
+    const concurrency = concurrencyOfThread(options)
+    this.#seats = Array.from(
+      { length: memory.shape.seats },
+      (_, seat) => new RingSeat(seat, { ...host, memory, concurrency, over }),
+    )
+  }
+
+  get positions(): LanePositions {
+    return readRing(this.#memory)
+  }
+
+  get handled(): number {
+    return this.#seats.reduce((sum, seat) => (sum + seat.handled) >>> 0, 0)
+  }
+
+  get threads(): readonly WorkerThread[] {
+    return this.#seats.flatMap(({ thread }) => (thread === null ? [] : [thread]))
+  }
+
+  get hasInHand(): boolean {
+    return this.#memory.slots.state.some((_, slot) =>
+      RUNNING.has(Atomics.load(this.#memory.slots.state, slot)),
+    )
+  }
+
+  seatOn(thread: WorkerThread): RingSeat | undefined {
+    return this.#seats.find(seat => seat.thread === thread)
+  }
+
+  read(): Omit<WorkReading, 'handled'> {
+    return readRingUse(this.#memory)
+  }
+
+  /** Resolves when a seat runs, none can (then the host knows), or it is over. A seat whose thread is inside a long handler follows. */
+  async start(isCareful: boolean): Promise<void> {
+    const seats = isCareful ? this.#seats.slice(0, 1) : this.#seats
+    const started = seats.map((seat, number) => this.#startSeat(seat, number))
+    await Promise.all([this.feed.start(), Promise.race(started)])
+  }
+
+  /** Of a claim that needs no care any more. */
+  startOthers(): void {
+    this.#seats.forEach((seat, number) => {
+      if (number > 0) void this.#startSeat(seat, number)
+    })
+  }
+
+  /** For good. */
+  async drain(): Promise<void> {
+    this.#over.abort(OVER)
+    await Promise.all(this.#seats.map(seat => seat.drain()))
+    await this.feed.drain()
+  }
+
+  /** Never rejects. */
+  async #startSeat(seat: RingSeat, number: number): Promise<void> {
+    try {
+      await seat.start(this.#host.rings.threads()[number]!)
+    } catch (error) {
+      this.#host.fail(error)
+    }
+  }
+
+  async abortSignal(reason: string): Promise<void> {
+    await Promise.all(this.#seats.map(seat => seat.abortSignal(reason)))
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await Promise.all([this.feed, ...this.#seats].map(part => part.setPaused(paused)))
+  }
+}

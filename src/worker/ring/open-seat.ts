@@ -1,0 +1,45 @@
+import { readSeat } from '../../shared/memory/ring/read-ring.ts'
+import { LONGS, type RingShape } from '../../shared/memory/ring/ring-layout.ts'
+import { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
+import type { SeatStart } from '../../shared/protocol.ts'
+import type { Offset } from '../../shared/types.ts'
+import { SeatMemory } from './seat-memory.ts'
+
+/** The ring as one seat sees it. */
+export interface SeatRing {
+  readonly memory: Pick<
+    SeatMemory,
+    | 'inherited'
+    | 'take'
+    | 'read'
+    | 'setState'
+    | 'setAttempts'
+    | 'finish'
+    | 'failed'
+    | 'yieldLanes'
+    | 'setWaitsFor'
+    | 'fallAsleep'
+    | 'woken'
+    | 'wake'
+  >
+  /** In `none` order no record waits for another of its key. */
+  readonly ordering: RingShape['ordering']
+  /** Records that may be in hand. */
+  readonly slots: number
+  /** Per slot in which a thread that had the seat before left a record to be run again: when that is, in monotonic milliseconds. */
+  readonly retries: ReadonlyMap<number, number>
+  /** End of the partition; -1: unknown. */
+  highWatermark(): Offset
+}
+
+export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'>): SeatRing {
+  const memory = RingMemory.attach(buffer)
+  const waiting = readSeat(memory, seat).filter(({ state }) => state === 'retry')
+  return {
+    memory: new SeatMemory(memory, seat),
+    ordering: memory.shape.ordering,
+    slots: memory.shape.slotsPerSeat,
+    retries: new Map(waiting.map(({ slot, untilMs }) => [slot, untilMs])),
+    highWatermark: () => Number(Atomics.load(memory.longs, LONGS.HIGH_WATERMARK)),
+  }
+}

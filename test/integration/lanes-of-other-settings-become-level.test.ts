@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { RunGroupOptions } from '#src/index.js'
+import { eventually } from '../support/eventually.ts'
+import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { countByRecord, Ledger } from '../support/ledger.ts'
+import { errorsOf, handled, runMember } from '../support/running-group.ts'
+import { sharedStack } from '../support/stack.ts'
+import { readOffsets } from '../support/zookeeper.ts'
+
+const RECORDS = 3_000
+
+const SETTINGS: readonly Pick<RunGroupOptions, 'ordering' | 'lanesPerPartition'>[] = [
+  { ordering: 'key', lanesPerPartition: 16 },
+  { ordering: 'key', lanesPerPartition: 5 },
+  { ordering: 'none' },
+  { ordering: 'partition' },
+  { ordering: 'key' },
+]
+
+describe('a member with another order, or other lanes', () => {
+  it('goes on where the one before it has stopped amid its lanes: nothing is lost or repeated', async t => {
+    const topic = await createTopic(t, { partitions: 1 })
+    const groupId = uniqueGroup()
+    const ledger = new Ledger(t)
+    await produceKeyed(topic, RECORDS * SETTINGS.length)
+    for (const [index, settings] of SETTINGS.entries()) {
+      const group = await runMember(t, ledger.handler({ burnMs: 0.2 }), {
+        ...{ groupId, topics: [topic], zookeeper: sharedStack().zookeeper },
+        ...settings,
+      })
+      const errors = errorsOf(group)
+      const isLast = index === SETTINGS.length - 1
+      if (isLast) await eventually(() => ledger.count >= RECORDS * SETTINGS.length, { deadlineMs: 60_000 })
+      else await handled(group, RECORDS)
+      const [status] = group.status().partitions
+      const lanes = settings.ordering === 'key' ? (settings.lanesPerPartition ?? 64) : 1
+      const isRing = settings.ordering !== 'partition'
+      assert.deepEqual([status!.lanes, status!.ring !== null], [lanes, isRing], 'by then they are its own')
+      if (lanes > 1 && !isLast) assert.ok(status!.ring!.spread > 0, 'it stops amid its lanes')
+      await group.stop()
+      assert.deepEqual(errors, [])
+    }
+    const entries = ledger.read()
+    assert.deepEqual(
+      [countByRecord(entries).size, entries.length],
+      [RECORDS * SETTINGS.length, RECORDS * SETTINGS.length],
+    )
+    assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
+  })
+})

@@ -1,0 +1,154 @@
+import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import { readRing } from '#src/shared/memory/ring/read-ring.js'
+import type { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+
+/** What a thread of a ring is given. */
+export interface RingThread {
+  readonly role: 'feeder' | number
+  readonly buffer: SharedArrayBuffer
+  readonly records: number
+  /** Records that a seat has in hand at once. */
+  readonly inHand: number
+  readonly evidence: RingEvidence
+}
+
+/** Shared memory beside the ring, in which its threads write down what they do. */
+export interface RingEvidence {
+  /** Per record: how often it was taken. */
+  readonly taken: Int32Array
+  /** Per record: 1 before it is said to be finished, 2 afterwards. */
+  readonly finished: Int32Array
+  /** Per lane: the offset + 1 that was taken last. */
+  readonly newest: Int32Array
+}
+
+export interface ThreadsReport {
+  readonly waitsForRoom: number
+  readonly sleeps: number
+  readonly readings: number
+}
+
+const MAIN = new URL('ring-thread-main.js', import.meta.url)
+
+/** Lanes of very different lengths, one of which rests for long. */
+export function laneOfOffset(offset: number, lanes: number): number {
+  if (lanes === 1) return 0
+  return offset % 5000 === 0
+    ? lanes - 1
+    : Math.imul(offset, 0x9e3779b1) % 7 === 0
+      ? 0
+      : (offset * 31) % (lanes - 1)
+}
+
+/** A feeder and all seats of `memory`, each in a thread, until every record is finished; the ring is read all the while. */
+export async function runRingThreads(
+  memory: RingMemory,
+  records: number,
+  inHand: number,
+): Promise<ThreadsReport> {
+  const evidence: RingEvidence = {
+    taken: sharedInts(records),
+    finished: sharedInts(records),
+    newest: sharedInts(memory.shape.lanes),
+  }
+  const roles = ['feeder' as const, ...Array.from({ length: memory.shape.seats }, (_, seat) => seat)]
+  const threads = roles.map(role => {
+    const workerData: RingThread = { role, buffer: memory.buffer, records, inHand, evidence }
+    return new Worker(MAIN, { workerData })
+  })
+  try {
+    const reports = Promise.all(
+      threads.map(async thread => (await once(thread, 'message'))[0] as { waits: number }),
+    )
+    const readings = await readUntil(memory, evidence, reports)
+    const [feeder, ...seats] = await reports
+    const sleeps = seats.reduce((sum, { waits }) => sum + waits, 0)
+    return { waitsForRoom: feeder!.waits, sleeps, readings }
+  } finally {
+    await Promise.all(threads.map(thread => thread.terminate()))
+  }
+}
+
+async function readUntil(
+  memory: RingMemory,
+  evidence: RingEvidence,
+  done: Promise<unknown>,
+): Promise<number> {
+  const progress = { isOver: false }
+  const over = (): void => {
+    progress.isOver = true
+  }
+  done.then(over, over)
+  const reader = new CheckingReader(memory, evidence)
+  let readings = 0
+  for (; !progress.isOver; readings++) {
+    reader.check()
+    await nextTurn()
+  }
+  await done
+  reader.check()
+  reader.expectAllFinished()
+  return readings
+}
+
+/** Reads a ring at work and compares what it says with what its threads have written down. */
+class CheckingReader {
+  readonly #memory: RingMemory
+  readonly #evidence: RingEvidence
+  #frontiers: readonly number[]
+  /** All below was said to be finished. */
+  #floor = 0
+
+  constructor(memory: RingMemory, evidence: RingEvidence) {
+    this.#memory = memory
+    this.#evidence = evidence
+    this.#frontiers = new Array<number>(memory.shape.lanes).fill(0)
+  }
+
+  check(): void {
+    const { finished } = this.#evidence
+    const before = this.#finishedBefore()
+    const { frontiers, inHand } = readRing(this.#memory)
+    frontiers.forEach((frontier, lane) => {
+      if (frontier < this.#frontiers[lane]!) throw new Error(`lane ${lane} went back to ${frontier}`)
+    })
+    this.#frontiers = frontiers
+    const open = new Set(inHand.map(({ offset }) => offset))
+    for (let offset = this.#floor; offset < Math.max(...frontiers); offset++) {
+      const isSaid = offset < frontiers[this.#laneOf(offset)]! && !open.has(offset)
+      if (isSaid && finished[offset] === 0) throw new Error(`${offset} is said to be finished`)
+      if (!isSaid && before.has(offset)) throw new Error(`${offset} was finished, which is not said`)
+    }
+    const floor = Math.min(...frontiers, ...open)
+    if (floor < this.#floor) throw new Error(`the floor went back from ${this.#floor} to ${floor}`)
+    this.#floor = floor
+  }
+
+  expectAllFinished(): void {
+    const { taken, finished } = this.#evidence
+    if (this.#floor !== taken.length) throw new Error(`the floor is ${this.#floor} in the end`)
+    taken.forEach((times, offset) => {
+      if (times !== 1 || finished[offset] !== 2) throw new Error(`${offset} was taken ${times} times`)
+    })
+  }
+
+  /** And published. */
+  #finishedBefore(): Set<number> {
+    const head = Number(Atomics.load(this.#memory.longs, LONGS.HEAD_OFFSET))
+    const offsets = new Set<number>()
+    for (let offset = this.#floor; offset < head; offset++)
+      if (Atomics.load(this.#evidence.finished, offset) === 2) offsets.add(offset)
+    return offsets
+  }
+
+  #laneOf(offset: number): number {
+    return laneOfOffset(offset, this.#memory.shape.lanes)
+  }
+}
+
+function sharedInts(count: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT))
+}

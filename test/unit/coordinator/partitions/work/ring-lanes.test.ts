@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createWork } from '#src/coordinator/partitions/work/create-work.js'
+import type { PartitionWork, PartitionWorkHost } from '#src/coordinator/partitions/work/partition-work.js'
+import { lanesOfClaim } from '#src/coordinator/progress/claim-lanes.js'
+import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
+import { normally } from '#src/coordinator/progress/open-claim.js'
+import { progressAt, type Progress } from '#src/coordinator/progress/progress.js'
+import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
+import { deferred } from '#src/shared/deferred.js'
+import { GroupError } from '#src/shared/errors.js'
+import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
+import { processDeaths } from '../../../../support/process-deaths.ts'
+
+const THREADS = 3
+const OWN = { ordering: 'key', hash: 'xxh32', lanes: 2 } as const
+const LANE: LaneId = { topic: 't', partition: 0, epoch: 7n, lane: 0 }
+const DIED = new GroupError('WORKER_DIED', 'gone')
+
+/** A thread that starts seats and feeds when the test lets it. */
+class FakeThread {
+  readonly threadId: number
+  readonly seats: SeatStart[] = []
+  readonly feeds: FeedStart[] = []
+  readonly log: string[] = []
+  credited = 0
+  started: Promise<void> = Promise.resolve()
+  drained: Promise<void> = Promise.resolve()
+
+  constructor(threadId: number) {
+    this.threadId = threadId
+  }
+
+  get thread(): WorkerThread {
+    return this as unknown as WorkerThread
+  }
+
+  whenReady(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async startSeat(seat: SeatStart): Promise<void> {
+    this.seats.push(seat)
+    await this.started
+  }
+
+  async startFeed(feed: FeedStart): Promise<void> {
+    this.feeds.push(feed)
+  }
+
+  async drainLane({ lane }: LaneId): Promise<void> {
+    this.log.push(lane === FEED_LANE ? 'drain feed' : 'drain')
+    await this.drained
+  }
+
+  async setPaused(_: LaneId, paused: boolean): Promise<void> {
+    this.log.push(`paused ${paused}`)
+  }
+
+  async abortLane(): Promise<void> {
+    this.log.push('abort')
+  }
+
+  creditHandled(count: number): void {
+    this.credited += count
+  }
+}
+
+describe('the lanes of a ring', () => {
+  let threads: FakeThread[]
+  let feeders: FakeThread[]
+  let log: string[]
+  let mayGoOn: boolean
+  let giveUp: AbortController
+  let replacement: Promise<WorkerThread> | null
+
+  beforeEach(() => {
+    threads = Array.from({ length: THREADS }, (_, threadId) => new FakeThread(threadId))
+    feeders = [new FakeThread(THREADS)]
+    log = []
+    mayGoOn = true
+    giveUp = new AbortController()
+    replacement = null
+  })
+
+  function create(stored: Progress = progressAt(100, 'id', normally())): PartitionWork {
+    let turn = Promise.resolve()
+    const host: PartitionWorkHost = {
+      laneId: LANE,
+      generation: 1,
+      givenUp: giveUp.signal,
+      isPaused: () => false,
+      chooseThread: () => threads[0]!.thread,
+      replacementOf: () => replacement,
+      inTurn: operation => (turn = turn.then(operation)),
+      mayGoOn: () => mayGoOn,
+      beginMove: () => false,
+      runs: where => log.push(where),
+      fail: error => log.push(`failed: ${String(error)}`),
+      commit: async () => log.push('commit'),
+      runAlone: async () => true,
+      noLongerAlone: () => {},
+      lanesAreLevel: () => log.push('level'),
+      rings: {
+        options: { threads: THREADS, concurrency: 1, ringBytesPerPartition: 0, maxBufferedBytes: 0 },
+        partitions: () => 1,
+        threads: () => threads.map(({ thread }) => thread),
+        feeder: () => feeders.at(-1)!.thread,
+      },
+    }
+    const progress = new ClaimProgress(stored, { attempts: 3, carefulForMs: 100 })
+    return createWork(lanesOfClaim(progress.found, OWN, 100), progress, 1, host)
+  }
+
+  const ringOf = ({ feeds }: FakeThread): RingMemory => RingMemory.attach(feeds.at(-1)!.ring)
+  const starts = (): number[] => threads.map(({ seats }) => seats.length)
+
+  it('are fed by the feeder, and have a seat on every thread', async () => {
+    const work = create()
+    await work.start()
+    const { ring, feedBelow, lane } = feeders[0]!.feeds[0]!
+    assert.deepEqual([lane, feedBelow], [FEED_LANE, null])
+    assert.deepEqual(
+      threads.map(({ seats }) => [seats[0]!.seat, seats[0]!.ring === ring, seats[0]!.careful]),
+      [0, 1, 2].map(seat => [seat, true, null]),
+    )
+    assert.deepEqual([work.thread, work.threads.length], [null, THREADS])
+    assert.deepEqual(
+      [
+        work.isOn(feeders[0]!.thread),
+        work.isOn(feeders[0]!.thread, FEED_LANE),
+        work.isOn(threads[1]!.thread),
+      ],
+      [false, true, true],
+    )
+  })
+
+  it('run as soon as one seat does: another thread may be inside a long handler', async () => {
+    threads[0]!.started = new Promise(() => {})
+    await create().start()
+    assert.ok(log.includes('on thread 1') && !log.includes('on thread 0'))
+  })
+
+  it('are drained seats first, then the feed', async () => {
+    const work = create()
+    await work.start()
+    const drained = deferred<undefined>()
+    threads[1]!.drained = drained.promise
+    const ended = work.drain()
+    await nextTurn()
+    assert.deepEqual(
+      work.threads.map(({ threadId }) => threadId),
+      [1],
+      'the one that has not let go',
+    )
+    assert.deepEqual(feeders[0]!.log, [])
+    drained.resolve(undefined)
+    await ended
+    assert.deepEqual([work.threads.length, feeders[0]!.log], [0, ['drain feed']])
+  })
+
+  it('go on on the thread that takes the place of another, while the other seats do not stop', async () => {
+    const work = create()
+    await work.start()
+    ringOf(feeders[0]!).seats.handled[1] = 5
+    const [, gone] = threads
+    assert.equal(work.handledOn(gone!.thread), 5)
+    gone!.drained = Promise.reject(DIED)
+    gone!.drained.catch(() => {})
+    const fresh = new FakeThread(1)
+    const coming = deferred<WorkerThread>()
+    let hasLeft = false
+    const moved = work.moveOff(gone!.thread, coming.promise, () => (hasLeft = true))
+    await nextTurn()
+    assert.deepEqual([hasLeft, gone!.credited, work.isOn(gone!.thread)], [true, 5, false])
+    coming.resolve(fresh.thread)
+    await moved
+    assert.deepEqual([fresh.seats[0]!.seat, work.handledOn(fresh.thread), work.handled], [1, 0, 5])
+    assert.deepEqual([threads[0]!.log, threads[2]!.log], [[], []])
+  })
+
+  it('take no seat anew once they are given up, or have failed', async () => {
+    const work = create()
+    await work.start()
+    const fresh = new FakeThread(1)
+    const moved = work.moveOff(threads[1]!.thread, Promise.resolve(fresh.thread), () => {})
+    work.hasFailed()
+    mayGoOn = false
+    await moved
+    await nextTurn()
+    assert.deepEqual([fresh.seats.length, work.threads.length, work.read().waitsFor], [0, 0, 'failed'])
+    assert.deepEqual(feeders[0]!.log, ['drain feed'])
+  })
+
+  it('go into another ring when their feeder has died, from where they are', async () => {
+    const work = create()
+    await work.start()
+    const before = ringOf(feeders[0]!)
+    before.longs[LONGS.HEAD_OFFSET] = 130n
+    before.seats.handled[0] = 30
+    const [gone] = feeders
+    feeders.push(new FakeThread(THREADS))
+    work.putDown(gone!.thread)
+    await nextTurn()
+    await nextTurn()
+    assert.deepEqual(work.worked().frontiers, [130, 130])
+    assert.notEqual(ringOf(feeders[1]!).buffer, before.buffer)
+    assert.equal(Number(ringOf(feeders[1]!).longs[LONGS.HEAD_OFFSET]), 130)
+    assert.deepEqual([starts(), work.handled], [[2, 2, 2], 30])
+  })
+
+  it('stay as they are when their feeder dies as they end', async () => {
+    const work = create()
+    await work.start()
+    mayGoOn = false
+    work.putDown(feeders[0]!.thread)
+    await nextTurn()
+    assert.deepEqual(starts(), [1, 1, 1])
+  })
+
+  it('have one seat while processes have died of them, and all once that is over', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    const work = create(progressAt(100, 'id', open))
+    await work.start()
+    assert.deepEqual(starts(), [1, 0, 0])
+    assert.notEqual(threads[0]!.seats[0]!.careful, null)
+    assert.equal(await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0 }), false)
+    assert.deepEqual(starts(), [1, 0, 0])
+    assert.equal(await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000 }), true)
+    await nextTurn()
+    assert.deepEqual(starts(), [1, 1, 1])
+    assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('are told of pauses and aborts on all threads', async () => {
+    const work = create()
+    await work.start()
+    await work.setPaused(true)
+    await work.abortSignal('test')
+    assert.deepEqual(
+      threads.map(thread => thread.log),
+      threads.map(() => ['paused true', 'abort']),
+    )
+    assert.deepEqual(feeders[0]!.log, ['paused true'])
+  })
+
+  it('of a member with others run until they are level, fed up to where the furthest is', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const frontiers = [100, 120, 110]
+    const work = create({ ...progressAt(100, 'id', normally()), ordering: 'key', hash: 'xxh32', frontiers })
+    await work.start()
+    assert.equal(feeders[0]!.feeds[0]!.feedBelow, 120)
+    t.mock.timers.tick(100)
+    assert.ok(!log.includes('level'))
+    ringOf(feeders[0]!).longs[LONGS.HEAD_OFFSET] = 120n
+    t.mock.timers.tick(500)
+    assert.ok(log.includes('level'))
+    await work.drain()
+  })
+})
