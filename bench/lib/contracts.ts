@@ -1,3 +1,5 @@
+import type { RunGroupOptions } from '#src/index.js'
+
 /** What each contender is given and answers. */
 export interface Contenders {
   readonly 'bare-threads.js': { readonly input: BareThreadsInput; readonly output: Timing }
@@ -27,8 +29,8 @@ export interface GroupInput {
   readonly handler: string
   readonly threads: number
   readonly records: number
-  /** Of the group, beside those above. @defaultValue none */
-  readonly options?: object
+  /** @defaultValue those of the group */
+  readonly options?: Pick<RunGroupOptions, 'ordering' | 'concurrency'>
 }
 
 export interface FailingGroupInput {

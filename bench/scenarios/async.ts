@@ -13,10 +13,15 @@ const CONCURRENCY = 1_000
 const HANDLING_MS = 20
 const IDEAL = (CONCURRENCY / HANDLING_MS) * 1000
 
-const ORDERS = [
+interface Order {
+  readonly ordering: 'key' | 'none'
+  readonly min: number
+}
+
+const ORDERS: readonly Order[] = [
   { ordering: 'none', min: 0.9 },
   { ordering: 'key', min: 0.8 },
-] as const
+]
 
 /** One partition and a handler that only waits, many at once, against as many waits without a pause between them. */
 export const async: Scenario = async context => {
@@ -30,10 +35,10 @@ export const async: Scenario = async context => {
       rates[index]!.push(await groupRate(context, ordering, round))
       context.say(`async round ${round}, ${ordering}: ${perSecond(rates[index]!.at(-1)!)}`)
     }
-  return ORDERS.map(({ ordering, min }, index) => figure(ordering, min, rates[index]!))
+  return ORDERS.map((order, index) => figure(order, rates[index]!))
 }
 
-function figure(ordering: string, min: number, rates: readonly number[]): Figure {
+function figure({ ordering, min }: Order, rates: readonly number[]): Figure {
   const keys = ordering === 'key' ? `, ${KEYS} keys` : ''
   return {
     scenario: `one partition in order '${ordering}'${keys}, a handler that waits ${HANDLING_MS} ms, concurrency ${CONCURRENCY}, ${THREADS} threads`,
@@ -44,7 +49,11 @@ function figure(ordering: string, min: number, rates: readonly number[]): Figure
   }
 }
 
-async function groupRate({ stack }: BenchContext, ordering: string, round: number): Promise<number> {
+async function groupRate(
+  { stack }: BenchContext,
+  ordering: Order['ordering'],
+  round: number,
+): Promise<number> {
   const { topic, records } = SIZE
   const input = { topic, records, groupId: `async-${ordering}-${round}`, threads: THREADS }
   const options = { ordering, concurrency: CONCURRENCY }

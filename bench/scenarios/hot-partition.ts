@@ -81,6 +81,6 @@ async function groupRate(
   groupId: string,
 ): Promise<number> {
   const input = { topic, records, groupId, threads: THREADS, zookeeper: stack.zookeeper }
-  const options = { ordering: 'key' }
+  const options = { ordering: 'key' } as const
   return rate(await runContender('group.js', { ...input, handler: 'pbkdf2.js', options }))
 }

@@ -50,7 +50,8 @@ export class RingFeedBench {
   readonly failures: GroupError[] = []
   /** While the feed is fetched for. */
   inbox: LaneInbox | null = null
-  readonly #loop = new FeedLoop(new WorkerMemory())
+  readonly #worker = new WorkerMemory()
+  readonly #loop = new FeedLoop(this.#worker)
 
   constructor(options: RingFeedBenchOptions) {
     const { frontiers, inHand = [], feedBelow, paused = false, memory, lanes = 4, ...shape } = options
@@ -83,6 +84,11 @@ export class RingFeedBench {
 
   get waitsFor(): FeedWaitReason {
     return FEED_WAIT_REASONS[this.memory.header[HEADER.FEED_WAITS_FOR]!]!
+  }
+
+  /** Of its loop. */
+  get turns(): number {
+    return this.#worker.read().loopTurns
   }
 
   /** One answer. */

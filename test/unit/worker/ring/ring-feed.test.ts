@@ -150,19 +150,26 @@ describe('a feed', () => {
     assert.deepEqual(offsetsOf(await readTo(bench, 102)), [100, 101])
   })
 
-  it('asks where to go on only when all that is in the ring is finished: the answer may lie before it', async () => {
-    const bench = newBench()
-    let asked = false
-    bench.deliverRecords(...plainRecords([0, 1]))
-    bench.inbox!.askWhenEmpty(() => (asked = true))
-    await eventually(() => bench.headOffset === 2, QUICKLY)
-    const [first, second] = [bench.reader.take()!, bench.reader.take()!]
-    bench.reader.finish(first)
-    await bench.settle()
-    assert.equal(asked, false)
-    bench.reader.finish(second)
-    await eventually(() => asked, QUICKLY)
-  })
+  for (const [when, isAppended] of [
+    ['before', false],
+    ['after', true],
+  ] as const)
+    it(`asks where to go on only when all that is in the ring is finished: out of range ${when} that was appended`, async () => {
+      const bench = newBench()
+      let asked = false
+      bench.deliverRecords(...plainRecords([0, 1]))
+      if (isAppended) await eventually(() => bench.headOffset === 2, QUICKLY)
+      bench.inbox!.askWhenEmpty(() => (asked = true))
+      await eventually(() => bench.headOffset === 2, QUICKLY)
+      const [first, second] = [bench.reader.take()!, bench.reader.take()!]
+      bench.reader.finish(first)
+      await bench.settle()
+      const { turns } = bench
+      await bench.settle()
+      assert.deepEqual([asked, bench.turns], [false, turns], 'it waits, and does not look again and again')
+      bench.reader.finish(second)
+      await eventually(() => asked, QUICKLY)
+    })
 })
 
 describe('a feed with a level point', () => {
