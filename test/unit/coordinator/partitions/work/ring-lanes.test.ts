@@ -14,7 +14,6 @@ import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 import { processDeaths } from '../../../../support/process-deaths.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
-import { processDeaths } from '../../../../support/process-deaths.ts'
 
 const THREADS = 3
 const OWN = { ordering: 'key', hash: 'xxh32', lanes: 2 } as const
