@@ -42,6 +42,7 @@ describe('a crash while one record is stuck and 100,000 later ones are finished'
         commit: { intervalMs: 200 },
         threads: 2,
         ordering,
+        concurrency: 8, // else the stuck record would hold its thread and, in key order, its lane
         offsetReset: 'earliest',
       }
       const [before, after] = [new Ledger(t), new Ledger(t)]
