@@ -24,7 +24,10 @@ export interface GroupStatus {
 export interface PartitionStatus {
   readonly topic: string
   readonly partition: number
-  /** 'waiting': another member holds it. The rest: DESIGN's lifecycle of a claim. */
+  /**
+   * 'waiting': another member holds it; 'starting': it is claimed and nothing of it runs yet; 'running'; 'moving': between two
+   * threads; 'failed': it stops at a record until an operator acts; 'draining': it is being given up; 'released' and 'lost': it was.
+   */
   readonly state: string
   readonly epoch: bigint | null
   /** Pool index of the thread that runs it; null where all do. */

@@ -104,6 +104,8 @@ async function replay(positions: string[], { json, all, dryRun, ...flags }: Repl
   }
   const options = await optionsOf(flags, positions)
   await namingFlags(replayDeadLetters(options, dryRun === true, done))
+  if (json !== true && Object.values(counts).every(count => count === 0))
+    printLine('nothing to replay: the topic has no such letters')
   if (counts.failed > 0) throw notAllReplayed(counts)
 }
 
