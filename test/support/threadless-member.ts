@@ -65,5 +65,5 @@ function noThreads(): ThreadPool {
     stop: end,
     terminate: end,
   }
-  return { threads: [thread], loadHandlers: obey, stop: end } as unknown as ThreadPool
+  return { threads: [thread], all: [thread], loadHandlers: obey, stop: end } as unknown as ThreadPool
 }
