@@ -25,6 +25,8 @@ export interface ChaosOptions {
   readonly lastsMs: number
   /** @defaultValue all */
   readonly kinds?: readonly FaultKind[]
+  /** Every record has a key of its own. @defaultValue 'partition' */
+  readonly ordering?: RunSettings['ordering']
   readonly pauseMs: { readonly from: number; readonly to: number }
   /** Everything the run leaves behind goes here. */
   readonly directory: string
@@ -59,6 +61,7 @@ const BROKER_SETTINGS = {
 /** One run: servers, members and a producer of its own, faults for a while, the end, and the judgement. */
 export async function runChaos(owner: Owner, options: ChaosOptions): Promise<ChaosResult> {
   const onProgress = options.onProgress ?? (() => {})
+  const settings = settingsOf(options)
   const ledgerDirectory = join(options.directory, 'ledger')
   mkdirSync(ledgerDirectory, { recursive: true })
   const stack = await privateStack(owner, { brokers: BROKERS, brokerSettings: BROKER_SETTINGS })
@@ -75,7 +78,8 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     member: {
       groupId,
       topics: [topic],
-      threads: 1,
+      threads: settings.threads,
+      ordering: settings.ordering,
       offsetReset: 'earliest',
       commit: { intervalMs: COMMIT_INTERVAL_MS },
       stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -104,7 +108,7 @@ export async function runChaos(owner: Owner, options: ChaosOptions): Promise<Cha
     onProgress(`whole after ${wholeAfterMs} ms`)
     await leaveAll(crew)
     const history: History = {
-      settings: settingsOf(options),
+      settings,
       log: await readKeys(topic, brokers),
       acknowledged: producer.acknowledged,
       ...readHandled(ledgerDirectory),
@@ -129,8 +133,10 @@ interface GroupPlace {
   readonly groupId: string
 }
 
-function settingsOf({ kinds }: ChaosOptions): RunSettings {
+function settingsOf({ kinds, ordering = 'partition' }: ChaosOptions): RunSettings {
   return {
+    ordering,
+    threads: ordering === 'partition' ? 1 : 2,
     partitions: PARTITIONS,
     sessionMs: SESSION_MS,
     commitIntervalMs: COMMIT_INTERVAL_MS,

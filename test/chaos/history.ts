@@ -104,6 +104,9 @@ export interface RunSettings {
   readonly commitIntervalMs: number
   readonly stopTimeoutMs: number
   readonly kinds: readonly FaultKind[]
+  readonly ordering: 'partition' | 'key' | 'none'
+  /** Of each member. */
+  readonly threads: number
   /** What was produced, in each partition. A freeze of a member asks for one burst more. */
   readonly recordsPerSecond: number
   readonly burst: { readonly records: number; readonly everyMs: number }

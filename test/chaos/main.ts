@@ -1,4 +1,4 @@
-// npm run test:chaos -- --seed N --minutes M [--stops K]: a group under faults that are drawn from the seed, and the judgement;
+// npm run test:chaos -- --seed N --minutes M [--stops K] [--ordering partition|key|none]: a group under faults that are drawn from the seed, and the judgement;
 // then K members (50) that get SIGTERM while others come, go or die. Exit code 1 if anything was violated. The same seed
 // draws the same faults; how they meet the members is the machine's doing.
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Owner } from '../support/cleanup.ts'
 import { privateStack, stackEnvironment } from '../support/stack.ts'
 import { stopAtAnyMoment } from '../support/stop-at-any-moment.ts'
+import { ORDERINGS } from '#src/shared/ordering.js'
 import { runChaos } from './chaos-run.ts'
 import { failureOf, summaryOf } from './report.ts'
 
@@ -19,14 +20,16 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     minutes: { type: 'string', default: '2' },
     stops: { type: 'string', default: '50' },
+    ordering: { type: 'string', default: 'partition' },
   },
 })
 const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : Number(values.seed)
 const minutes = Number(values.minutes)
 const stops = Number(values.stops)
+const ordering = ORDERINGS.find(one => one === values.ordering)
 const isSeed = Number.isInteger(seed) && seed >= 0 && seed < MAX_SEED
-if (!isSeed || !(minutes > 0) || !Number.isInteger(stops) || stops < 0) {
-  const flags = `--seed <0 to ${MAX_SEED - 1}> --minutes <more than 0> --stops <0 or more>`
+if (ordering === undefined || !isSeed || !(minutes > 0) || !Number.isInteger(stops) || stops < 0) {
+  const flags = `--seed <0 to ${MAX_SEED - 1}> --minutes <more than 0> --stops <0 or more> --ordering <${ORDERINGS.join('|')}>`
   console.error(`usage: npm run test:chaos -- ${flags}`)
   process.exit(2)
 }
@@ -41,9 +44,16 @@ function tell(text: string): void {
 
 async function run(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), `kwg-chaos-${seed}-`))
-  const command = `npm run test:chaos -- --seed ${seed} --minutes ${minutes}`
+  const command = `npm run test:chaos -- --seed ${seed} --minutes ${minutes} --ordering ${ordering}`
   tell(command)
-  const options = { seed, lastsMs: minutes * 60_000, pauseMs: PAUSE_MS, directory, onProgress: tell }
+  const options = {
+    seed,
+    ordering: ordering!,
+    lastsMs: minutes * 60_000,
+    pauseMs: PAUSE_MS,
+    directory,
+    onProgress: tell,
+  }
   const result = await runChaos(newOwner(), options).catch((error: unknown) => {
     console.error(`the run broke; again: ${command}; kept: ${directory}`)
     throw error

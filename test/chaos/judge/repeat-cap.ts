@@ -5,7 +5,6 @@ import { NOISE_MS, troublesOf, troubleThatEnded } from './trouble.ts'
 
 /** For so long a lane may have something to catch up with. */
 const CATCHES_UP_MS = 10_000
-const IN_HAND = 1
 
 /**
  * What a claim leaves to be repeated is no more than what arrived since the last commit that was certain: one interval
@@ -26,7 +25,7 @@ export function tooManyRepeats(history: History): Violation[] {
 
 /** Null: it cannot be told. */
 function mostRepeats(claim: StoredClaim, history: History): number | null {
-  const { recordsPerSecond, burst, commitIntervalMs } = history.settings
+  const { recordsPerSecond, burst, commitIntervalMs, threads } = history.settings
   if (claim.to === null) return null
   const troubles = troublesOf(processOf(claim, history), history)
   const beganMs = troubleThatEnded(troubles, claim.to.atMs, history.settings)
@@ -39,7 +38,7 @@ function mostRepeats(claim: StoredClaim, history: History): number | null {
       kind.startsWith('freeze-') && atMs >= fromMs && atMs <= claim.to!.atMs + NOISE_MS,
   )
   const bursts = Math.floor(spanMs / burst.everyMs) + 1 + asked.length
-  return Math.ceil((recordsPerSecond * spanMs) / 1_000) + bursts * burst.records + IN_HAND
+  return Math.ceil((recordsPerSecond * spanMs) / 1_000) + bursts * burst.records + threads
 }
 
 function wereBrokersHurt(fromMs: number, toMs: number, { faults }: History): boolean {

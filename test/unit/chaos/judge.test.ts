@@ -12,6 +12,8 @@ import type {
 import { judge } from '../../chaos/judge/judge.ts'
 
 const SETTINGS = {
+  ordering: 'partition',
+  threads: 1,
   partitions: 1,
   sessionMs: 2_000,
   commitIntervalMs: 500,
