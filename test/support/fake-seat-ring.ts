@@ -30,6 +30,8 @@ export class FakeSeatRing implements SeatRing {
   failures = 0
   waitsFor: SeatWaitReason = ''
   yields = 0
+  /** So often its bell was waited for. */
+  waits = 0
   readonly #bySlot: (FakeSlot | undefined)[]
   readonly #inherited: TakenRecord[]
   #waiting: FakeRecord[]
@@ -100,10 +102,13 @@ export class FakeSeatRing implements SeatRing {
     setWaitsFor: reason => void (this.waitsFor = reason),
     fallAsleep: () => {
       if (this.#waiting.length > 0) return false
-      this.#bell = deferred()
+      this.#bell ??= deferred()
       return true
     },
-    woken: () => this.#bell!.promise,
+    woken: () => {
+      this.waits += 1
+      return this.#bell!.promise
+    },
     wake: () => this.#ring(),
   }
 

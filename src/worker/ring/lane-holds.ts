@@ -1,7 +1,8 @@
 import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
-import { HEADER } from '../../shared/memory/ring/ring-layout.ts'
+import { HEADER, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import { wakeSleepers } from '../../shared/memory/ring/wake-seats.ts'
+import { LaneWaits } from './lane-waits.ts'
 
 /** So many records are taken of a lane in a row while some of it are in hand: to choose costs more the more lanes there are. */
 const IN_A_ROW = 8
@@ -18,6 +19,7 @@ export class LaneHolds {
   readonly #inHand: Int32Array
   /** 1: nothing is taken of it any more, so that it becomes free for others. */
   readonly #isLeaving: Uint8Array
+  readonly #waits: LaneWaits
   #held = 0
   #current = NONE
   #left = 0
@@ -29,6 +31,7 @@ export class LaneHolds {
     this.#share = Math.ceil(lanes / seats)
     this.#inHand = new Int32Array(lanes)
     this.#isLeaving = new Uint8Array(lanes)
+    this.#waits = new LaneWaits(memory.shape)
     for (let lane = 0; lane < lanes; lane++) if (this.#isMine(lane)) this.#held++
   }
 
@@ -42,7 +45,7 @@ export class LaneHolds {
     const current = this.#current
     if (current !== NONE) {
       const mayGoOn = this.#inHand[current] === 0 || this.#left-- > 0
-      if (mayGoOn && !isLaneEmpty(this.#memory, current)) return current
+      if (mayGoOn && this.#mayTake(current, true)) return current
       this.leave()
     }
     for (let lane = this.#furthestBehind(); lane !== NONE; lane = this.#furthestBehind())
@@ -52,6 +55,17 @@ export class LaneHolds {
 
   taken(lane: number): void {
     this.#inHand[lane]!++
+  }
+
+  /** The state of a slot with a record of a lane that is held; 'free': it is about to be. */
+  isNow(slot: number, state: SlotState, laneOf: (slot: number) => number): void {
+    if (!this.#waits.wouldChange(slot, state)) return
+    const lane = laneOf(slot)
+    const wasClosed = this.#isClosed(lane)
+    this.#waits.change(slot, lane, state)
+    if (this.#waits.hasParked(lane)) this.#isLeaving[lane] = 0
+    // This seat may have fallen asleep while nothing was to be taken of the lane.
+    if (wasClosed && !this.#isClosed(lane) && !isLaneEmpty(this.#memory, lane)) wakeSleepers(this.#memory)
   }
 
   finished(lane: number): void {
@@ -66,12 +80,15 @@ export class LaneHolds {
     if (this.#inHand[lane] === 0) this.#release(lane)
   }
 
-  /** Others have nothing to take: lanes beyond the share go to them, as soon as nothing of them is in hand. */
+  /**
+   * Others have nothing to take: lanes beyond the share go to them, as soon as nothing of them is in hand. Not those with parked records: nothing
+   * of them would be taken meanwhile, and a record that waits for its retry holds no more than its key.
+   */
   shareWithOthers(): void {
     if (this.#held <= this.#share || !this.#someoneSleeps()) return
     let leaving = this.#held - this.#share - this.#isLeaving.reduce((sum, is) => sum + is, 0)
     for (let lane = this.#inHand.length - 1; lane >= 0 && leaving > 0; lane--) {
-      if (this.#inHand[lane] === 0 || this.#isLeaving[lane] === 1) continue
+      if (this.#inHand[lane] === 0 || this.#isLeaving[lane] === 1 || this.#waits.hasParked(lane)) continue
       this.#isLeaving[lane] = 1
       leaving--
     }
@@ -99,7 +116,12 @@ export class LaneHolds {
 
   #mayTake(lane: number, isMine: boolean): boolean {
     if (isLaneEmpty(this.#memory, lane)) return false
-    return isMine ? this.#isLeaving[lane] === 0 : Atomics.load(this.#memory.lanes.holder, lane) === 0
+    return isMine ? !this.#isClosed(lane) : Atomics.load(this.#memory.lanes.holder, lane) === 0
+  }
+
+  /** Nothing is taken of it for now, although it is held. */
+  #isClosed(lane: number): boolean {
+    return this.#isLeaving[lane] === 1 || this.#waits.isFull(lane)
   }
 
   #distance(lane: number, tail: number): number {

@@ -87,6 +87,7 @@ export class SeatMemory {
     untilMs?: number,
   ): void {
     this.#slots.setState(slot, state, sinceMs, untilMs)
+    this.#holds?.isNow(slot, state, this.#laneOf)
   }
 
   setAttempts(slot: number, attempts: number): void {
@@ -99,6 +100,7 @@ export class SeatMemory {
     const seq = this.#slots.seqOf(slot)
     // Before the slot is free: then TAIL may pass the record and its entry be used anew.
     const lane = index.lane[seq & this.#mask]!
+    this.#holds?.isNow(slot, 'free', this.#laneOf)
     this.#slots.free(slot)
     seats.handled[this.#seat] = (seats.handled[this.#seat]! + 1) | 0
     this.#tellFeeder(seq)
@@ -144,6 +146,8 @@ export class SeatMemory {
     Atomics.store(this.#memory.seats.sleeps, this.#seat, 0)
     ring(this.#memory.seats.bell, this.#seat)
   }
+
+  readonly #laneOf = (slot: number): number => this.#memory.index.lane[this.#slots.seqOf(slot) & this.#mask]!
 
   #takeOfLane(holds: LaneHolds): TakenRecord | null {
     const { next, taken } = this.#memory.lanes

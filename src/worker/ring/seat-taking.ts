@@ -282,12 +282,17 @@ export class SeatTaking implements HandOwner {
     if (this.#suspects.left > 0 || (this.#isOneByOne && this.#inHand.count > 0)) return 'waiting'
     if (this.#inHand.isFull) return 'waiting'
     if (!this.#memory.fallAsleep()) return 'more' // another seat was faster, or has just left a lane
+    if (!this.#isAsleep) this.#sleep()
+    return this.#awaited.count > 0 ? 'awaiting' : 'empty'
+  }
+
+  /** Once, however many records in hand run meanwhile. */
+  #sleep(): void {
     this.#isAsleep = true
     void this.#memory.woken().then(() => {
       this.#isAsleep = false
       if (!this.#isOver) this.#parts.listener.waitChanged()
     })
-    return this.#awaited.count > 0 ? 'awaiting' : 'empty'
   }
 
   /** Null: the handler was called, or the record is on its way to where those go whose attempts are used up. */

@@ -201,6 +201,50 @@ describe('a lane', () => {
     seat.finish(inHand[1]!.slot)
     assert.equal(other.take()?.offset, 3)
   })
+
+  it('beyond the share of a seat is not kept from it while a record of it waits for its retry', () => {
+    const { writer, seat, other } = begin(2, { slotsPerSeat: 8 })
+    append(writer, 0, 0)
+    append(writer, 1, 1)
+    const [, parked] = [seat.take()!, seat.take()!]
+    seat.setState(parked.slot, 'retry', 1, 2)
+    assert.ok(other.fallAsleep())
+    seat.yieldLanes()
+    for (const lane of [0, 1]) append(writer, 2 + lane, lane)
+    assert.equal(seat.take()?.offset, 3)
+    assert.equal(seat.take(), null)
+  })
+
+  it('that was to become free is taken from again once a record of it waits for its retry', async () => {
+    const { writer, seat, other } = begin(2, { slotsPerSeat: 8 })
+    append(writer, 0, 0)
+    append(writer, 1, 1)
+    const [, failing] = [seat.take()!, seat.take()!]
+    assert.ok(other.fallAsleep())
+    seat.yieldLanes()
+    append(writer, 2, 1)
+    assert.ok(seat.fallAsleep())
+    const waking = seat.woken()
+    seat.setState(failing.slot, 'retry', 1, 2)
+    await within(DEADLINE_MS, 'it is woken', waking)
+    assert.equal(seat.take()?.offset, 2)
+  })
+
+  it('waits while many records of it wait for others, and leaves the slots to other lanes', async () => {
+    const { writer, seat } = begin(2, { slotsPerSeat: 4 })
+    for (const offset of [0, 1, 2]) append(writer, offset, 0)
+    append(writer, 3, 1)
+    seat.take()
+    const behind = seat.take()!
+    seat.setState(behind.slot, 'behind', 1)
+    assert.equal(seat.take()?.offset, 3)
+    assert.equal(seat.take(), null)
+    assert.ok(seat.fallAsleep())
+    const waking = seat.woken()
+    seat.setState(behind.slot, 'ready')
+    await within(DEADLINE_MS, 'it is woken', waking)
+    assert.equal(seat.take()?.offset, 2)
+  })
 })
 
 describe('a seat', () => {

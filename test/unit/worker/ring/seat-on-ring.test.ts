@@ -149,6 +149,21 @@ describe('seats on a ring', () => {
     assert.deepEqual(runs.slice(3), ['0.2', '1.1'])
   })
 
+  it('runs records of other lanes while one key has more to wait for than there are slots', async () => {
+    const ring = new FedRing()
+    const keys = Array.from({ length: 30 }, () => 'a')
+    ring.feed([...keys, 'b'])
+    const runs: bigint[] = []
+    const handle = ({ offset }: KafkaRecord): void => {
+      runs.push(offset)
+      if (offset === 0n) throw new Error('no')
+    }
+    const bench = await ring.seat({ module: { handle }, settings: { retry: LONG_WAIT } })
+    await until(() => runs.includes(30n))
+    assert.deepEqual(runs, [0n, 30n])
+    bench.kill()
+  })
+
   it('goes through a careful claim in the order of the ring, one by one', async () => {
     const ring = new FedRing('key', { inHand: [{ offset: 1, attempts: 1 }] })
     const keys = Array.from({ length: 60 }, (_, index) => `key ${(index * 7) % 23}`)

@@ -90,6 +90,17 @@ describe('a seat', () => {
     assert.deepEqual(runs, ['0.1', '1.1', '2.1', '7.1'])
   })
 
+  it('waits for its bell once, however often it runs again what it has in hand', async () => {
+    const { ring, runs } = await start({
+      ring: ringOf('a'),
+      handle: failing(0, 5),
+      settings: { retry: { ...SHORT_WAIT, backoffMs: 2, maxBackoffMs: 2, attempts: 6 } },
+    })
+    await until(() => ring.finished.length === 1)
+    assert.equal(runs.length, 6)
+    assert.equal(ring.waits, 1)
+  })
+
   it('says what it runs before it does, and that it is finished before the next', async () => {
     const ring = ringOf('a', 'b')
     const seen: unknown[] = []
