@@ -361,7 +361,8 @@ export interface RunGroupOptions {
    */
   handlerTimeoutMs?: number | undefined
   /**
-   * How many records this member may run at once, divided evenly among its threads; each thread runs at least one. More than one per
+   * How many records this member may run at once, divided evenly among its threads; each thread runs at least one of each
+   * partition, so that none can stop another. More than one per
    * thread helps handlers that wait, not those that compute. With `ordering: 'key'` at most one per key runs; with
    * `'partition'` one per partition, and this is 1. Up to 100 000. Too low: handlers that wait keep a thread idle. Too
    * high: more is repeated after a crash, and what handlers call is asked for more at once.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { THIS_PROCESS } from '#src/coordinator/progress/open-claim.js'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { isGroupError } from '#src/shared/errors.js'
@@ -25,7 +26,7 @@ describe('a group in ZooKeeper looks to classic tools as they expect', () => {
     const stamp = (JSON.parse(id!.text) as { timestamp: string }).timestamp
     assert.equal(
       id!.text,
-      `{"version":1,"subscription":{"t":2},"pattern":"static","timestamp":"${stamp}","kwg":{"version":1}}`,
+      `{"version":1,"subscription":{"t":2},"pattern":"static","timestamp":"${stamp}","kwg":{"version":1,"process":"${THIS_PROCESS}"}}`,
     )
     assert.ok(Number(stamp) >= before && Number(stamp) <= Date.now())
     assert.notEqual(id!.ephemeralOwner, PERSISTENT)

@@ -220,8 +220,10 @@ export class SeatTaking implements HandOwner {
   }
 
   get #hasRoom(): boolean {
-    if (this.#isOneByOne && this.#awaited.count > 0) return false
-    return this.#parts.running.count < this.#parts.start.concurrency
+    const { running, start } = this.#parts
+    // One always may: else handlers of one partition that never settle would stop all the others of the thread.
+    if (this.#awaited.count === 0) return true
+    return !this.#isOneByOne && running.count < start.concurrency
   }
 
   /** What a thread that had the seat before has left in hand. */
