@@ -24,7 +24,7 @@ export class RingLanes implements PartitionWork {
   readonly #progress: Pick<ClaimProgress, 'careful'>
   readonly #host: PartitionWorkHost
   readonly #carefulLane: CarefulLane | null
-  readonly #news = new RingNews()
+  readonly #news = new RingNews(() => this.#ring.positions.inHand)
   readonly #level: LevelWatch | null
   readonly #levelAt: number | null
   #ring: Ring
