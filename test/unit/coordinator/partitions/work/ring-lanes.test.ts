@@ -12,7 +12,10 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { RingWriter } from '#src/worker/ring/ring-writer.js'
+import { SeatMemory } from '#src/worker/ring/seat-memory.js'
 import { processDeaths } from '../../../../support/process-deaths.ts'
+import { readerOf } from '../../../../support/ring.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
 
 const THREADS = 3
@@ -27,6 +30,7 @@ class FakeThread {
   readonly feeds: FeedStart[] = []
   readonly log: string[] = []
   credited = 0
+  hasExited = false
   started: Promise<void> = Promise.resolve()
   drained: Promise<void> = Promise.resolve()
 
@@ -76,6 +80,7 @@ describe('the lanes of a ring', () => {
   let mayGoOn: boolean
   let giveUp: AbortController
   let replacement: Promise<WorkerThread> | null
+  let commit: () => Promise<unknown>
 
   beforeEach(() => {
     threads = Array.from({ length: THREADS }, (_, threadId) => new FakeThread(threadId))
@@ -84,6 +89,7 @@ describe('the lanes of a ring', () => {
     mayGoOn = true
     giveUp = new AbortController()
     replacement = null
+    commit = async () => log.push('commit')
   })
 
   function create(stored: Progress = progressAt(100, 'id', normally())): PartitionWork {
@@ -100,7 +106,7 @@ describe('the lanes of a ring', () => {
       beginMove: () => false,
       runs: where => log.push(where),
       fail: error => log.push(`failed: ${String(error)}`),
-      commit: async () => log.push('commit'),
+      commit: () => commit(),
       runAlone: async () => true,
       noLongerAlone: () => {},
       lanesAreLevel: () => log.push('level'),
@@ -210,6 +216,36 @@ describe('the lanes of a ring', () => {
     assert.notEqual(ringOf(feeders[1]!).buffer, before.buffer)
     assert.equal(Number(ringOf(feeders[1]!).longs[LONGS.HEAD_OFFSET]), 130)
     assert.deepEqual([starts(), work.handled], [[2, 2, 2], 30])
+  })
+
+  it('are not handled again that were finished before a feeder that died had published them', async () => {
+    const work = create()
+    await work.start()
+    const memory = ringOf(feeders[0]!)
+    new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
+    const seat = new SeatMemory(memory, 0)
+    seat.finish(seat.take()!.slot)
+    const [gone] = feeders
+    gone!.hasExited = true
+    feeders.push(new FakeThread(THREADS))
+    work.putDown(gone!.thread)
+    await nextTurn()
+    await nextTurn()
+    assert.deepEqual(work.worked().frontiers, [101, 101])
+  })
+
+  it('go into no other ring when their feeder dies while they are drained for other lanes', async () => {
+    const work = create()
+    await work.start()
+    const drained = deferred<undefined>()
+    feeders[0]!.drained = drained.promise
+    const ended = work.drain()
+    await nextTurn()
+    work.putDown(feeders[0]!.thread)
+    drained.resolve(undefined)
+    await ended
+    await nextTurn()
+    assert.deepEqual([starts(), feeders[0]!.feeds.length], [[1, 1, 1], 1])
   })
 
   it('stay as they are when their feeder dies as they end', async () => {
