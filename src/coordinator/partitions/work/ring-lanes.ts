@@ -140,9 +140,12 @@ export class RingLanes implements PartitionWork {
 
   async announce(announcement: Announcement): Promise<boolean> {
     if (this.#carefulLane === null) return true
-    const isOver = await this.#carefulLane.announce(announcement)
-    if (isOver) this.#ring.startOthers()
-    return isOver
+    try {
+      return await this.#carefulLane.announce(announcement)
+    } finally {
+      // Also where the seat left its thread before it heard: it announces nothing on the next one.
+      if (this.#progress.careful === null) this.#ring.startOthers()
+    }
   }
 
   aloneOver(): Promise<void> {

@@ -10,7 +10,7 @@ import { progressAt, type Progress } from '#src/coordinator/progress/progress.js
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
-import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import { LONGS, SEAT_WAIT_REASONS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 import { RingWriter } from '#src/worker/ring/ring-writer.js'
 import { SeatMemory } from '#src/worker/ring/seat-memory.js'
@@ -263,12 +263,30 @@ describe('the lanes of a ring', () => {
     await work.start()
     assert.deepEqual(starts(), [1, 0, 0])
     assert.notEqual(threads[0]!.seats[0]!.careful, null)
+    ringOf(feeders[0]!).seats.waitsFor[0] = SEAT_WAIT_REASONS.indexOf('announce')
+    assert.equal(work.read().waitsFor, 'announce', 'as the only seat does')
     assert.equal(await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0 }), false)
     assert.deepEqual(starts(), [1, 0, 0])
     assert.equal(await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000 }), true)
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('have all seats once no care is needed, also if the one seat leaves its thread before it hears of that', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    const work = create(progressAt(100, 'id', open))
+    await work.start()
+    const stored = deferred<undefined>()
+    commit = () => stored.promise
+    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000 })
+    const fresh = new FakeThread(0)
+    await work.moveOff(threads[0]!.thread, Promise.resolve(fresh.thread), () => {})
+    stored.resolve(undefined)
+    await assert.rejects(announced, { code: 'NOT_RUNNING' })
+    await nextTurn()
+    assert.deepEqual(starts(), [1, 1, 1])
+    assert.equal(fresh.seats[0]!.careful, null)
   })
 
   it('are told of pauses and aborts on all threads', async () => {
