@@ -109,7 +109,7 @@ export class LaneBalancer {
       lane: partition,
       backlog:
         lane === undefined || !isLoad(lane.waitsFor) ? 0 : Math.max(0, lane.highWatermark - lane.floor),
-      handled: lane === undefined ? 0 : (lane.handled - (last.handled.get(partition) ?? 0)) >>> 0,
+      handled: (partition.handled - (last.handled.get(partition) ?? 0)) >>> 0,
       movable: partition.state === 'running' && lane?.waitsFor === '' && restedMs > REST_AFTER_MOVE_MS,
     }
   }

@@ -35,7 +35,7 @@ export class RingAppender {
     const { capacityBytes } = this.#writer
     return new GroupError(
       'RECORD_TOO_LARGE',
-      `the record at offset ${offset} of ${partitionName(this.#partition)} takes ${bytes} bytes, and its ring has ${capacityBytes}; raise ringBytesPerPartition to read on`,
+      `the record at offset ${offset} of ${partitionName(this.#partition)} takes ${bytes} bytes, and its ring has ${capacityBytes}; raise ringBytesPerPartition to read on, and fetch.maxBufferedBytes, half of which the rings of a member share`,
       { details: { topic, partition, offset, bytes, ringBytes: capacityBytes } },
     )
   }

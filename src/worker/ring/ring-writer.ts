@@ -8,6 +8,7 @@ import {
   type FeedWaitReason,
 } from '../../shared/memory/ring/ring-layout.ts'
 import { seqDistance, type RingMemory } from '../../shared/memory/ring/ring-memory.ts'
+import { headOf } from '../../shared/memory/ring/settle-feed.ts'
 import { wakeAllSeats, wakeSleepers } from '../../shared/memory/ring/wake-seats.ts'
 import type { Offset } from '../../shared/types.ts'
 import type { RecordReader } from '../decode/record-reader.ts'
@@ -216,12 +217,4 @@ export class RingWriter {
     const position = index.position[entry]!
     return index.lane[entry] === NO_LANE ? position : this.#entries.endOf(position)
   }
-}
-
-/** HEAD, unless a feeder exited when it had appended a record to its lane and not moved it. */
-function headOf({ header, index, lanes, shape }: RingMemory): number {
-  const head = header[HEADER.HEAD]!
-  const entry = head & (shape.indexCapacity - 1)
-  const isNewer = index.offset[entry]! > index.offset[(head - 1) & (shape.indexCapacity - 1)]!
-  return isNewer && lanes.last[index.lane[entry]!] === head ? (head + 1) | 0 : head
 }

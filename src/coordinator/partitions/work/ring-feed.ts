@@ -1,5 +1,6 @@
 import { isGroupError } from '../../../shared/errors.ts'
 import type { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
+import { settleFeed } from '../../../shared/memory/ring/settle-feed.ts'
 import { FEED_LANE, type LaneId } from '../../../shared/protocol.ts'
 import type { Offset } from '../../../shared/types.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -47,7 +48,9 @@ export class RingFeed {
   /** Appends nothing any more. */
   async drain(): Promise<void> {
     const thread = this.#thread
-    if (thread !== null) await ignoreDeath(thread.drainLane(this.#id))
+    if (thread === null) return
+    await ignoreDeath(thread.drainLane(this.#id))
+    if (thread.hasExited) settleFeed(this.#host.memory)
     this.#thread = null
   }
 

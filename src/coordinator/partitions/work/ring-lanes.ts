@@ -24,13 +24,15 @@ export class RingLanes implements PartitionWork {
   readonly #progress: Pick<ClaimProgress, 'careful'>
   readonly #host: PartitionWorkHost
   readonly #carefulLane: CarefulLane | null
-  readonly #news = new RingNews()
+  readonly #news = new RingNews(() => this.#ring.positions.inHand)
   readonly #level: LevelWatch | null
   readonly #levelAt: number | null
   #ring: Ring
   /** Records that were finished in rings before. */
   #handledBefore = 0
   #hasFailed = false
+  /** It has failed, is given up, or its partition goes on with other lanes. */
+  #isOver = false
 
   constructor({ run, start, levelAt }: ClaimLanes, progress: ClaimProgress, host: PartitionWorkHost) {
     this.#settings = run
@@ -98,7 +100,9 @@ export class RingLanes implements PartitionWork {
     await this.#ring.start(this.#progress.careful !== null)
   }
 
+  /** For good. */
   async drain(): Promise<void> {
+    this.#isOver = true
     this.#level?.stop()
     await this.#ring.drain()
   }
@@ -136,9 +140,12 @@ export class RingLanes implements PartitionWork {
 
   async announce(announcement: Announcement): Promise<boolean> {
     if (this.#carefulLane === null) return true
-    const isOver = await this.#carefulLane.announce(announcement)
-    if (isOver) this.#ring.startOthers()
-    return isOver
+    try {
+      return await this.#carefulLane.announce(announcement)
+    } finally {
+      // Also where the seat left its thread before it heard: it announces nothing on the next one.
+      if (this.#progress.careful === null) this.#ring.startOthers()
+    }
   }
 
   aloneOver(): Promise<void> {
@@ -155,16 +162,21 @@ export class RingLanes implements PartitionWork {
     })
   }
 
-  /** Its feeder is gone. Whoever failed it, gives it up or has put another ring in its place meanwhile has seen to it. */
+  /** Its feeder is gone. Whoever ends it, or has put another ring in its place meanwhile, has seen to it. */
   #renew(left: Ring): Promise<void> {
     return this.#host.inTurn(async () => {
-      if (this.#ring !== left || !this.#host.mayGoOn()) return
+      if (this.#ring !== left || !this.#mayGoOn()) return
       await left.drain()
-      if (!this.#host.mayGoOn()) return // it failed or was given up while it drained
+      if (!this.#mayGoOn()) return // it failed or was given up while it drained
       this.#handledBefore += left.handled
       this.#ring = this.#createRing(left.positions)
       await this.#ring.start(this.#progress.careful !== null)
     })
+  }
+
+  /** Its partition may do so with other lanes, when these are over. */
+  #mayGoOn(): boolean {
+    return !this.#isOver && this.#host.mayGoOn()
   }
 
   /** Nothing of it runs now. */

@@ -15,14 +15,27 @@ interface Known {
   readonly suspectForMs: number
 }
 
+/** So many records may be known of before it is looked which of them are still in hand. */
+const FORGET_FROM = 256
+
 /** What failed attempts and deaths leave the records in hand of a ring with, besides its memory. */
 export class RingNews {
   readonly #known = new Map<Offset, Known>()
   readonly #suspicions = new Map<Offset, Suspicion>()
+  readonly #inHand: () => readonly RecordInHand[]
+  #forgetFrom = FORGET_FROM
+
+  /** `inHand`: all that is in hand now. */
+  constructor(inHand: () => readonly RecordInHand[]) {
+    this.#inHand = inHand
+  }
 
   /** What failed the last attempt of the record, should another thread have to tell it. */
   failed({ offset, attempts }: RecordInHand, error: ErrorWire): void {
     this.#known.set(offset, { attempts, error, suspectForMs: 0 })
+    if (this.#known.size < this.#forgetFrom) return
+    this.#forgetAllBut(this.#inHand())
+    this.#forgetFrom = Math.max(FORGET_FROM, 2 * this.#known.size) // seldom, however many are in hand
   }
 
   /** It ran on a thread that has exited, and may be why. */

@@ -13,8 +13,8 @@ import type { Offset } from '../../../shared/types.ts'
 import { committableOf } from '../../progress/progress.ts'
 import type { LaneUse, WorkReading } from './partition-work.ts'
 
-/** What can be seen of a ring: a snapshot of numbers that change while they are read. */
-export function readRingUse(memory: RingMemory): Omit<WorkReading, 'handled'> {
+/** What can be seen of a ring with these seats taken: a snapshot of numbers that change while they are read. */
+export function readRingUse(memory: RingMemory, taken: readonly number[]): Omit<WorkReading, 'handled'> {
   const { header, shape, longs } = memory
   const positions = readRing(memory)
   const slots = Array.from({ length: shape.seats }, (_, seat) => readSeat(memory, seat)).flat()
@@ -24,7 +24,7 @@ export function readRingUse(memory: RingMemory): Omit<WorkReading, 'handled'> {
     floor: committableOf(positions),
     highWatermark: Number(Atomics.load(longs, LONGS.HIGH_WATERMARK)),
     bufferedBytes: usedBytes + Atomics.load(header, HEADER.BUFFERED_BYTES),
-    waitsFor: waitsFor(memory),
+    waitsFor: waitsFor(memory, taken),
     oldestInHand: positions.inHand[0] ?? null,
     retry: firstRetry(slots),
     ring: {
@@ -39,12 +39,9 @@ export function readRingUse(memory: RingMemory): Omit<WorkReading, 'handled'> {
  * What keeps every seat from taking records; else, if there are none that one could take, what keeps the feeder from bringing some:
  * behind a record that does not end, its lane has more, which only the holder of the lane may take.
  */
-function waitsFor(memory: RingMemory): WorkReading['waitsFor'] {
-  const { seats, lanes, header, shape } = memory
-  const reasons = Array.from(
-    { length: shape.seats },
-    (_, seat) => SEAT_WAIT_REASONS[Atomics.load(seats.waitsFor, seat)] ?? '',
-  )
+function waitsFor(memory: RingMemory, taken: readonly number[]): WorkReading['waitsFor'] {
+  const { seats, lanes, header } = memory
+  const reasons = taken.map(seat => SEAT_WAIT_REASONS[Atomics.load(seats.waitsFor, seat)] ?? '')
   const [first = ''] = reasons
   if (!reasons.includes('')) return first
   const isNothingFree = lanes.last.every(

@@ -69,7 +69,8 @@ export class Ring {
   }
 
   read(): Omit<WorkReading, 'handled'> {
-    return readRingUse(this.#memory)
+    const taken = this.#seats.flatMap(({ thread }, seat) => (thread === null ? [] : [seat]))
+    return readRingUse(this.#memory, taken)
   }
 
   /** Resolves when a seat runs, none can (then the host knows), or it is over. A seat whose thread is inside a long handler follows. */

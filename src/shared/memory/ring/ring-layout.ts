@@ -30,7 +30,7 @@ export interface RingShape {
  * | IS_BLOCKED      | int32   | F      | 1: the feeder waits for BLOCKED_ON to be finished                                     |
  * | BLOCKED_ON      | int32   | F      | a seq                                                                                 |
  * | FEED_BELL       | int32   | all    | counts up; the feeder sleeps on it                                                    |
- * | HEAD_OFFSET     | int64   | F      | every record below is in the ring, was there, or is hidden, gone or was finished before |
+ * | HEAD_OFFSET     | int64   | F, C   | every record below is in the ring, was there, or is hidden, gone or was finished before |
  * | HIGH_WATERMARK  | int64   | F      | end of the partition as of the last fetch; -1 unknown                                 |
  * | lanes: LAST     | int32   | F      | seq of the lane's newest record; -1 at first                                          |
  * | lanes: NEXT     | int32   | H, S in `none` | all records of the lane below were taken. The lane is empty if and only if this is LAST + 1 |

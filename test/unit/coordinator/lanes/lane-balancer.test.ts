@@ -22,7 +22,7 @@ const NO_LOAD = ['retry', 'dead-letter', 'suspect', 'failed', 'paused'] as const
 const RULES = { attempts: 1, carefulForMs: 1 }
 
 /** Two threads, of which one has all the lanes and is always busy, and the moves that are asked for. */
-function startBalancer(t: TestContext) {
+function startBalancer(t: TestContext, handledBefore = 0) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const threads = [0, 1].map(threadId => ({ threadId, isReady: true, memory: new WorkerMemory() }))
   const moves: Deferred<void>[] = []
@@ -35,7 +35,15 @@ function startBalancer(t: TestContext) {
       moves.push(deferred())
       return moves.at(-1)!.promise
     }
-    return { topic: 't', partition, work, handled: 0, thread: threads[0], state: 'running', moveTo }
+    return {
+      topic: 't',
+      partition,
+      work,
+      handled: handledBefore,
+      thread: threads[0],
+      state: 'running',
+      moveTo,
+    }
   })
   const { logger, lines } = loggerInMemory()
   const balancer = new LaneBalancer(
@@ -61,6 +69,12 @@ describe('lane balancer', () => {
     await look(LOOKS_UNTIL_MOVE - 1)
     assert.equal(moves.length, 0)
     await look(1)
+    assert.equal(moves.length, 1)
+  })
+
+  it('moves a lane that goes on where other lanes of its partition have left off', async t => {
+    const { look, moves } = startBalancer(t, 1_000)
+    await look(LOOKS_UNTIL_MOVE)
     assert.equal(moves.length, 1)
   })
 

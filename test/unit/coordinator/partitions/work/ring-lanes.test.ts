@@ -10,9 +10,12 @@ import { progressAt, type Progress } from '#src/coordinator/progress/progress.js
 import type { WorkerThread } from '#src/coordinator/threads/worker-thread.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
-import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import { LONGS, SEAT_WAIT_REASONS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { RingWriter } from '#src/worker/ring/ring-writer.js'
+import { SeatMemory } from '#src/worker/ring/seat-memory.js'
 import { processDeaths } from '../../../../support/process-deaths.ts'
+import { readerOf } from '../../../../support/ring.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
 
 const THREADS = 3
@@ -27,6 +30,7 @@ class FakeThread {
   readonly feeds: FeedStart[] = []
   readonly log: string[] = []
   credited = 0
+  hasExited = false
   started: Promise<void> = Promise.resolve()
   drained: Promise<void> = Promise.resolve()
 
@@ -76,6 +80,7 @@ describe('the lanes of a ring', () => {
   let mayGoOn: boolean
   let giveUp: AbortController
   let replacement: Promise<WorkerThread> | null
+  let commit: () => Promise<unknown>
 
   beforeEach(() => {
     threads = Array.from({ length: THREADS }, (_, threadId) => new FakeThread(threadId))
@@ -84,6 +89,7 @@ describe('the lanes of a ring', () => {
     mayGoOn = true
     giveUp = new AbortController()
     replacement = null
+    commit = async () => log.push('commit')
   })
 
   function create(stored: Progress = progressAt(100, 'id', normally())): PartitionWork {
@@ -100,7 +106,7 @@ describe('the lanes of a ring', () => {
       beginMove: () => false,
       runs: where => log.push(where),
       fail: error => log.push(`failed: ${String(error)}`),
-      commit: async () => log.push('commit'),
+      commit: () => commit(),
       runAlone: async () => true,
       noLongerAlone: () => {},
       lanesAreLevel: () => log.push('level'),
@@ -212,6 +218,36 @@ describe('the lanes of a ring', () => {
     assert.deepEqual([starts(), work.handled], [[2, 2, 2], 30])
   })
 
+  it('are not handled again that were finished before a feeder that died had published them', async () => {
+    const work = create()
+    await work.start()
+    const memory = ringOf(feeders[0]!)
+    new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
+    const seat = new SeatMemory(memory, 0)
+    seat.finish(seat.take()!.slot)
+    const [gone] = feeders
+    gone!.hasExited = true
+    feeders.push(new FakeThread(THREADS))
+    work.putDown(gone!.thread)
+    await nextTurn()
+    await nextTurn()
+    assert.deepEqual(work.worked().frontiers, [101, 101])
+  })
+
+  it('go into no other ring when their feeder dies while they are drained for other lanes', async () => {
+    const work = create()
+    await work.start()
+    const drained = deferred<undefined>()
+    feeders[0]!.drained = drained.promise
+    const ended = work.drain()
+    await nextTurn()
+    work.putDown(feeders[0]!.thread)
+    drained.resolve(undefined)
+    await ended
+    await nextTurn()
+    assert.deepEqual([starts(), feeders[0]!.feeds.length], [[1, 1, 1], 1])
+  })
+
   it('stay as they are when their feeder dies as they end', async () => {
     const work = create()
     await work.start()
@@ -227,12 +263,30 @@ describe('the lanes of a ring', () => {
     await work.start()
     assert.deepEqual(starts(), [1, 0, 0])
     assert.notEqual(threads[0]!.seats[0]!.careful, null)
+    ringOf(feeders[0]!).seats.waitsFor[0] = SEAT_WAIT_REASONS.indexOf('announce')
+    assert.equal(work.read().waitsFor, 'announce', 'as the only seat does')
     assert.equal(await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0 }), false)
     assert.deepEqual(starts(), [1, 0, 0])
     assert.equal(await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000 }), true)
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('have all seats once no care is needed, also if the one seat leaves its thread before it hears of that', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    const work = create(progressAt(100, 'id', open))
+    await work.start()
+    const stored = deferred<undefined>()
+    commit = () => stored.promise
+    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000 })
+    const fresh = new FakeThread(0)
+    await work.moveOff(threads[0]!.thread, Promise.resolve(fresh.thread), () => {})
+    stored.resolve(undefined)
+    await assert.rejects(announced, { code: 'NOT_RUNNING' })
+    await nextTurn()
+    assert.deepEqual(starts(), [1, 1, 1])
+    assert.equal(fresh.seats[0]!.careful, null)
   })
 
   it('are told of pauses and aborts on all threads', async () => {

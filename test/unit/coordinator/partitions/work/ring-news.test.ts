@@ -11,7 +11,7 @@ describe('what a thread that takes a seat is told', () => {
   let news: RingNews
 
   beforeEach(() => {
-    news = new RingNews()
+    news = new RingNews(() => [A])
   })
 
   it('is what failed the last attempts of all that is in hand, whoever takes it', () => {
@@ -34,6 +34,15 @@ describe('what a thread that takes a seat is told', () => {
     news.suspect(A)
     const { lastFailures, suspects } = news.forSeat([A], [A])
     assert.deepEqual([lastFailures.length, suspects.length], [1, 1])
+  })
+
+  it('is kept for what is in hand only, however many records fail', () => {
+    news.failed(A, ERROR)
+    const others = Array.from({ length: 10_000 }, (_, at) => ({ offset: 100 + at, attempts: 1 }))
+    for (const record of others) news.failed(record, ERROR)
+    const { lastFailures } = news.forSeat([A, ...others], [])
+    assert.equal(lastFailures[0]!.offset, A.offset)
+    assert.ok(lastFailures.length < 1_000, `${lastFailures.length} records are known of`)
   })
 
   it('is nothing of a record that has failed since, or is finished', () => {

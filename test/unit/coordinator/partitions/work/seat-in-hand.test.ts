@@ -34,7 +34,7 @@ describe('what a seat runs', () => {
 
   beforeEach(() => {
     memory = ringWith(['slice', 'retry', 'awaited', 'behind', 'timed-out'])
-    news = new RingNews()
+    news = new RingNews(() => [])
   })
 
   it('is what has been handed to the handler, in the order of the offsets, not what waits', () => {
