@@ -38,7 +38,9 @@ describe('a stuck lane', () => {
       const status = (partition: number): ReturnType<typeof group.status>['partitions'][number] =>
         group.status().partitions.find(one => one.partition === partition)!
       const message = (): string =>
-        JSON.stringify(group.status(), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+        JSON.stringify(group.status(), (_, value: unknown) =>
+          typeof value === 'bigint' ? String(value) : value,
+        )
       await eventually(
         () =>
           status(1).committable === BigInt(RECORDS) && (threads === 1 || status(0).waitsFor === 'ring-full'),
