@@ -17,9 +17,10 @@ import { stackEnvironment } from './support/stack.ts'
 const SOURCES = fileURLToPath(new URL('../../test', import.meta.url))
 const COMPILED = fileURLToPath(new URL('.', import.meta.url))
 const FILE_DEADLINE_MS = 10 * 60_000
-const FILES_AT_A_TIME = 3
+const FILES_AT_A_TIME = 2
 /** What a source holds that measures time, by itself or with the helpers for it. */
-const MEASURES_TIME = /performance\.now\(|\/support\/(bounds|percentile)\.ts'/
+const MEASURES_TIME =
+  /performance\.now\(|Date\.now\(|hrtime|\/support\/(bounds|percentile)\.ts'|\/chaos-run\.ts'/
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
