@@ -109,7 +109,7 @@ export interface SeatStart extends LaneId {
   /** GroupMemory's, when the claim was made. */
   readonly generation: number
   readonly paused: boolean
-  /** Records of it that may run at once. */
+  /** Records of all its seats that the thread may run at once. */
   readonly concurrency: number
   /** What failed the last attempts of records in hand, where the thread cannot tell: another one, or another process, ran them. */
   readonly lastFailures: readonly { readonly offset: Offset; readonly error: ErrorWire }[]

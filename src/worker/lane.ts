@@ -13,6 +13,7 @@ import type { LaneState } from './lane-state.ts'
 import { Taking } from './taking.ts'
 import type { TakeResult } from './take-result.ts'
 import type { TakingHost, ThreadLane } from './taking-host.ts'
+import { waitOfLife, WaitReport } from './wait-report.ts'
 
 /** What a lane needs of its thread. */
 export interface LaneHost extends TakingHost {
@@ -39,6 +40,10 @@ export class Lane implements ThreadLane, TimedLane {
   readonly #taking: Taking
   readonly #life: LaneLife
   readonly #generation: number
+  readonly #wait = new WaitReport<WaitReason>(
+    () => this.#waitReason(),
+    reason => this.#memory.setWaitsFor(reason),
+  )
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
   #isHeld = false
@@ -47,7 +52,6 @@ export class Lane implements ThreadLane, TimedLane {
   #suspectForMs: number
   /** Attempts when it came under suspicion. */
   readonly #attemptsBefore: number
-  #waitsFor: WaitReason = ''
   #bufferedBytes = 0
   /** Waited for by a drain while a record is in hand. */
   #settled: Deferred<void> | null = null
@@ -119,7 +123,7 @@ export class Lane implements ThreadLane, TimedLane {
 
   setAside(isAside: boolean): void {
     this.#isAside = isAside
-    this.#publish()
+    this.#wait.publish()
   }
 
   get timed(): readonly TimedLane[] {
@@ -135,7 +139,7 @@ export class Lane implements ThreadLane, TimedLane {
   take(untilMs: number): TakeResult {
     const result = this.#taking.take(untilMs)
     if (result === 'awaiting') this.#host.awaits()
-    else if (result === 'waiting') this.#publish()
+    else if (result === 'waiting') this.#wait.publish()
     return result
   }
 
@@ -146,7 +150,7 @@ export class Lane implements ThreadLane, TimedLane {
 
   setHeld(isHeld: boolean): void {
     this.#isHeld = isHeld
-    this.#publish()
+    this.#wait.publish()
   }
 
   setPaused(isPaused: boolean): void {
@@ -178,7 +182,7 @@ export class Lane implements ThreadLane, TimedLane {
       opened: () => host.attach(this.#inbox),
       closed: () => this.#close(),
       settled: () => this.#whenSettled(),
-      moved: () => this.#publish(),
+      moved: () => this.#wait.publish(),
       failed: error => host.failed(this.id, error),
       troubled: error => host.troubled(this.id, error),
     })
@@ -227,17 +231,17 @@ export class Lane implements ThreadLane, TimedLane {
 
   #cancelTaking(): void {
     this.#taking.cancel()
-    this.#publish()
+    this.#wait.publish()
   }
 
   #onWaitChanged(): void {
     if (this.#isPaused && this.awaitingSinceMs === null) this.#taking.rest() // paused while it asked to run alone
-    this.#publish()
+    this.#wait.publish()
     this.#host.wake()
   }
 
   #onSettled(): void {
-    this.#publish()
+    this.#wait.publish()
     this.#settled?.resolve()
     this.#host.settled(this)
   }
@@ -248,23 +252,13 @@ export class Lane implements ThreadLane, TimedLane {
       this.#bufferedBytes = bufferedBytes
       this.#memory.setBufferedBytes(bufferedBytes)
     }
-    this.#publish()
+    this.#wait.publish()
     this.#host.fetchChanged(this.#inbox)
   }
 
-  #publish(): void {
-    const reason = this.#waitReason()
-    if (reason === this.#waitsFor) return
-    this.#waitsFor = reason
-    this.#memory.setWaitsFor(reason)
-  }
-
   #waitReason(): WaitReason {
-    if (this.state === 'draining') return 'draining'
-    if (this.state === 'failed') return 'failed'
-    if (this.state !== 'running') return ''
-    if (this.#isPaused) return 'paused'
-    if (this.#isHeld) return 'lease'
+    const wait = waitOfLife(this.state, this.#isPaused, this.#isHeld)
+    if (wait !== null) return wait
     if (this.#taking.waitsFor !== '') return this.#taking.waitsFor
     if (this.#isAside) return 'suspect'
     return this.#inbox.isInTrouble ? 'fetch-error' : ''

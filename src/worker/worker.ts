@@ -19,7 +19,7 @@ import {
   type WorkerMessage,
   type WorkerSettings,
 } from '../shared/protocol.ts'
-import { DeadlineTimer } from './attempts/deadline-timer.ts'
+import { DeadlineTimer, type TimedLane } from './attempts/deadline-timer.ts'
 import { Feeds } from './feed/feeds.ts'
 import { GarbageLimit } from './feed/garbage-limit.ts'
 import { createThreadContext, LaneContext } from './handler/contexts.ts'
@@ -76,9 +76,7 @@ export class Worker implements WorkerApi {
     this.#group = new GroupMemory(parts.groupMemory)
     const memory = new WorkerMemory(parts.workerMemory)
     this.#loop = new RecordLoop(this.#group, memory)
-    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () =>
-      [...this.#lanes.values()].flatMap(({ timed }) => [...timed]),
-    )
+    this.#deadlines = new DeadlineTimer(settings.handlerTimeoutMs, () => this.#timed())
     this.#logger = createPortLogger(message => parts.post(message))
     const options = connectionOptions(parts)
     this.#feeds = new Feeds(settings, {
@@ -128,7 +126,10 @@ export class Worker implements WorkerApi {
   }
 
   async drainLane(id: LaneId): Promise<void> {
-    if (id.lane === FEED_LANE) this.#feeder.drain(id)
+    if (id.lane === FEED_LANE) {
+      this.#feeder.drain(id)
+      return
+    }
     const name = laneName(id)
     const lane = this.#lanes.get(name)
     if (lane === undefined) return // it was never here, or is drained
@@ -206,6 +207,10 @@ export class Worker implements WorkerApi {
       this.#forget(name, lane)
       throw error
     }
+  }
+
+  *#timed(): Generator<TimedLane> {
+    for (const { timed } of this.#lanes.values()) yield* timed
   }
 
   #forget(name: string, lane: ThreadLane): void {

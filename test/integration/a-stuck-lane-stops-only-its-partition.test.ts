@@ -5,6 +5,7 @@ import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { statusText } from '../support/status-text.ts'
 
 const RECORDS = 6_000
 const STUCK = 'stuck'
@@ -37,10 +38,7 @@ describe('a stuck lane', () => {
       })
       const status = (partition: number): ReturnType<typeof group.status>['partitions'][number] =>
         group.status().partitions.find(one => one.partition === partition)!
-      const message = (): string =>
-        JSON.stringify(group.status(), (_, value: unknown) =>
-          typeof value === 'bigint' ? String(value) : value,
-        )
+      const message = (): string => statusText(group)
       await eventually(
         () =>
           status(1).committable === BigInt(RECORDS) && (threads === 1 || status(0).waitsFor === 'ring-full'),

@@ -7,6 +7,7 @@ import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.
 import { readTopic } from '../support/read-topic.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { statusText } from '../support/status-text.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 const ATTEMPTS = 3
@@ -43,16 +44,11 @@ async function start(
   return { group, topic, groupId, attempts }
 }
 
-const message = (group: Group) => (): string =>
-  JSON.stringify(group.status().partitions, (_, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  )
-
 async function atEnd({ group, topic, groupId }: Rig): Promise<void> {
   const [end] = await endOffsets(topic)
   await eventually(() => group.status().partitions[0]?.committable === BigInt(end!), {
     deadlineMs: 60_000,
-    message: message(group),
+    message: () => statusText(group),
   })
   await group.stop()
   assert.deepEqual(await readOffsets(groupId, topic), [end])
@@ -90,7 +86,10 @@ describe('failures in key and none order', () => {
     const keys = ['fail-1', 'fail-1', ...Array.from({ length: 500 }, (_, number) => `ok-${number}`)]
     const retry = { attempts: 2, backoffMs: 60_000, maxBackoffMs: 60_000, jitter: 0 }
     const { group, attempts } = await start(t, keys, { retry })
-    await eventually(() => attempts.read().length === 501, { deadlineMs: 30_000, message: message(group) })
+    await eventually(() => attempts.read().length === 501, {
+      deadlineMs: 30_000,
+      message: () => statusText(group),
+    })
     const [status] = group.status().partitions
     assert.deepEqual(attempts.of(0, 0), [1])
     assert.deepEqual(attempts.of(0, 1), [], 'it waits for the one before')
@@ -103,7 +102,7 @@ describe('failures in key and none order', () => {
     const { group, topic, groupId, attempts } = await start(t, keys, { onFailure: 'stop' })
     await eventually(() => group.status().partitions[0]?.state === 'failed', {
       deadlineMs: 30_000,
-      message: message(group),
+      message: () => statusText(group),
     })
     await group.stop()
     assert.deepEqual(await readOffsets(groupId, topic), [1])

@@ -2,13 +2,7 @@ import { afterEach } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GroupError } from '#src/shared/errors.js'
 import type { RecordInHand } from '#src/shared/memory/remainder-memory.js'
-import {
-  FEED_WAIT_REASONS,
-  HEADER,
-  LONGS,
-  type FeedWaitReason,
-  type RingShape,
-} from '#src/shared/memory/ring/ring-layout.js'
+import { type FeedWaitReason, type RingShape } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
 import { FEED_LANE } from '#src/shared/protocol.js'
@@ -79,11 +73,11 @@ export class RingFeedBench {
   }
 
   get headOffset(): number {
-    return Number(Atomics.load(this.memory.longs, LONGS.HEAD_OFFSET))
+    return this.memory.headOffset
   }
 
   get waitsFor(): FeedWaitReason {
-    return FEED_WAIT_REASONS[this.memory.header[HEADER.FEED_WAITS_FOR]!]!
+    return this.memory.feedWaitsFor
   }
 
   /** Of its loop. */

@@ -1,7 +1,7 @@
 // One thread of a ring: its feeder, or a seat that writes down what it takes and finishes.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import {} from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 import { RingWriter } from '#src/worker/ring/ring-writer.js'
 import { SeatMemory, type TakenRecord } from '#src/worker/ring/seat-memory.js'
@@ -73,7 +73,7 @@ function finish(seat: SeatMemory, { slot, offset }: TakenRecord): void {
 
 /** All that is left is in hand of others. */
 function isOver(): boolean {
-  return Number(Atomics.load(memory.longs, LONGS.HEAD_OFFSET)) === records
+  return memory.headOffset === records
 }
 
 parentPort!.postMessage({ waits: await (role === 'feeder' ? feed() : handle(role)) })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { LONGS } from '#src/shared/memory/ring/ring-layout.js'
+import {} from '#src/shared/memory/ring/ring-layout.js'
 import { readRing } from '#src/shared/memory/ring/read-ring.js'
 import type { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 
@@ -137,7 +137,7 @@ class CheckingReader {
 
   /** And published. */
   #finishedBefore(): Set<number> {
-    const head = Number(Atomics.load(this.#memory.longs, LONGS.HEAD_OFFSET))
+    const head = this.#memory.headOffset
     const offsets = new Set<number>()
     for (let offset = this.#floor; offset < head; offset++)
       if (Atomics.load(this.#evidence.finished, offset) === 2) offsets.add(offset)

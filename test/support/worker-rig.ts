@@ -7,13 +7,7 @@ import { fromWire, type ErrorWire } from '#src/shared/error-wire.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
-import {
-  FEED_WAIT_REASONS,
-  HEADER,
-  LONGS,
-  type FeedWaitReason,
-  type RingShape,
-} from '#src/shared/memory/ring/ring-layout.js'
+import { type FeedWaitReason, type RingShape } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory, type RingStart } from '#src/shared/memory/ring/ring-memory.js'
 import {
   FEED_LANE,
@@ -275,11 +269,11 @@ export class ClaimedRing {
   }
 
   get headOffset(): Offset {
-    return Number(Atomics.load(this.memory.longs, LONGS.HEAD_OFFSET))
+    return this.memory.headOffset
   }
 
   get waitsFor(): FeedWaitReason {
-    return FEED_WAIT_REASONS[Atomics.load(this.memory.header, HEADER.FEED_WAITS_FOR)]!
+    return this.memory.feedWaitsFor
   }
 
   async feedOn(thread: WorkerThread): Promise<void> {

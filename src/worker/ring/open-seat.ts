@@ -1,5 +1,5 @@
 import { readSeat } from '../../shared/memory/ring/read-ring.ts'
-import { LONGS, type RingShape } from '../../shared/memory/ring/ring-layout.ts'
+import type { RingShape } from '../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import type { SeatStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
@@ -40,6 +40,6 @@ export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'
     ordering: memory.shape.ordering,
     slots: memory.shape.slotsPerSeat,
     retries: new Map(waiting.map(({ slot, untilMs }) => [slot, untilMs])),
-    highWatermark: () => Number(Atomics.load(memory.longs, LONGS.HIGH_WATERMARK)),
+    highWatermark: () => memory.highWatermark,
   }
 }

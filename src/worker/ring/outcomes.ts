@@ -1,10 +1,10 @@
 import { monotonicMs } from '../../shared/clock.ts'
 import type { ErrorWire } from '../../shared/error-wire.ts'
 import type { GroupError } from '../../shared/errors.ts'
-import type { LaneId, WorkerSettings } from '../../shared/protocol.ts'
+import type { WorkerSettings } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
 import { Fate, type FateListener } from '../attempts/fate.ts'
-import { RecordNews } from '../attempts/record-news.ts'
+import type { RecordNews } from '../attempts/record-news.ts'
 import { RetryJudge } from '../attempts/retry-judge.ts'
 import { Verdicts } from '../attempts/verdicts.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
@@ -15,8 +15,7 @@ import type { InHand } from './in-hand.ts'
 import type { SeatRing } from './open-seat.ts'
 
 export interface OutcomesParts {
-  readonly lane: LaneId
-  readonly threadId: number
+  readonly news: RecordNews
   readonly settings: Pick<WorkerSettings, 'retry' | 'onFailure'>
   readonly rule: LoadedHandler['retry']
   readonly memory: SeatRing['memory']
@@ -32,21 +31,19 @@ export interface OutcomesParts {
 /** What becomes of the records in hand of a seat whose attempt is over. */
 export class Outcomes {
   readonly #parts: OutcomesParts
-  readonly #news: RecordNews
   readonly #verdicts: Verdicts
   readonly #fate: Fate<Hand>
   readonly #lastFailures: Map<Offset, ErrorWire>
   #isCancelled = false
 
   constructor(parts: OutcomesParts) {
-    const { lane, threadId, listener, settings, rule, lastFailures, inHand } = parts
+    const { news, listener, settings, rule, lastFailures, inHand } = parts
     this.#parts = parts
     this.#lastFailures = new Map(lastFailures.map(({ offset, error }) => [offset, error]))
-    this.#news = new RecordNews(lane, threadId, listener)
     const troubled = (error: GroupError): void => listener.troubled(error)
-    this.#verdicts = new Verdicts(new RetryJudge({ settings: settings.retry, rule, troubled }), this.#news)
+    this.#verdicts = new Verdicts(new RetryJudge({ settings: settings.retry, rule, troubled }), news)
     this.#fate = new Fate({
-      ...{ news: this.#news, listener, onFailure: settings.onFailure },
+      ...{ news, listener, onFailure: settings.onFailure },
       finished: hand => inHand.finish(hand),
       stopped: hand => this.#stop(hand),
     })
@@ -63,7 +60,7 @@ export class Outcomes {
     this.#lastFailures.delete(offset) // of that attempt: what fails the next one is known here
     hand.isUsedUp = attempts >= this.#parts.settings.retry.attempts
     hand.failure = () =>
-      known === undefined ? usedUpBefore(this.#news.place(offset, attempts)) : lastFailure(known)
+      known === undefined ? usedUpBefore(this.#parts.news.place(offset, attempts)) : lastFailure(known)
   }
 
   /** Runs code of the user's. */
@@ -107,8 +104,8 @@ export class Outcomes {
 
   /** The handler was told to give up and did: no fault of the record, and whoever goes on with the seat runs it again. */
   #giveUp(hand: Hand, thrown: unknown): void {
-    const { inHand, listener } = this.#parts
-    listener.troubled(attemptFailed(this.#news.place(hand.offset, hand.attempts + 1), thrown))
+    const { inHand, listener, news } = this.#parts
+    listener.troubled(attemptFailed(news.place(hand.offset, hand.attempts + 1), thrown))
     inHand.set(hand, 'ready')
   }
 

@@ -1,6 +1,6 @@
 import type { GroupError } from '../../shared/errors.ts'
 import { monotonicMs } from '../../shared/clock.ts'
-import { LONGS, type FeedWaitReason } from '../../shared/memory/ring/ring-layout.ts'
+import type { FeedWaitReason } from '../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import type { FeedStart, LaneId } from '../../shared/protocol.ts'
 import { StateMachine } from '../../shared/state-machine.ts'
@@ -10,6 +10,7 @@ import { RecordCursor } from '../decode/record-cursor.ts'
 import { LaneInbox } from '../feed/lane-inbox.ts'
 import { feedFailed } from '../lane-errors.ts'
 import { RecordSource } from '../record-source.ts'
+import { WaitReport } from '../wait-report.ts'
 import { FEED_MOVES, type FeedState } from './feed-state.ts'
 import type { Fillable } from './feed-loop.ts'
 import { RingAppender } from './ring-appender.ts'
@@ -44,13 +45,16 @@ export class RingFeed implements Fillable {
   readonly #feedBelow: Offset
   readonly #state: StateMachine<FeedState>
   readonly #stride = new ClockStride()
+  readonly #wait = new WaitReport<FeedWaitReason>(
+    () => this.#waitReason(),
+    reason => this.#writer.setWaitsFor(reason),
+  )
   /** The cursor stands on a record that was not appended yet. */
   #isStanding = false
   #isFull = false
   #isPaused: boolean
   #awaitsFinish = false
   #published: Offset
-  #waitsFor: FeedWaitReason = ''
 
   constructor(start: FeedStart, host: RingFeedHost) {
     const { topic, partition, epoch, lane } = start
@@ -60,7 +64,7 @@ export class RingFeed implements Fillable {
     this.#writer = new RingWriter(ring)
     this.#appender = new RingAppender(this.id, ring.shape, this.#writer)
     this.#feedBelow = start.feedBelow ?? Infinity
-    this.#published = Number(Atomics.load(ring.longs, LONGS.HEAD_OFFSET))
+    this.#published = ring.headOffset
     this.#isPaused = start.paused
     this.#state = new StateMachine(`feed of ${partitionName(start)}`, FEED_MOVES, 'feeding')
     this.#inbox = this.#makeInbox(host)
@@ -86,7 +90,7 @@ export class RingFeed implements Fillable {
     else if (result === 'full') void this.#waitForRoom()
     else if (result === 'empty' && this.#inbox.waitsToAsk) void this.#askOnceFinished()
     else if (result !== 'more' && result !== 'empty') this.#end(result)
-    this.#publishReason()
+    this.#wait.publish()
     return result === 'more'
   }
 
@@ -201,7 +205,7 @@ export class RingFeed implements Fillable {
     this.#host.detach(this.#inbox)
     this.#inbox.close()
     this.#source.release()
-    this.#publishReason()
+    this.#wait.publish()
   }
 
   #makeInbox(host: RingFeedHost): LaneInbox {
@@ -221,16 +225,9 @@ export class RingFeed implements Fillable {
 
   #fetchChanged(): void {
     this.#writer.setBufferedBytes(this.#inbox.bufferedBytes)
-    this.#publishReason()
+    this.#wait.publish()
     if (this.#inbox.waitsToAsk) this.#host.wake(this)
     this.#host.fetchChanged(this.#inbox)
-  }
-
-  #publishReason(): void {
-    const reason = this.#waitReason()
-    if (reason === this.#waitsFor) return
-    this.#waitsFor = reason
-    this.#writer.setWaitsFor(reason)
   }
 
   #waitReason(): FeedWaitReason {

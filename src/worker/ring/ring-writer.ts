@@ -154,7 +154,6 @@ export class RingWriter {
     // Both before LAST: whoever sees that the lane is not empty follows them.
     if (((last + 1) | 0) === lanes.after[lane]) Atomics.store(lanes.oldest, lane, seq)
     else Atomics.store(index.link, last & this.#mask, seq)
-    lanes.appended[lane] = (lanes.appended[lane]! + 1) | 0
   }
 
   /** The lane has rested for so long that its newest record had this very seq: it would look empty. */

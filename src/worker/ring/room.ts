@@ -1,8 +1,8 @@
-import { HEADER, NO_LANE, SLOT_STATES } from '../../shared/memory/ring/ring-layout.ts'
+import { HEADER, NO_LANE, SLOT_STATE_NUMBER } from '../../shared/memory/ring/ring-layout.ts'
 import { isTaken } from '../../shared/memory/ring/lane-chain.ts'
 import { seqDistance, type RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 
-const FREE = SLOT_STATES.indexOf('free')
+const FREE = SLOT_STATE_NUMBER.free
 
 /** Feeder: what is kept in a ring, and what is free for more. */
 export class Room {

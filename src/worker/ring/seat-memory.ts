@@ -150,14 +150,13 @@ export class SeatMemory {
   readonly #laneOf = (slot: number): number => this.#memory.index.lane[this.#slots.seqOf(slot) & this.#mask]!
 
   #takeOfLane(holds: LaneHolds): TakenRecord | null {
-    const { next, taken } = this.#memory.lanes
+    const { next } = this.#memory.lanes
     const lane = holds.choose()
     if (lane < 0) return null
     const seq = firstUntaken(this.#memory, lane, next[lane]!)
     this.#slots.begin(seq)
     // Behind the slot: see there.
     Atomics.store(next, lane, (seq + 1) | 0)
-    taken[lane] = (taken[lane]! + 1) | 0
     const slot = this.#slots.taken()
     holds.taken(lane)
     return this.#recordIn(slot)
@@ -185,7 +184,6 @@ export class SeatMemory {
       }
       lost = seq
     }
-    Atomics.add(lanes.taken, 0, 1)
     return this.#recordIn(this.#slots.taken())
   }
 

@@ -1,10 +1,7 @@
-import { SLOT_STATES, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
+import { SLOT_STATE_NUMBER, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 
-const FREE = SLOT_STATES.indexOf('free')
-const TAKING = SLOT_STATES.indexOf('taking')
-const READY = SLOT_STATES.indexOf('ready')
-const NUMBER_OF = Object.fromEntries(SLOT_STATES.map((state, at) => [state, at])) as Record<SlotState, number>
+const { free: FREE, taking: TAKING, ready: READY } = SLOT_STATE_NUMBER
 
 /** The slots of one seat: what it has in hand. Slots count from 0 per seat. */
 export class SeatSlots {
@@ -72,7 +69,7 @@ export class SeatSlots {
     // Before STATE: what is read with a new state must not be the time of the one before.
     if (sinceMs !== undefined) slots.sinceUs[at] = sinceMs * 1000
     if (untilMs !== undefined) slots.untilUs[at] = untilMs * 1000
-    Atomics.store(slots.state, at, NUMBER_OF[state])
+    Atomics.store(slots.state, at, SLOT_STATE_NUMBER[state])
   }
 
   setAttempts(slot: number, attempts: number): void {

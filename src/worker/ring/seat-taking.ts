@@ -8,6 +8,7 @@ import { isThenable } from '../attempts/awaited-result.ts'
 import type { TimedLane } from '../attempts/deadline-timer.ts'
 import type { FateListener } from '../attempts/fate.ts'
 import { Permission } from '../attempts/permission.ts'
+import { RecordNews } from '../attempts/record-news.ts'
 import { inBatchesOfOne, type RecordHandler } from '../batch/batches-of-one.ts'
 import { valueDecoder } from '../decode/value-decoders.ts'
 import { LaneContext } from '../handler/contexts.ts'
@@ -67,6 +68,7 @@ export class SeatTaking implements HandOwner {
   readonly #origin: RecordOrigin
   readonly #handle: RecordHandler
   readonly #inHand: InHand
+  readonly #news: RecordNews
   readonly #outcomes: Outcomes
   readonly #permission: Permission
   readonly #suspects = new SuspectRecords()
@@ -90,8 +92,9 @@ export class SeatTaking implements HandOwner {
       newHand: slot => new Hand(slot, parts.newContext(), this),
       due: () => listener.waitChanged(),
     }))
+    this.#news = new RecordNews(lane, threadId, listener)
     this.#outcomes = new Outcomes({
-      ...{ lane, threadId, settings, memory, inHand, origin, isGivenUp, listener },
+      ...{ news: this.#news, settings, memory, inHand, origin, isGivenUp, listener },
       ...{ rule: handler.retry, lastFailures: start.lastFailures },
     })
     this.#permission = new Permission({
@@ -203,10 +206,8 @@ export class SeatTaking implements HandOwner {
   }
 
   deadlineError({ offset, attempts }: Hand, cause?: unknown): GroupError {
-    const { lane, settings, threadId } = this.#parts
-    const { topic, partition } = lane
-    const place = { topic, partition, offset, attempt: attempts + 1, threadId }
-    return attemptTimedOut(place, settings.handlerTimeoutMs!, cause)
+    const { handlerTimeoutMs } = this.#parts.settings
+    return attemptTimedOut(this.#news.place(offset, attempts + 1), handlerTimeoutMs!, cause)
   }
 
   /** While another lane runs alone, nothing may. Whoever ends that wakes the loop. */

@@ -7,6 +7,7 @@ import { LaneLife } from '../lane-life.ts'
 import type { LaneState } from '../lane-state.ts'
 import type { TakeResult } from '../take-result.ts'
 import type { TakingHost, ThreadLane } from '../taking-host.ts'
+import { waitOfLife, WaitReport } from '../wait-report.ts'
 import type { SeatRing } from './open-seat.ts'
 import { SeatTaking, type RunningCount } from './seat-taking.ts'
 
@@ -25,12 +26,15 @@ export class Seat implements ThreadLane {
   readonly #context: LaneContext
   readonly #life: LaneLife
   readonly #taking: SeatTaking
+  readonly #wait = new WaitReport<SeatWaitReason>(
+    () => this.#waitReason(),
+    reason => this.#memory.setWaitsFor(reason),
+  )
   #isPaused: boolean
   /** Set by the loop while the lease is over and records wait for it. */
   #isHeld = false
   /** Set by the loop while another lane runs alone. */
   #isAside = false
-  #waitsFor: SeatWaitReason = ''
 
   constructor(start: SeatStart, ring: SeatRing, newContext: () => LaneContext, host: SeatHost) {
     const { topic, partition, epoch, lane } = start
@@ -81,7 +85,7 @@ export class Seat implements ThreadLane {
 
   setAside(isAside: boolean): void {
     this.#isAside = isAside
-    this.#publish()
+    this.#wait.publish()
   }
 
   start(): Promise<void> {
@@ -91,13 +95,13 @@ export class Seat implements ThreadLane {
   /** Only while `canTake`. */
   take(untilMs: number): TakeResult {
     const result = this.#taking.take(untilMs)
-    this.#publish()
+    this.#wait.publish()
     return result
   }
 
   setHeld(isHeld: boolean): void {
     this.#isHeld = isHeld
-    this.#publish()
+    this.#wait.publish()
   }
 
   setPaused(isPaused: boolean): void {
@@ -110,7 +114,7 @@ export class Seat implements ThreadLane {
     LaneContext.abort(this.#context, error)
     this.#taking.abort(error)
     this.#taking.cancel()
-    this.#publish()
+    this.#wait.publish()
   }
 
   /** Records that wait for their next attempt, for their dead letter or for their key are left unfinished. */
@@ -129,7 +133,7 @@ export class Seat implements ThreadLane {
       opened: () => host.wake(),
       closed: () => this.#taking.cancel(),
       settled: () => this.#taking.whenSettled(),
-      moved: () => this.#publish(),
+      moved: () => this.#wait.publish(),
       failed: error => host.failed(this.id, error),
       troubled: error => host.troubled(this.id, error),
     })
@@ -162,13 +166,13 @@ export class Seat implements ThreadLane {
   #onChange(): void {
     if (this.canTake) this.#host.wake()
     else this.#rest()
-    this.#publish()
+    this.#wait.publish()
   }
 
   #onSettled(): void {
     this.#host.settled(this)
     if (!this.canTake) this.#rest()
-    this.#publish()
+    this.#wait.publish()
   }
 
   /** Nothing of it is taken for now: nobody has to wait for that. */
@@ -177,19 +181,9 @@ export class Seat implements ThreadLane {
     if (this.awaitingSinceMs === null) this.#taking.rest() // others would wait for it until it goes on
   }
 
-  #publish(): void {
-    const reason = this.#waitReason()
-    if (reason === this.#waitsFor) return
-    this.#waitsFor = reason
-    this.#memory.setWaitsFor(reason)
-  }
-
   #waitReason(): SeatWaitReason {
-    if (this.state === 'draining') return 'draining'
-    if (this.state === 'failed') return 'failed'
-    if (this.state !== 'running') return ''
-    if (this.#isPaused) return 'paused'
-    if (this.#isHeld) return 'lease'
+    const wait = waitOfLife(this.state, this.#isPaused, this.#isHeld)
+    if (wait !== null) return wait
     const { waitsFor } = this.#taking
     return waitsFor === '' && this.#isAside ? 'suspect' : waitsFor
   }

@@ -1,10 +1,8 @@
 import { readRing, readSeat, type SlotReading } from '../../../shared/memory/ring/read-ring.ts'
 import { isLaneEmpty } from '../../../shared/memory/ring/lane-chain.ts'
 import {
-  FEED_WAIT_REASONS,
   HEADER,
   INDEX_BYTES,
-  LONGS,
   SEAT_WAIT_REASONS,
   type SlotState,
 } from '../../../shared/memory/ring/ring-layout.ts'
@@ -15,14 +13,14 @@ import type { LaneUse, WorkReading } from './partition-work.ts'
 
 /** What can be seen of a ring with these seats taken: a snapshot of numbers that change while they are read. */
 export function readRingUse(memory: RingMemory, taken: readonly number[]): Omit<WorkReading, 'handled'> {
-  const { header, shape, longs } = memory
+  const { header, shape } = memory
   const positions = readRing(memory)
   const slots = Array.from({ length: shape.seats }, (_, seat) => readSeat(memory, seat)).flat()
   const usedBytes = Atomics.load(header, HEADER.USED_BYTES)
   return {
     lanes: shape.lanes,
     floor: committableOf(positions),
-    highWatermark: Number(Atomics.load(longs, LONGS.HIGH_WATERMARK)),
+    highWatermark: memory.highWatermark,
     bufferedBytes: usedBytes + Atomics.load(header, HEADER.BUFFERED_BYTES),
     waitsFor: waitsFor(memory, taken),
     oldestInHand: positions.inHand[0] ?? null,
@@ -40,14 +38,14 @@ export function readRingUse(memory: RingMemory, taken: readonly number[]): Omit<
  * behind a record that does not end, its lane has more, which only the holder of the lane may take.
  */
 function waitsFor(memory: RingMemory, taken: readonly number[]): WorkReading['waitsFor'] {
-  const { seats, lanes, header } = memory
+  const { seats, lanes } = memory
   const reasons = taken.map(seat => SEAT_WAIT_REASONS[Atomics.load(seats.waitsFor, seat)] ?? '')
   const [first = ''] = reasons
   if (!reasons.includes('')) return first
   const isNothingFree = lanes.last.every(
     (_, lane) => isLaneEmpty(memory, lane) || Atomics.load(lanes.holder, lane) > 0,
   )
-  return isNothingFree ? (FEED_WAIT_REASONS[Atomics.load(header, HEADER.FEED_WAITS_FOR)] ?? '') : ''
+  return isNothingFree ? memory.feedWaitsFor : ''
 }
 
 function firstRetry(slots: readonly SlotReading[]): WorkReading['retry'] {

@@ -43,7 +43,7 @@ export class RingSeat {
       givenUp: host.over,
       isPaused: () => host.isPaused(),
       replacementOf: thread => host.replacementOf(thread),
-      mayGoOn: () => host.mayGoOn() && !host.over.aborted,
+      mayGoOn: () => this.#mayGoOn,
       startOn: (thread, paused) => this.#startOn(thread, paused),
       chosen: () => host.rest(), // whatever the seat ran before, even if that ended before it said that it runs
       runs: thread => host.runs(`on thread ${thread.threadId}`),
@@ -77,7 +77,7 @@ export class RingSeat {
   /** Resolves when it runs, cannot run or was given up. */
   start(thread: WorkerThread): Promise<void> {
     return this.#enqueue(async () => {
-      if (this.thread === null && this.#mayStart) await this.#share.runOn(thread)
+      if (this.thread === null && this.#mayGoOn) await this.#share.runOn(thread)
     })
   }
 
@@ -90,7 +90,7 @@ export class RingSeat {
       const isThere = this.thread === thread
       if (isThere) await this.#share.drain()
       drained()
-      if (isThere && this.#mayStart) await this.#share.goOnOn(replacement)
+      if (isThere && this.#mayGoOn) await this.#share.goOnOn(replacement)
     })
   }
 
@@ -102,7 +102,7 @@ export class RingSeat {
     return this.#share.setPaused(paused)
   }
 
-  get #mayStart(): boolean {
+  get #mayGoOn(): boolean {
     return this.#host.mayGoOn() && !this.#host.over.aborted
   }
 

@@ -1,4 +1,5 @@
 import type { RingShape } from '../../../shared/memory/ring/ring-layout.ts'
+import { MIN_RING_BYTES } from '../../../shared/ordering.ts'
 
 /** What of the options decides how large rings are, and how much of them runs at once. */
 export interface RingOptions {
@@ -12,7 +13,6 @@ export interface RingOptions {
 
 /** Rings take no more than this part of what may be buffered: the rest is for what is fetched and not in a ring yet. */
 const RINGS_SHARE = 1 / 2
-const MIN_RING_BYTES = 1_048_576
 /** Records of this size, and no smaller ones, fill index and bytes of a ring at the same time. */
 const BYTES_PER_RECORD = 128
 /** Records that a thread may have in hand besides those that it runs: they wait for a retry, or for one of the same key. */

@@ -1,7 +1,7 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
 import { readRing } from '../../../shared/memory/ring/read-ring.ts'
-import { SLOT_STATES } from '../../../shared/memory/ring/ring-layout.ts'
+import { SLOT_STATE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
 import type { LanePositions } from '../../progress/progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -20,7 +20,7 @@ export interface RingPartsHost
 const OVER = new GroupError('NOT_RUNNING', 'the ring is given up')
 
 const RUNNING: ReadonlySet<number> = new Set(
-  (['slice', 'awaited', 'timed-out'] as const).map(state => SLOT_STATES.indexOf(state)),
+  (['slice', 'awaited', 'timed-out'] as const).map(state => SLOT_STATE_NUMBER[state]),
 )
 
 /** One ring: its memory, what fills it, and a seat of it per thread. */

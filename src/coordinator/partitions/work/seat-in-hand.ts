@@ -1,5 +1,5 @@
 import { toWire } from '../../../shared/error-wire.ts'
-import { SLOT_STATES } from '../../../shared/memory/ring/ring-layout.ts'
+import { SLOT_STATE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
 import { readSeat, type SlotReading } from '../../../shared/memory/ring/read-ring.ts'
 import type { BlamedAttempt } from '../../failures/blame.ts'
@@ -43,5 +43,5 @@ function inHandOfSlot(memory: RingMemory, seat: number, reading: Running, news: 
 function setRetry({ slots }: RingMemory, slot: number, { sinceMs, atMs }: RetryWait): void {
   slots.sinceUs[slot] = sinceMs * 1000
   slots.untilUs[slot] = atMs * 1000
-  Atomics.store(slots.state, slot, SLOT_STATES.indexOf('retry')) // behind the times: a reader that sees it wait must not pair it with others
+  Atomics.store(slots.state, slot, SLOT_STATE_NUMBER.retry) // behind the times: a reader that sees it wait must not pair it with others
 }

@@ -1,5 +1,5 @@
 import { ring } from './bell.ts'
-import { HEADER, SLOT_STATES, type SlotState } from './ring-layout.ts'
+import { HEADER, SLOT_STATE_NUMBER, type SlotState } from './ring-layout.ts'
 import type { RingMemory } from './ring-memory.ts'
 import { SlotViews, type SlotView } from './slot-view.ts'
 import { wakeAllSeats } from './wake-seats.ts'
@@ -10,8 +10,9 @@ import { wakeAllSeats } from './wake-seats.ts'
  */
 export function clearSeat(memory: RingMemory, seat: number): void {
   const lanesInHand = new Set<number>()
+  const views = new SlotViews(memory)
   for (const slot of slotsOf(memory, seat)) {
-    const view = new SlotViews(memory).read(slot)
+    const view = views.read(slot)
     if (view !== null) lanesInHand.add(view.lane)
     settleSlot(memory, slot, view)
   }
@@ -34,14 +35,14 @@ const LEFT_AS: Partial<Record<SlotState, SlotState>> = {
 
 function settleSlot({ slots, lanes, shape }: RingMemory, slot: number, view: SlotView | null): void {
   if (view === null) {
-    Atomics.store(slots.state, slot, SLOT_STATES.indexOf('free'))
+    Atomics.store(slots.state, slot, SLOT_STATE_NUMBER.free)
     return
   }
   const { state, seq } = view
   // It had made the record its own, and perhaps not moved the lane beyond it: any other seat would do that, too.
   if (state === 'taking' && shape.ordering === 'none')
     Atomics.compareExchange(lanes.next, 0, seq, (seq + 1) | 0)
-  Atomics.store(slots.state, slot, SLOT_STATES.indexOf(LEFT_AS[state] ?? state))
+  Atomics.store(slots.state, slot, SLOT_STATE_NUMBER[LEFT_AS[state] ?? state])
 }
 
 function freeLanes({ lanes, shape }: RingMemory, seat: number, except: ReadonlySet<number>): void {

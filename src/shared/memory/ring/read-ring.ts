@@ -1,7 +1,7 @@
 import type { Offset } from '../../types.ts'
 import type { RecordInHand } from '../remainder-memory.ts'
 import { firstUntaken } from './lane-chain.ts'
-import { LONGS, type SlotState } from './ring-layout.ts'
+import type { SlotState } from './ring-layout.ts'
 import type { RingMemory } from './ring-memory.ts'
 import { OffsetViews, SlotViews } from './slot-view.ts'
 
@@ -30,7 +30,7 @@ export interface SlotReading {
 
 export function readRing(memory: RingMemory): RingReading {
   // Before the lanes: a lane that is empty then has nothing left below.
-  const head = Number(Atomics.load(memory.longs, LONGS.HEAD_OFFSET))
+  const head = memory.headOffset
   const taken = takenPerLane(memory, head)
   const frontiers = taken.map((offset, lane) => Math.max(offset, memory.lanes.base[lane]!))
   // After the lanes: what a lane has moved beyond stood in its slot before.

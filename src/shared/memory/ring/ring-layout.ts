@@ -37,8 +37,6 @@ export interface RingShape {
  * | lanes: AFTER    | int32   | F      | seq + 1 of the lane's newest record below TAIL; initially 0                           |
  * | lanes: OLDEST   | int32   | F      | the lane's first record that is kept; before AFTER and LAST                           |
  * | lanes: HOLDER   | int32   | S, C   | seat + 1, or 0: by compare-and-set; C frees what a thread held that has exited        |
- * | lanes: APPENDED | int32   | F      | records so far, modulo 2^32                                                           |
- * | lanes: TAKEN    | int32   | H, S   | records so far, modulo 2^32                                                           |
  * | lanes: BASE     | float64 | C      | frontier at the claim: below, all is finished but for what was restored               |
  * | seats: SLEEPS   | int32   | S, wakers | 1: it waits for its bell; who sets it back to 0 rings                              |
  * | seats: BELL     | int32   | wakers | counts up; a seat sleeps on it                                                        |
@@ -103,6 +101,11 @@ export const SLOT_STATES = [
 ] as const
 export type SlotState = (typeof SLOT_STATES)[number]
 
+/** What STATE holds. */
+export const SLOT_STATE_NUMBER = Object.fromEntries(
+  SLOT_STATES.map((state, number) => [state, number]),
+) as Readonly<Record<SlotState, number>>
+
 export const SEAT_WAIT_REASONS = [
   '',
   'lease',
@@ -137,8 +140,6 @@ export interface RingLayout {
   readonly laneAfter: number
   readonly laneOldest: number
   readonly laneHolder: number
-  readonly laneAppended: number
-  readonly laneTaken: number
   readonly seatSleeps: number
   readonly seatBell: number
   readonly seatHandled: number
@@ -190,8 +191,6 @@ export function layoutOf({
     laneAfter: take(lanes, 4),
     laneOldest: take(lanes, 4),
     laneHolder: take(lanes, 4),
-    laneAppended: take(lanes, 4),
-    laneTaken: take(lanes, 4),
     seatSleeps: take(seats, 4),
     seatBell: take(seats, 4),
     seatHandled: take(seats, 4),

@@ -1,6 +1,14 @@
 import type { Offset } from '../../types.ts'
 import type { RecordInHand } from '../remainder-memory.ts'
-import { HEADER, layoutOf, LONGS, type RingLayout, type RingShape } from './ring-layout.ts'
+import {
+  FEED_WAIT_REASONS,
+  HEADER,
+  layoutOf,
+  LONGS,
+  type FeedWaitReason,
+  type RingLayout,
+  type RingShape,
+} from './ring-layout.ts'
 
 /** Where a claim goes on. */
 export interface RingStart {
@@ -23,8 +31,6 @@ export class RingMemory {
     readonly after: Int32Array
     readonly oldest: Int32Array
     readonly holder: Int32Array
-    readonly appended: Int32Array
-    readonly taken: Int32Array
   }
   readonly seats: {
     readonly sleeps: Int32Array
@@ -76,8 +82,6 @@ export class RingMemory {
       after: ints(layout.laneAfter, lanes),
       oldest: ints(layout.laneOldest, lanes),
       holder: ints(layout.laneHolder, lanes),
-      appended: ints(layout.laneAppended, lanes),
-      taken: ints(layout.laneTaken, lanes),
     }
     this.seats = {
       sleeps: ints(layout.seatSleeps, seats),
@@ -124,6 +128,20 @@ export class RingMemory {
 
   static attach(buffer: SharedArrayBuffer): RingMemory {
     return new RingMemory(buffer, shapeOf(new Int32Array(buffer, 0, HEADER.HEAD)))
+  }
+
+  /** See HEAD_OFFSET. */
+  get headOffset(): Offset {
+    return Number(Atomics.load(this.longs, LONGS.HEAD_OFFSET))
+  }
+
+  /** -1: unknown. */
+  get highWatermark(): Offset {
+    return Number(Atomics.load(this.longs, LONGS.HIGH_WATERMARK))
+  }
+
+  get feedWaitsFor(): FeedWaitReason {
+    return FEED_WAIT_REASONS[Atomics.load(this.header, HEADER.FEED_WAITS_FOR)] ?? ''
   }
 }
 

@@ -1,9 +1,8 @@
 import type { Offset } from '../../types.ts'
-import { SLOT_STATES, type SlotState } from './ring-layout.ts'
+import { SLOT_STATE_NUMBER, SLOT_STATES, type SlotState } from './ring-layout.ts'
 import type { RingMemory } from './ring-memory.ts'
 
-const FREE = SLOT_STATES.indexOf('free')
-const TAKING = SLOT_STATES.indexOf('taking')
+const { free: FREE, taking: TAKING } = SLOT_STATE_NUMBER
 
 export interface SlotView {
   readonly state: SlotState
