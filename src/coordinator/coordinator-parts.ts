@@ -29,6 +29,7 @@ import { PartitionSet, type PartitionSetHost } from './partitions/partition-set.
 import { Pauses } from './partitions/pauses.ts'
 import { reportRefusal } from './partitions/report-refusal.ts'
 import { StartOffsets } from './partitions/start-offsets.ts'
+import { RingBudget } from './partitions/work/ring-budget.ts'
 import type { RingHost } from './partitions/work/ring-host.ts'
 import { ownSettings } from './progress/claim-lanes.ts'
 import type { ProgressRules } from './progress/claim-progress.ts'
@@ -186,9 +187,16 @@ export class CoordinatorParts {
 
   #ringHost(): RingHost {
     const { threads, concurrency, ringBytesPerPartition, fetch } = this.#choices.options
+    const ringOptions = {
+      threads,
+      concurrency,
+      ringBytesPerPartition,
+      maxBufferedBytes: fetch.maxBufferedBytes,
+    }
+    const budget = new RingBudget(ringOptions)
     return {
-      options: { threads, concurrency, ringBytesPerPartition, maxBufferedBytes: fetch.maxBufferedBytes },
-      partitions: () => this.partitions.all.length,
+      options: ringOptions,
+      grant: () => budget.grant(this.partitions.all.length), // those that it is about to have count, too
       threads: () => this.pool.threads,
       feeder: () => this.feeder.get(),
     }

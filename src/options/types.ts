@@ -310,8 +310,8 @@ export interface RunGroupOptions {
   lanesPerPartition?: number | undefined
   /**
    * With `ordering: 'key'` and `'none'`, bytes of records that are kept of one partition: those that are in hand, and those between
-   * them and the newest that was fetched. Counts against `fetch.maxBufferedBytes`: at most half of that, divided among the
-   * partitions of the member, but not less than 1 MiB each. From 1 MiB to 1 GiB. Too low: a slow record soon holds up its whole
+   * them and the newest that was fetched. With their index, all rings of the member take at most half of
+   * `fetch.maxBufferedBytes`, but none has less than 1 MiB. From 1 MiB to 1 GiB. Too low: a slow record soon holds up its whole
    * partition, and a record that is larger stops it with RECORD_TOO_LARGE. Too high: memory.
    * @defaultValue 16_777_216
    */

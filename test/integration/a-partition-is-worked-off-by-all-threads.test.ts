@@ -37,6 +37,7 @@ describe('a partition', () => {
       const [status] = group.status().partitions
       assert.equal(status!.lanes, ordering === 'key' ? 64 : 1)
       assert.deepEqual(status!.ring!.lanes.length, status!.lanes)
+      await eventually(() => group.status().partitions[0]!.ring!.bytes === 0) // all of it is finished
       await group.stop()
 
       const entries = ledger.read()

@@ -23,6 +23,8 @@ export interface FeedsHost {
 const ASK_AGAIN = { initialMs: 200, maxMs: 2000 }
 /** Several partitions meet the same change of leaders: one notice is enough for as long. */
 const ONE_NOTICE_MS = 200
+/** Of the budget, however much is reserved: rings of the least size may take more than all of it, and are fed all the same. */
+const KEPT_SHARE = 1 / 2
 
 /** Gives every lane of the thread to the feed of its partition's leader, and moves it when the leader changes. */
 export class Feeds implements FeedHost {
@@ -68,7 +70,7 @@ export class Feeds implements FeedHost {
     return heldBytes
   }
 
-  /** Takes as much off what the lanes of the thread may hold, until it is given back as a negative number. */
+  /** Takes as much off what the lanes of the thread may hold, but a part that they keep; given back as a negative number. */
   reserve(bytes: number): void {
     this.#reservedBytes += bytes
     this.#share = laneShare(this.#limits, this.#homes.size)
@@ -132,7 +134,8 @@ export class Feeds implements FeedHost {
 
   get #limits(): BufferLimits {
     const { maxBufferedBytes, maxBytesPerPartition } = this.#settings
-    return { maxBufferedBytes: maxBufferedBytes - this.#reservedBytes, maxBytesPerPartition }
+    const left = Math.max(maxBufferedBytes - this.#reservedBytes, maxBufferedBytes * KEPT_SHARE)
+    return { maxBufferedBytes: left, maxBytesPerPartition }
   }
 
   /** Moves the inbox to the feed of its leader. One that stays there is left alone: what it rests for may still hold. */

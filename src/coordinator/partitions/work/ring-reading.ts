@@ -16,10 +16,12 @@ export function readRingUse(memory: RingMemory, taken: readonly number[]): Omit<
   const { header, shape } = memory
   const positions = readRing(memory)
   const slots = Array.from({ length: shape.seats }, (_, seat) => readSeat(memory, seat)).flat()
-  const usedBytes = Atomics.load(header, HEADER.USED_BYTES)
+  const floor = committableOf(positions)
+  // The feeder gives up what is finished when it needs the room, which in an idle ring is never.
+  const usedBytes = floor >= memory.headOffset ? 0 : Atomics.load(header, HEADER.USED_BYTES)
   return {
     lanes: shape.lanes,
-    floor: committableOf(positions),
+    floor,
     highWatermark: memory.highWatermark,
     bufferedBytes: usedBytes + Atomics.load(header, HEADER.BUFFERED_BYTES),
     waitsFor: waitsFor(memory, taken),

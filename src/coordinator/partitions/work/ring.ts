@@ -6,6 +6,7 @@ import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
 import type { LanePositions } from '../../progress/progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import type { PartitionWorkHost, WorkReading } from './partition-work.ts'
+import type { RingGrant } from './ring-budget.ts'
 import { RingFeed, type RingFeedHost } from './ring-feed.ts'
 import { readRingUse } from './ring-reading.ts'
 import { RingSeat, type RingSeatHost } from './ring-seat.ts'
@@ -27,6 +28,7 @@ const RUNNING: ReadonlySet<number> = new Set(
 export class Ring {
   readonly feed: RingFeed
   readonly #memory: RingMemory
+  readonly #grant: RingGrant
   readonly #host: RingPartsHost
   readonly #seats: readonly RingSeat[]
   readonly #over = new AbortController()
@@ -34,9 +36,11 @@ export class Ring {
   constructor({ ordering }: LaneSettings, start: LanePositions, host: RingPartsHost) {
     const { options } = host.rings
     const kind = ordering === 'none' ? 'none' : 'key'
-    const memory = RingMemory.create(ringShape(kind, options, host.rings.partitions()), start)
+    const grant = host.rings.grant()
+    const memory = RingMemory.create(ringShape(kind, options, grant.bytes), start)
     const over = AbortSignal.any([host.givenUp, this.#over.signal])
     this.#memory = memory
+    this.#grant = grant
     this.#host = host
     this.feed = new RingFeed({ ...host, memory, feeder: () => host.rings.feeder() })
     const concurrency = concurrencyOfThread(options)
@@ -92,6 +96,7 @@ export class Ring {
     this.#over.abort(OVER)
     await Promise.all(this.#seats.map(seat => seat.drain()))
     await this.feed.drain()
+    this.#grant.giveBack()
   }
 
   /** Never rejects. */

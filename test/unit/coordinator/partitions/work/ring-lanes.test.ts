@@ -112,7 +112,7 @@ describe('the lanes of a ring', () => {
       lanesAreLevel: () => log.push('level'),
       rings: {
         options: { threads: THREADS, concurrency: 1, ringBytesPerPartition: 0, maxBufferedBytes: 0 },
-        partitions: () => 1,
+        grant: () => ({ bytes: 2 ** 20, giveBack: () => log.push('gave memory back') }),
         threads: () => threads.map(({ thread }) => thread),
         feeder: () => feeders.at(-1)!.thread,
       },
@@ -163,9 +163,11 @@ describe('the lanes of a ring', () => {
       'the one that has not let go',
     )
     assert.deepEqual(feeders[0]!.log, [])
+    assert.ok(!log.includes('gave memory back'))
     drained.resolve(undefined)
     await ended
     assert.deepEqual([work.threads.length, feeders[0]!.log], [0, ['drain feed']])
+    assert.ok(log.includes('gave memory back'))
   })
 
   it('go on on the thread that takes the place of another, while the other seats do not stop', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { INDEX_BYTES } from '#src/shared/memory/ring/ring-layout.js'
 import {
   concurrencyOfThread,
   ringShape,
+  withIndex,
   type RingOptions,
 } from '#src/coordinator/partitions/work/ring-shape.js'
 
@@ -17,22 +19,27 @@ const OPTIONS: RingOptions = {
 
 describe('the shape of a ring', () => {
   it('has a seat per thread, and room for what waits besides what runs', () => {
-    const { seats, slotsPerSeat } = ringShape('key', { ...OPTIONS, concurrency: 100 }, 1)
+    const { seats, slotsPerSeat } = ringShape('key', { ...OPTIONS, concurrency: 100 }, MIB)
     assert.deepEqual([seats, slotsPerSeat], [3, 34 + 256])
   })
 
-  it('is as large as the options say, or its share of half of what may be buffered, but not below a MiB', () => {
-    const bytes = (partitions: number): number => ringShape('none', OPTIONS, partitions).dataBytes
-    assert.deepEqual([bytes(1), bytes(4), bytes(8), bytes(1000)], [16 * MIB, 16 * MIB, 8 * MIB, MIB])
+  it('takes no more than it may, with its index, and little less', () => {
+    for (const wholeBytes of [MIB, 3 * MIB + 7, 16 * MIB, 16 * MIB * 1.2, 1024 * MIB]) {
+      const { dataBytes, indexCapacity } = ringShape('none', OPTIONS, wholeBytes)
+      const taken = dataBytes + indexCapacity * INDEX_BYTES
+      assert.ok(taken <= wholeBytes && dataBytes > 0.62 * wholeBytes, `${dataBytes} of ${wholeBytes}`)
+    }
+  })
+
+  it('has as much for records as it was asked for', () => {
+    for (const bytes of [MIB, 3 * MIB, 16 * MIB])
+      assert.equal(ringShape('key', OPTIONS, withIndex(bytes)).dataBytes, bytes)
   })
 
   it('has entries that a record finds by its number, and bytes that numbers of eight divide', () => {
-    const { indexCapacity, dataBytes } = ringShape(
-      'key',
-      { ...OPTIONS, ringBytesPerPartition: 3 * MIB + 7 },
-      1,
-    )
-    assert.deepEqual([indexCapacity, dataBytes], [2 ** 15, 3 * MIB])
+    const { indexCapacity, dataBytes } = ringShape('key', OPTIONS, 3 * MIB + 7)
+    assert.ok(Number.isInteger(Math.log2(indexCapacity)))
+    assert.equal(dataBytes % 8, 0)
   })
 })
 
