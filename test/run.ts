@@ -18,9 +18,8 @@ const SOURCES = fileURLToPath(new URL('../../test', import.meta.url))
 const COMPILED = fileURLToPath(new URL('.', import.meta.url))
 const FILE_DEADLINE_MS = 10 * 60_000
 const FILES_AT_A_TIME = 2
-/** What a source holds that measures time, by itself or with the helpers for it. */
-const MEASURES_TIME =
-  /performance\.now\(|Date\.now\(|hrtime|\/support\/(bounds|percentile)\.ts'|\/chaos-run\.ts'/
+/** The first line of a test that would fail beside another one. */
+const ALONE = '// Has the machine to itself'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -50,24 +49,24 @@ function runFiles(files: string[], concurrency: number): AsyncIterable<TestEvent
   })
 }
 
-async function measuresTime(path: string): Promise<boolean> {
-  return MEASURES_TIME.test(await readFile(join(SOURCES, path), 'utf8'))
+async function isAlone(path: string): Promise<boolean> {
+  return (await readFile(join(SOURCES, path), 'utf8')).startsWith(ALONE)
 }
 
-/** Files that measure time have the machine to themselves; the others, which mostly wait for servers, share it. */
+/** Files that measure time come first and have the machine to themselves; the others, which mostly wait for servers, share it. */
 async function integrationRuns(
   files: readonly string[],
   stack: Promise<RunningStack>,
 ): Promise<(() => Promise<AsyncIterable<TestEvent>>)[]> {
-  const measuring = await Promise.all(files.map(measuresTime))
-  const shared = files.filter((_, at) => !measuring[at])
-  const alone = files.filter((_, at) => measuring[at])
+  const areAlone = await Promise.all(files.map(isAlone))
+  const alone = files.filter((_, at) => areAlone[at])
+  const shared = files.filter((_, at) => !areAlone[at])
   return [
     async () => {
       Object.assign(process.env, stackEnvironment(await stack))
-      return runFiles(shared, FILES_AT_A_TIME)
+      return runFiles(alone, 1)
     },
-    async () => runFiles(alone, 1),
+    async () => runFiles(shared, FILES_AT_A_TIME),
   ]
 }
 

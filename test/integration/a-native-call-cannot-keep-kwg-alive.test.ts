@@ -24,7 +24,10 @@ async function computing(t: TestContext): Promise<KwgProcess> {
   const where = ['--group', uniqueGroup(), '--topics', topic, '--zookeeper', sharedStack().zookeeper]
   const flags = ['--threads', '1', '--offset-reset', 'earliest', '--config', file]
   const member = new KwgProcess(t, ['run', handler.url.href, ...where, ...flags])
-  await eventually(() => Object.keys(handler.starts()).length === 1, { deadlineMs: 30_000, message: () => member.stderr })
+  await eventually(() => Object.keys(handler.starts()).length === 1, {
+    deadlineMs: 30_000,
+    message: () => member.stderr,
+  })
   return member
 }
 

@@ -1,3 +1,4 @@
+// Has the machine to itself: it measures time.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'

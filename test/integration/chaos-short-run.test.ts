@@ -1,3 +1,4 @@
+// Has the machine to itself: it measures time.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// Has the machine to itself: it measures time.
 import { describe, it } from 'node:test'
 import { assertBounds } from '../support/bounds.ts'
 import { failOnLeaks } from '../support/leaks.ts'

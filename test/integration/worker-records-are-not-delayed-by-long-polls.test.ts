@@ -1,3 +1,4 @@
+// Has the machine to itself: it measures time.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
