@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { RunGroupOptions } from '#src/index.js'
+import type { Group, RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
 import { countByRecord, Ledger } from '../support/ledger.ts'
@@ -9,6 +9,7 @@ import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 const RECORDS = 3_000
+const PARTITIONS = 4
 
 const SETTINGS: readonly Pick<RunGroupOptions, 'ordering' | 'lanesPerPartition'>[] = [
   { ordering: 'key', lanesPerPartition: 16 },
@@ -46,6 +47,32 @@ describe('a member with another order, or other lanes', () => {
       [countByRecord(entries).size, entries.length],
       [RECORDS * SETTINGS.length, RECORDS * SETTINGS.length],
     )
+    assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
+  })
+
+  it('may run beside others: partitions that go to and fro between them lose and repeat nothing', async t => {
+    const topic = await createTopic(t, { partitions: PARTITIONS })
+    const groupId = uniqueGroup()
+    const ledger = new Ledger(t)
+    const total = RECORDS * SETTINGS.length
+    await produceKeyed(topic, total)
+    const join = (settings: Partial<RunGroupOptions>): Promise<Group> =>
+      runMember(t, ledger.handler({ burnMs: 0.2 }), {
+        ...{ groupId, topics: [topic], zookeeper: sharedStack().zookeeper, threads: 1 },
+        ...settings,
+      })
+    const stayer = await join({ ordering: 'none' })
+    const errors = errorsOf(stayer)
+    for (const [index, settings] of SETTINGS.entries()) {
+      const visitor = await join(settings)
+      await handled(visitor, 100)
+      assert.ok(stayer.status().partitions.length < PARTITIONS, `they share: ${index}`)
+      await visitor.stop()
+    }
+    await eventually(() => ledger.count >= total, { deadlineMs: 60_000 })
+    await stayer.stop()
+    const entries = ledger.read()
+    assert.deepEqual([countByRecord(entries).size, entries.length, errors], [total, total, []])
     assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
   })
 })

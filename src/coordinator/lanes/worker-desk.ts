@@ -73,21 +73,16 @@ export class WorkerDesk implements WorkerThreadListener {
   }
 
   /**
-   * The reset policy, told as an error event and never silent; of a partition that was never read, the first record
-   * instead of the end. OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
+   * The reset policy, told as an error event and never silent. The first record instead of the end for a partition that was
+   * never read, and for one of which records beyond that position were finished already: what lies between would be lost.
+   * OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
    */
   async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
-    const { options, cluster } = this.#parts
     await this.#restartIfRecreated(lane)
-    const policy = options.offsetReset
+    const policy = this.#parts.options.offsetReset
     if (policy === 'none')
       throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
-    const isReadCommitted = options.fetch.isolation === 'read_committed'
-    // Nothing of it was ever read, and a new one may have been pinned there unasked: at the end all would be lost.
-    const at = position === FIRST_OFFSET ? 'earliest' : policy
-    const [target] = await cluster.listOffsets([lane], at, isReadCommitted)
-    const next = target!.offset
-    const why = at === policy ? `offsetReset '${policy}'` : 'nothing of it was read'
+    const { next, why } = await this.#whereToGoOn(lane, position, policy)
     const error = outOfRangeError(lane, position, `going on at ${next} (${why})`)
     this.#parts.report(error)
     if (next >= position) return next
@@ -118,6 +113,34 @@ export class WorkerDesk implements WorkerThreadListener {
     if (sasl?.mechanism !== 'oauthbearer')
       throw new GroupError('INTERNAL', 'a thread asked for a token, but sasl is not oauthbearer')
     return sasl.oauthBearerProvider()
+  }
+
+  async #whereToGoOn(
+    lane: LaneId,
+    position: Offset,
+    policy: 'earliest' | 'latest',
+  ): Promise<{ next: Offset; why: string }> {
+    // Nothing of it was ever read, and a new one may have been pinned there unasked: at the end all would be lost.
+    if (position === FIRST_OFFSET)
+      return { next: await this.#endOfLog(lane, 'earliest'), why: 'nothing of it was read' }
+    // A record in hand that has left the log since, while those behind it were handled.
+    if (this.#hasReadBeyond(lane, position)) {
+      const first = await this.#endOfLog(lane, 'earliest')
+      if (first > position) return { next: first, why: 'records behind it were read' }
+    }
+    return { next: await this.#endOfLog(lane, policy), why: `offsetReset '${policy}'` }
+  }
+
+  async #endOfLog(lane: LaneId, at: 'earliest' | 'latest'): Promise<Offset> {
+    const { options, cluster } = this.#parts
+    const isReadCommitted = options.fetch.isolation === 'read_committed'
+    const [target] = await cluster.listOffsets([lane], at, isReadCommitted)
+    return target!.offset
+  }
+
+  #hasReadBeyond(lane: LaneId, position: Offset): boolean {
+    const frontiers = this.#find(lane)?.work?.worked().frontiers ?? []
+    return frontiers.some(frontier => frontier > position)
   }
 
   /** The log of a topic that was made again is shorter; at `latest` all that it holds would be skipped. */

@@ -18,13 +18,13 @@ const LATE = 3
 
 describe('a position outside of the log', () => {
   let log: string[]
-  let partition: Pick<OwnedPartition, 'topicId' | 'claim'>
+  let partition: Pick<OwnedPartition, 'topicId' | 'claim' | 'work'>
   /** Topic ids as the brokers name them, one after the other; the last one stands. */
   let ids: (string | null)[]
 
   beforeEach(() => {
     log = []
-    partition = { topicId: 'old', claim: { epoch: 7n } as OwnedPartition['claim'] }
+    partition = { topicId: 'old', claim: { epoch: 7n } as OwnedPartition['claim'], work: null }
     ids = ['old']
   })
 
@@ -59,6 +59,21 @@ describe('a position outside of the log', () => {
   it('goes to the first record of a partition of which nothing was read, rather than to the end', async () => {
     assert.equal(await resolve(0, 'latest'), EARLIEST)
     await rejection(resolve(0, 'none'), 'OFFSET_OUT_OF_RANGE')
+  })
+
+  it('goes to the first record that is left when those behind it were read, rather than to the end', async () => {
+    const reaching = (frontiers: number[]): void => {
+      partition = {
+        ...partition,
+        work: { worked: () => ({ frontiers }) } as unknown as OwnedPartition['work'],
+      }
+    }
+    reaching([10, 60])
+    assert.equal(await resolve(10, 'latest'), EARLIEST)
+    assert.equal(await resolve(50, 'latest'), LATEST, 'the log ends before it')
+    reaching([10, 10])
+    assert.equal(await resolve(10, 'latest'), LATEST, 'nothing behind it was read')
+    await rejection(resolve(10, 'none'), 'OFFSET_OUT_OF_RANGE')
   })
 
   it('restarts the partition where the policy says to go back', async () => {
