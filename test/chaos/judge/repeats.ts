@@ -1,4 +1,4 @@
-import type { HandledRecord, History, StoredClaim, Violation } from '../history.ts'
+import type { HandledRecord, History, StoredClaim, StoredCommit, Violation } from '../history.ts'
 import { claimsByEpoch, groupBy, laneName, processOf } from './sessions.ts'
 import { NOISE_MS, troublesOf, troubleThatEnded } from './trouble.ts'
 
@@ -7,8 +7,8 @@ import { NOISE_MS, troublesOf, troubleThatEnded } from './trouble.ts'
  * - the claim under which it was handled before ended without a release, and a fault explains that end: a join, a leave or
  *   a broker's fault explains none;
  * - it was not finished so long before that trouble began that a commit must have had it: one commit interval;
- * - its session has not committed anything one commit interval after it was finished: a round of commits has everything
- *   that is finished, and only the round that was cut off may have a part of it.
+ * - its claim has committed nothing one commit interval after it was finished: a commit has everything of its partition that
+ *   is finished. What other partitions commit says nothing: careful claims commit whenever they announce something.
  */
 export function unexplainedRepeats(history: History): Violation[] {
   const claims = claimsByEpoch(history)
@@ -50,26 +50,28 @@ function whyNotExplained(
   const endMs = record.endMs ?? Infinity // in hand when its process ended
   if (endMs < beganMs - commitIntervalMs - NOISE_MS)
     return `it was finished ${beganMs - endMs} ms before the trouble began`
-  const committedMs = lastRoundOf(claim, history)
-  if (endMs < committedMs - commitIntervalMs - ROUND_MS)
-    return `it was finished ${committedMs - endMs} ms before a commit of its session`
+  const committedMs = lastCommitOf(claim, history)
+  if (endMs < committedMs - commitIntervalMs - ON_ITS_WAY_MS)
+    return `it was finished ${committedMs - endMs} ms before a commit of its claim`
   return null
 }
 
-/** A round of commits is on its way for so long. */
-const ROUND_MS = 500
+/** A commit is on its way for so long. */
+const ON_ITS_WAY_MS = 500
 
 /**
- * When the session of the claim last committed anything that it did not release, as far as it was sent then: what ZooKeeper
+ * When the claim was last committed and not released, as far as it was sent then: what ZooKeeper
  * finds in its socket when it thaws was sent before it froze, maybe by a process that is dead by now.
  */
-function lastRoundOf({ sessionId }: StoredClaim, { claims, commits, faults }: History): number {
+function lastCommitOf(claim: StoredClaim, { claims, commits, faults }: History): number {
   const releases = new Set(claims.map(({ to }) => to?.zxid))
-  const last = commits.findLast(commit => commit.sessionId === sessionId && !releases.has(commit.zxid))
+  const isOfClaim = ({ sessionId, partition }: StoredCommit): boolean =>
+    sessionId === claim.sessionId && partition === claim.partition
+  const last = commits.findLast(commit => isOfClaim(commit) && !releases.has(commit.zxid))
   if (last === undefined) return -Infinity
   const freeze = faults.find(
     ({ kind, fromMs, toMs }) =>
-      kind.startsWith('zookeeper-freeze-') && last.atMs >= fromMs && last.atMs <= toMs! + ROUND_MS,
+      kind.startsWith('zookeeper-freeze-') && last.atMs >= fromMs && last.atMs <= toMs! + ON_ITS_WAY_MS,
   )
   return freeze?.fromMs ?? last.atMs
 }

@@ -391,20 +391,25 @@ describe('the judge of chaos runs', () => {
     assertFinds({ ...takeOver, faults }, /^repeated: 0\/1 .* finished 1597 ms before the trouble began/)
   })
 
-  it('finds a repeat of what a later commit of the session left out', () => {
-    const other = { ...commit('a', 32n, 7, 2_500), partition: 1 }
-    const commits = [takeOver.commits[0], other, takeOver.commits[1]]
+  /** Of its claim, long after the repeated record was finished. */
+  const later = commit('a', 32n, 1, 2_500)
+  const withLater = (changes: Partial<StoredCommit> = {}): StoredCommit[] => [
+    takeOver.commits[0],
+    { ...later, ...changes },
+    takeOver.commits[1],
+  ]
+
+  it('finds a repeat of what a later commit of its claim left out; what other partitions commit tells nothing of it', () => {
     assertFinds(
-      { ...afterKill, commits },
-      /^repeated: 0\/1 .* finished 1097 ms before a commit of its session/,
+      { ...afterKill, commits: withLater() },
+      /^repeated: 0\/1 .* finished 1097 ms before a commit of its claim/,
     )
+    assert.deepEqual(inRule('repeated', { ...afterKill, commits: withLater({ partition: 1 }) }), [])
   })
 
   it('takes a commit for as old as the freeze of ZooKeeper that it waited for', () => {
-    const other = { ...commit('a', 32n, 7, 2_500), partition: 1 }
-    const commits = [takeOver.commits[0], other, takeOver.commits[1]]
     const freeze = { ...FREEZE, kind: 'zookeeper-freeze-long' as const, target: 'ZooKeeper', toMs: 2_480 }
-    assert.deepEqual(inRule('repeated', { ...afterKill, commits, faults: [KILL, freeze] }), [])
+    assert.deepEqual(inRule('repeated', { ...afterKill, commits: withLater(), faults: [KILL, freeze] }), [])
   })
 
   it('explains an end by troubles that follow each other, not by one that was long over', () => {
