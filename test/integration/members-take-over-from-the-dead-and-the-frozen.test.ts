@@ -36,6 +36,7 @@ async function startPair(t: TestContext): Promise<Pair> {
   await eventually(() => running(survivor).length === PARTITIONS / 2, {
     message: () => `${running(survivor).length} ${victim.errors}`,
   })
+  await victim.event('joined') // the others know of it before; while it joins it has no session to lose
   const messages = Array.from({ length: PARTITIONS * PER_PARTITION }, (_, n) => ({
     partition: n % PARTITIONS,
     value: 'v',
