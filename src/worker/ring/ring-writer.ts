@@ -18,7 +18,21 @@ import { Room } from './room.ts'
 /** Of what is kept must become free before a feeder without room looks for more. */
 const GOOD_PART = 1 / 8
 
-/** The feeder's end of a ring: appends records and uses the room of finished ones anew. */
+/**
+ * The feeder's end of a ring: appends records and uses the room of finished ones anew. A feeder may exit between any two stores of its own, and
+ * another one then writes on in the same ring, while seats take from it. What it finds half done:
+ *
+ * | exited                      | what is left                                         | what comes of it                                      |
+ * | --------------------------- | ---------------------------------------------------- | ----------------------------------------------------- |
+ * | before LAST                 | bytes and an index entry at HEAD, perhaps linked     | in no lane: nobody reads them; written over           |
+ * | …with OLDEST, or a LINK     | of a lane that is empty up to LAST                   | not followed; stored anew with the lane's next record |
+ * | …with what was restored     | it is in a lane, and not to be taken                 | in hand all the same: it was not taken                |
+ * | between LAST and HEAD       | a record that seats take                             | HEAD is moved on: see headOf                          |
+ * | before it was published     | records beyond HEAD_OFFSET                           | passed by when they are fetched again                 |
+ * | between OLDEST and AFTER    | OLDEST beyond a record that is taken                 | nobody's NEXT is the old AFTER; both stored anew      |
+ * | between AFTER and TAIL      | a finished record below AFTER that is kept           | TAIL is moved on: see Room                            |
+ * | before it woke a seat       | a seat that sleeps, or that is said not to, unrung   | all are woken                                         |
+ */
 export class RingWriter {
   /** The largest record that ever fits. */
   readonly capacityBytes: number
@@ -44,7 +58,7 @@ export class RingWriter {
     this.#appendedUpTo = this.#lastOffset = memory.index.offset[(head - 1) & this.#mask]!
     memory.restored.offset.forEach((offset, at) => this.#restored.set(offset, at))
     Atomics.store(memory.header, HEADER.HEAD, head)
-    Atomics.store(memory.header, HEADER.IS_BLOCKED, 0)
+    this.#forgetWaits()
     // A feeder before this one may have exited before it woke them.
     wakeAllSeats(memory)
   }
@@ -123,6 +137,14 @@ export class RingWriter {
 
   setWaitsFor(reason: FeedWaitReason): void {
     Atomics.store(this.#memory.header, HEADER.FEED_WAITS_FOR, FEED_WAIT_REASONS.indexOf(reason))
+  }
+
+  /** Of a feeder before this one: what it had fetched, and what it waited for, went with it. */
+  #forgetWaits(): void {
+    Atomics.store(this.#memory.header, HEADER.IS_BLOCKED, 0)
+    this.setBufferedBytes(0)
+    this.setWaitsFor('')
+    this.#storeUsedBytes()
   }
 
   #place(bytes: number): number {

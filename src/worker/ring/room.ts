@@ -19,6 +19,7 @@ export class Room {
     this.#head = head
     this.#tail = memory.header[HEADER.TAIL]!
     this.#end = end
+    this.#endPass()
   }
 
   get head(): number {
@@ -115,20 +116,33 @@ export class Room {
     return limit
   }
 
-  /** One by one, so that a feeder that exits here leaves them consistent. */
+  /** One by one, so that a feeder that exits here leaves at most one half done. */
   #pass(): void {
-    const { header, index, lanes } = this.#memory
-    const seq = this.#tail
-    const lane = index.lane[seq & this.#mask]!
-    const after = (seq + 1) | 0
-    // Passed already by a feeder that exited before it had stored TAIL: its link was followed.
-    if (lane !== NO_LANE && lanes.after[lane] !== after) {
+    const { index, lanes } = this.#memory
+    const entry = this.#tail & this.#mask
+    const lane = index.lane[entry]!
+    if (lane !== NO_LANE) {
       // OLDEST before AFTER: who sees that the record taken last was passed goes on with the oldest.
-      Atomics.store(lanes.oldest, lane, index.link[seq & this.#mask]!)
+      Atomics.store(lanes.oldest, lane, index.link[entry]!)
       // AFTER before the entry is used anew, see firstUntaken.
-      Atomics.store(lanes.after, lane, after)
+      Atomics.store(lanes.after, lane, (this.#tail + 1) | 0)
     }
-    this.#tail = after
-    Atomics.store(header, HEADER.TAIL, after)
+    this.#moveTail()
+  }
+
+  /**
+   * If a feeder before this one has exited between AFTER and TAIL. Left there the record would look untaken for ever, see isTaken; passed again it
+   * would take OLDEST away from one that was appended since.
+   */
+  #endPass(): void {
+    const { index, lanes } = this.#memory
+    const lane = index.lane[this.#tail & this.#mask]!
+    const isBelowAfter = lane !== NO_LANE && lanes.after[lane] === ((this.#tail + 1) | 0)
+    if (this.kept > 0 && isBelowAfter) this.#moveTail()
+  }
+
+  #moveTail(): void {
+    this.#tail = (this.#tail + 1) | 0
+    Atomics.store(this.#memory.header, HEADER.TAIL, this.#tail)
   }
 }

@@ -13,9 +13,11 @@ export interface RingFeedHost extends Pick<PartitionWorkHost, 'laneId' | 'isPaus
   readonly feedBelow: Offset | null
   /** See RingHost. */
   feeder(): WorkerThread
+  /** Aborts when nothing of the ring is to run any more. */
+  readonly over: AbortSignal
 }
 
-/** What fills a ring, on the thread of all feeds. It ends with that: nobody knows what it left half done. */
+/** What fills a ring, on the thread of all feeds. When that dies the next one goes on in the same ring: see RingWriter. */
 export class RingFeed {
   readonly #host: RingFeedHost
   readonly #id: LaneId
@@ -37,7 +39,9 @@ export class RingFeed {
     try {
       const thread = this.#host.feeder()
       this.#thread = thread
-      await ignoreDeath(thread.startFeed({ ...this.#id, ring: memory.buffer, feedBelow, paused })) // whoever sees it exit makes another ring
+      await ignoreDeath(thread.startFeed({ ...this.#id, ring: memory.buffer, feedBelow, paused }))
+      // It has died meanwhile: what goes on in its place has been told of the pause itself.
+      if (this.#thread !== thread) return
     } catch (error) {
       if (!isGroupError(error, 'NOT_RUNNING')) this.#host.fail(error) // else the threads are being stopped, and nothing is wrong with it
       return
@@ -45,12 +49,20 @@ export class RingFeed {
     if (this.#host.isPaused() !== paused) await this.setPaused(!paused)
   }
 
+  /** Its thread has exited: from here on it is filled by another one. Seats notice nothing, whatever runs on them. */
+  async goOn(): Promise<void> {
+    // First: whoever reads how far it is for the last time must find what was appended and not published.
+    settleFeed(this.#host.memory)
+    this.#thread = null
+    if (!this.#host.over.aborted) await this.start()
+  }
+
   /** Appends nothing any more. */
   async drain(): Promise<void> {
     const thread = this.#thread
     if (thread === null) return
     await ignoreDeath(thread.drainLane(this.#id))
-    if (thread.hasExited) settleFeed(this.#host.memory)
+    if (thread.hasExited) settleFeed(this.#host.memory) // while the group stops nothing goes on in its place
     this.#thread = null
   }
 

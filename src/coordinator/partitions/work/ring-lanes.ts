@@ -4,7 +4,6 @@ import { FEED_LANE, type Announcement } from '../../../shared/protocol.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
 import type { ClaimLanes } from '../../progress/claim-lanes.ts'
 import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
-import type { LanePositions } from '../../progress/progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import { CarefulLane } from './careful-lane.ts'
 import type { InHandOnThread } from './in-hand-on-thread.ts'
@@ -15,8 +14,7 @@ import { Ring } from './ring.ts'
 
 /**
  * `key` and `none` order: a feeder puts the records into a ring in shared memory, from which every thread takes what it can.
- * A careful claim is worked off by one thread, until it needs no care any more. A feeder that dies leaves a ring that nobody
- * may write any more: what is left of it goes into another one.
+ * A careful claim is worked off by one thread, until it needs no care any more.
  */
 export class RingLanes implements PartitionWork {
   readonly thread = null
@@ -26,21 +24,21 @@ export class RingLanes implements PartitionWork {
   readonly #carefulLane: CarefulLane | null
   readonly #news = new RingNews(() => this.#ring.positions.inHand)
   readonly #level: LevelWatch | null
-  readonly #levelAt: number | null
-  #ring: Ring
-  /** Records that were finished in rings before. */
-  #handledBefore = 0
+  readonly #ring: Ring
   #hasFailed = false
-  /** It has failed, is given up, or its partition goes on with other lanes. */
-  #isOver = false
 
   constructor({ run, start, levelAt }: ClaimLanes, progress: ClaimProgress, host: PartitionWorkHost) {
     this.#settings = run
     this.#progress = progress
     this.#host = host
-    this.#levelAt = levelAt
     this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host)
-    this.#ring = this.#createRing(start)
+    this.#ring = new Ring(run, start, {
+      ...host,
+      news: this.#news,
+      feedBelow: levelAt,
+      careful: () => progress.careful?.start ?? null,
+      rest: () => this.#rest(),
+    })
     this.#level =
       levelAt === null
         ? null
@@ -56,7 +54,7 @@ export class RingLanes implements PartitionWork {
   }
 
   get handled(): number {
-    return (this.#handledBefore + this.#ring.handled) >>> 0
+    return this.#ring.handled
   }
 
   lastAttemptFailed(record: RecordInHand, error: ErrorWire): void {
@@ -81,8 +79,8 @@ export class RingLanes implements PartitionWork {
 
   putDown(thread: WorkerThread): void {
     this.#ring.seatOn(thread)?.putDown()
-    if (this.#ring.feed.thread === thread)
-      void this.#renew(this.#ring).catch((error: unknown) => this.#host.fail(error))
+    const { feed } = this.#ring
+    if (feed.thread === thread) void feed.goOn().catch((error: unknown) => this.#host.fail(error))
   }
 
   handledOn(thread: WorkerThread): number {
@@ -90,9 +88,8 @@ export class RingLanes implements PartitionWork {
   }
 
   read(): WorkReading {
-    const reading = this.#ring.read()
-    const { handled } = this
-    return this.#hasFailed ? { ...reading, handled, waitsFor: 'failed' } : { ...reading, handled }
+    const reading = { ...this.#ring.read(), handled: this.handled }
+    return this.#hasFailed ? { ...reading, waitsFor: 'failed' } : reading
   }
 
   async start(): Promise<void> {
@@ -102,7 +99,6 @@ export class RingLanes implements PartitionWork {
 
   /** For good. */
   async drain(): Promise<void> {
-    this.#isOver = true
     this.#level?.stop()
     await this.#ring.drain()
   }
@@ -150,33 +146,6 @@ export class RingLanes implements PartitionWork {
 
   aloneOver(): Promise<void> {
     return this.#carefulLane?.aloneOver() ?? Promise.resolve()
-  }
-
-  #createRing(start: LanePositions): Ring {
-    return new Ring(this.#settings, start, {
-      ...this.#host,
-      news: this.#news,
-      feedBelow: this.#levelAt,
-      careful: () => this.#progress.careful?.start ?? null,
-      rest: () => this.#rest(),
-    })
-  }
-
-  /** Its feeder is gone. Whoever ends it, or has put another ring in its place meanwhile, has seen to it. */
-  #renew(left: Ring): Promise<void> {
-    return this.#host.inTurn(async () => {
-      if (this.#ring !== left || !this.#mayGoOn()) return
-      await left.drain()
-      if (!this.#mayGoOn()) return // it failed or was given up while it drained
-      this.#handledBefore += left.handled
-      this.#ring = this.#createRing(left.positions)
-      await this.#ring.start(this.#progress.careful !== null)
-    })
-  }
-
-  /** Its partition may do so with other lanes, when these are over. */
-  #mayGoOn(): boolean {
-    return !this.#isOver && this.#host.mayGoOn()
   }
 
   /** Nothing of it runs now. */

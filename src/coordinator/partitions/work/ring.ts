@@ -42,7 +42,7 @@ export class Ring {
     this.#memory = memory
     this.#grant = grant
     this.#host = host
-    this.feed = new RingFeed({ ...host, memory, feeder: () => host.rings.feeder() })
+    this.feed = new RingFeed({ ...host, memory, over, feeder: () => host.rings.feeder() })
     const concurrency = concurrencyOfThread(options)
     this.#seats = Array.from(
       { length: memory.shape.seats },

@@ -32,6 +32,7 @@ class FakeThread {
   credited = 0
   hasExited = false
   started: Promise<void> = Promise.resolve()
+  fed: Promise<void> = Promise.resolve()
   drained: Promise<void> = Promise.resolve()
 
   constructor(threadId: number) {
@@ -53,6 +54,7 @@ class FakeThread {
 
   async startFeed(feed: FeedStart): Promise<void> {
     this.feeds.push(feed)
+    await this.fed
   }
 
   async drainLane({ lane }: LaneId): Promise<void> {
@@ -78,6 +80,7 @@ describe('the lanes of a ring', () => {
   let feeders: FakeThread[]
   let log: string[]
   let mayGoOn: boolean
+  let isPaused: boolean
   let giveUp: AbortController
   let replacement: Promise<WorkerThread> | null
   let commit: () => Promise<unknown>
@@ -87,6 +90,7 @@ describe('the lanes of a ring', () => {
     feeders = [new FakeThread(THREADS)]
     log = []
     mayGoOn = true
+    isPaused = false
     giveUp = new AbortController()
     replacement = null
     commit = async () => log.push('commit')
@@ -98,7 +102,7 @@ describe('the lanes of a ring', () => {
       laneId: LANE,
       generation: 1,
       givenUp: giveUp.signal,
-      isPaused: () => false,
+      isPaused: () => isPaused,
       chooseThread: () => threads[0]!.thread,
       replacementOf: () => replacement,
       inTurn: operation => (turn = turn.then(operation)),
@@ -122,6 +126,13 @@ describe('the lanes of a ring', () => {
   }
 
   const ringOf = ({ feeds }: FakeThread): RingMemory => RingMemory.attach(feeds.at(-1)!.ring)
+  /** Another one is there from now on. */
+  const feederDies = (): FakeThread => {
+    const gone = feeders.at(-1)!
+    gone.hasExited = true
+    feeders.push(new FakeThread(THREADS))
+    return gone
+  }
   const starts = (): number[] => threads.map(({ seats }) => seats.length)
 
   it('are fed by the feeder, and have a seat on every thread', async () => {
@@ -203,21 +214,19 @@ describe('the lanes of a ring', () => {
     assert.deepEqual(feeders[0]!.log, ['drain feed'])
   })
 
-  it('go into another ring when their feeder has died, from where they are', async () => {
+  it('are filled by another feeder when theirs has died, in the same ring: no seat is touched', async () => {
     const work = create()
     await work.start()
-    const before = ringOf(feeders[0]!)
-    before.longs[LONGS.HEAD_OFFSET] = 130n
-    before.seats.handled[0] = 30
-    const [gone] = feeders
-    feeders.push(new FakeThread(THREADS))
-    work.putDown(gone!.thread)
+    const ring = ringOf(feeders[0]!)
+    ring.longs[LONGS.HEAD_OFFSET] = 130n
+    ring.seats.handled[0] = 30
+    const gone = feederDies()
+    work.putDown(gone.thread)
     await nextTurn()
-    await nextTurn()
-    assert.deepEqual(work.worked().frontiers, [130, 130])
-    assert.notEqual(ringOf(feeders[1]!).buffer, before.buffer)
-    assert.equal(Number(ringOf(feeders[1]!).longs[LONGS.HEAD_OFFSET]), 130)
-    assert.deepEqual([starts(), work.handled], [[2, 2, 2], 30])
+    assert.equal(ringOf(feeders[1]!).buffer, ring.buffer)
+    assert.ok(work.isOn(feeders[1]!.thread, FEED_LANE) && !work.isOn(gone.thread, FEED_LANE))
+    assert.deepEqual([work.worked().frontiers, work.handled], [[130, 130], 30])
+    assert.deepEqual([starts(), threads.map(thread => thread.log)], [[1, 1, 1], [[], [], []]])
   })
 
   it('are not handled again that were finished before a feeder that died had published them', async () => {
@@ -227,36 +236,50 @@ describe('the lanes of a ring', () => {
     new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
     const seat = new SeatMemory(memory, 0)
     seat.finish(seat.take()!.slot)
-    const [gone] = feeders
-    gone!.hasExited = true
-    feeders.push(new FakeThread(THREADS))
-    work.putDown(gone!.thread)
-    await nextTurn()
-    await nextTurn()
+    work.putDown(feederDies().thread)
     assert.deepEqual(work.worked().frontiers, [101, 101])
+    await nextTurn()
+    assert.equal(ringOf(feeders[1]!).headOffset, 101, 'where the next one goes on')
   })
 
-  it('go into no other ring when their feeder dies while they are drained for other lanes', async () => {
+  it('that a feeder had not begun with when it died are begun by the next one, paused if they are by then', async () => {
+    const { thread } = feeders[0]!
+    feeders[0]!.fed = new Promise((_, reject) => {
+      setImmediate(() => {
+        isPaused = true
+        work.putDown(feederDies().thread)
+        reject(DIED)
+      })
+    })
+    const work = create()
+    await work.start()
+    assert.deepEqual([feeders[1]!.feeds[0]!.paused, feeders[1]!.log], [true, []])
+    assert.ok(!work.isOn(thread, FEED_LANE))
+  })
+
+  it('are filled no more when their feeder dies while they are drained for other lanes', async () => {
     const work = create()
     await work.start()
     const drained = deferred<undefined>()
-    feeders[0]!.drained = drained.promise
+    threads[1]!.drained = drained.promise
     const ended = work.drain()
     await nextTurn()
-    work.putDown(feeders[0]!.thread)
+    work.putDown(feederDies().thread)
     drained.resolve(undefined)
     await ended
-    await nextTurn()
-    assert.deepEqual([starts(), feeders[0]!.feeds.length], [[1, 1, 1], 1])
+    assert.deepEqual([feeders[1]!.feeds, feeders[1]!.log], [[], []])
   })
 
-  it('stay as they are when their feeder dies as they end', async () => {
+  it('are told as they are when their feeder dies as the group stops, and nobody goes on', async () => {
     const work = create()
     await work.start()
-    mayGoOn = false
-    work.putDown(feeders[0]!.thread)
-    await nextTurn()
-    assert.deepEqual(starts(), [1, 1, 1])
+    const memory = ringOf(feeders[0]!)
+    new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
+    const seat = new SeatMemory(memory, 0)
+    seat.finish(seat.take()!.slot)
+    feeders[0]!.hasExited = true
+    await work.drain()
+    assert.deepEqual(work.worked().frontiers, [101, 101])
   })
 
   it('have one seat while processes have died of them, and all once that is over', async () => {
