@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   HANDLER_CUT: {
     retryable: true,
     meaning:
-      'a handler went on long after its partition was to be given up; its thread was ended and the record will be handled again',
+      'a handler went on long after its partition was to be given up, or to go on with other lanes; its thread was ended and the record will be handled again',
   },
   HANDLER_TIMEOUT: {
     retryable: true,

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { Group, RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
-import { countByRecord, Ledger, type LedgerEntry } from '../support/ledger.ts'
+import { countByRecord, firstKeyOutOfOrder, Ledger } from '../support/ledger.ts'
 import { runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
 import { readOffsets } from '../support/zookeeper.ts'
@@ -21,18 +21,6 @@ function* records(): Generator<{ partition: number; key: string; value: string }
     const key = (number * 7919) % KEYS
     yield { partition: key % PARTITIONS, key: `key-${key}`, value: `value ${number}` }
   }
-}
-
-/** The first record that began before an earlier one of its key, or null. */
-function firstKeyOutOfOrder(entries: readonly LedgerEntry[]): string | null {
-  const last = new Map<string, number>()
-  for (const { partition, offset, key } of entries) {
-    const name = `${partition} ${key}`
-    const before = last.get(name) ?? -1
-    if (offset <= before) return `${name}: ${offset} after ${before}`
-    last.set(name, offset)
-  }
-  return null
 }
 
 class Crew {

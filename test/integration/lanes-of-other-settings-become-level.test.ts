@@ -2,14 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Group, RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
-import { createTopic, endOffsets, produceKeyed, uniqueGroup } from '../support/kafka.ts'
+import { createTopic, endOffsets, produce, produceKeyed, uniqueGroup } from '../support/kafka.ts'
 import { countByRecord, Ledger } from '../support/ledger.ts'
 import { errorsOf, handled, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
+import { statusText } from '../support/status-text.ts'
 import { readOffsets } from '../support/zookeeper.ts'
 
 const RECORDS = 3_000
 const PARTITIONS = 4
+const STUCK = 'stuck'
 
 const SETTINGS: readonly Pick<RunGroupOptions, 'ordering' | 'lanesPerPartition'>[] = [
   { ordering: 'key', lanesPerPartition: 16 },
@@ -74,5 +76,39 @@ describe('a member with another order, or other lanes', () => {
     const entries = ledger.read()
     assert.deepEqual([countByRecord(entries).size, entries.length, errors], [total, total, []])
     assert.deepEqual(await readOffsets(groupId, topic), await endOffsets(topic))
+  })
+
+  it('goes on with its own although a handler never settles at the level point: that alone is cut, and handled again', async t => {
+    const topic = await createTopic(t, { partitions: 1 })
+    const groupId = uniqueGroup()
+    const ledger = new Ledger(t)
+    await produce(topic, [{ key: STUCK, value: 'never settles' }])
+    await produceKeyed(topic, RECORDS * 2)
+    const member = (lanesPerPartition: number): Promise<Group> =>
+      runMember(t, ledger.handler({ burnMs: 0.2, ignoreKey: STUCK }), {
+        ...{ groupId, topics: [topic], zookeeper: sharedStack().zookeeper },
+        ...{ ordering: 'key', lanesPerPartition, concurrency: 4, stopTimeoutMs: 1_500 },
+      })
+    const first = await member(16)
+    await handled(first, RECORDS)
+    assert.ok(first.status().partitions[0]!.ring!.spread > 0, 'it stops amid its lanes')
+    await first.stop()
+
+    const second = await member(5)
+    const errors = errorsOf(second)
+    const status = (): ReturnType<Group['status']>['partitions'][number] => second.status().partitions[0]!
+    await eventually(() => status().waitsFor === 'level' || errors.length > 0, { deadlineMs: 30_000 })
+    assert.equal(status().lanes, 16)
+    await eventually(() => status().lanes === 5 && ledger.count === 2 * RECORDS + 3, {
+      deadlineMs: 60_000,
+      message: () => `${ledger.count} handled; ${statusText(second)}`,
+    })
+    const [cut, ...others] = errors.map(({ code, details }) => [code, details['offset']])
+    assert.deepEqual([cut, others], [['HANDLER_CUT', 0], []])
+    const counts = countByRecord(ledger.read())
+    assert.equal(counts.get('0/0'), 3, 'by the first member, before the level point, and after it')
+    counts.delete('0/0')
+    assert.ok([...counts.values()].every(count => count === 1))
+    assert.equal(counts.size, 2 * RECORDS)
   })
 })

@@ -95,6 +95,18 @@ export function firstDisorder(entries: readonly LedgerEntry[]): string | null {
   return null
 }
 
+/** The first record that began before an earlier one of its key, or null. */
+export function firstKeyOutOfOrder(entries: readonly LedgerEntry[]): string | null {
+  const last = new Map<string, number>()
+  for (const { partition, offset, key } of entries) {
+    const name = `${partition} ${key}`
+    const before = last.get(name) ?? -1
+    if (offset <= before) return `${name}: ${offset} after ${before}`
+    last.set(name, offset)
+  }
+  return null
+}
+
 /** The first record that an older claim of its partition started after a newer one had begun, or null. Epochs grow over claims. */
 export function firstOverlap(entries: readonly LedgerEntry[]): string | null {
   const newest = new Map<number, LedgerEntry>()

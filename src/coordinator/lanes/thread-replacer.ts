@@ -208,9 +208,12 @@ function handlerCut(partition: OwnedPartition, thread: WorkerThread): GroupError
   const { topic, partition: number } = partition
   const { threadId } = thread
   const offset = partition.inHandOn(thread)[0]?.offset ?? null
+  const [why, next] = partition.isUnwanted
+    ? ['the partition is to be given up', 'whoever owns the partition next handles the record again']
+    : ['the partition is to go on with other lanes', 'the record is handled again in those']
   return new GroupError(
     'HANDLER_CUT',
-    `the handler of ${partitionName(partition)} at offset ${offset ?? 'unknown'} goes on although the partition is to be given up and its signal has aborted; its thread ${threadId} is ended and replaced, and whoever owns the partition next handles the record again`,
+    `the handler of ${partitionName(partition)} at offset ${offset ?? 'unknown'} goes on although ${why} and its signal has aborted; its thread ${threadId} is ended and replaced, and ${next}`,
     { details: { topic, partition: number, offset, threadId } },
   )
 }

@@ -1,6 +1,6 @@
 import type { AssignmentKind } from '../assignment/negotiate.ts'
 
-/** How long a handler may go on with a record of a partition that is to be given up, from when the drain began. */
+/** How long a handler may go on with a record of a partition that is to be given up, or to go on with other lanes, from when the drain began. */
 export interface DrainPatience {
   /** Then its signal aborts. */
   readonly abortAfterMs: number
@@ -21,6 +21,9 @@ const SHORT: DrainPatience = { abortAfterMs: 3_000, cutAfterMs: 4_000, sparesOth
 
 /** Of a claim that is void its handler is told at once; whoever owns the partition by now does not wait for it. */
 export const VOID: DrainPatience = { abortAfterMs: 0, cutAfterMs: 12_000, sparesOthersForMs: SPARE_MS }
+
+/** Where the partition stays, and only goes on with other lanes. */
+export const RELANE: DrainPatience = LONG
 
 export function drainPatience(assignBy: AssignmentKind): DrainPatience {
   if (assignBy === 'range') return SHORT

@@ -4,6 +4,7 @@ import type { TopicPartition } from '../../shared/types.ts'
 import type { ProgressRules } from '../progress/claim-progress.ts'
 import type { Claim, GroupStorage } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
+import type { DrainWatch } from './drain-watch.ts'
 import type { OwnedPartition } from './owned-partition.ts'
 import type { ClaimStart } from './start-offsets.ts'
 import type { RingHost } from './work/ring-host.ts'
@@ -20,6 +21,8 @@ export interface OwnedPartitionHost {
   /** What takes the place of a thread that died or was ended, once it can run lanes; null if nothing does. */
   replacementOf(thread: WorkerThread): Promise<WorkerThread> | null
   isPaused(partition: TopicPartition): boolean
+  /** Its lanes are being ended for others: from now on its handlers are told to give up after a while, and cut if they go on. Until it is stopped. */
+  watchRelane(partition: OwnedPartition): Pick<DrainWatch, 'stop'>
   /** Counts the sessions whose claims became void. */
   generation(): number
   readonly progressRules: ProgressRules

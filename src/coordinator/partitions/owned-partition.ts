@@ -297,7 +297,8 @@ export class OwnedPartition implements WantedPartition {
     return this.#enqueue(async () => {
       const [progress, before] = [this.#progress!, this.#work!]
       if (!this.#beginMove('to lanes of its own')) return // it ended or failed while this waited for its turn
-      await before.drain()
+      const watch = this.#host.watchRelane(this)
+      await before.drain().finally(() => watch.stop())
       // While it drained it may have failed, or been given up: then the next operation ends it.
       if (!this.#mayRun || this.isUnwanted) return
       const { now } = progress

@@ -2,14 +2,14 @@ import { deferred } from '../../shared/deferred.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 import type { WantedPartition } from '../assignment/assignment.ts'
-import { VOID, type DrainPatience } from './drain-patience.ts'
+import { RELANE, VOID, type DrainPatience } from './drain-patience.ts'
 import { DrainWatch } from './drain-watch.ts'
 import type { OwnedPartitionHost } from './owned-partition-host.ts'
 import { OwnedPartition } from './owned-partition.ts'
 import type { Claim } from '../storage/group-storage.ts'
 import type { WorkerThread } from '../threads/worker-thread.ts'
 
-export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused'> {
+export interface PartitionSetHost extends Omit<OwnedPartitionHost, 'refused' | 'watchRelane'> {
   /** A claim stayed refused for as long as the options allow; the partition is still waited for. */
   claimRefused(partition: OwnedPartition): void
   /** A handler of the partition goes on although it was told to give up: its thread is to be ended. */
@@ -135,6 +135,7 @@ export class PartitionSet {
         this.#host.claimed(one)
         settled.resolve(undefined) // its lane may take long to start: a thread may be inside a handler
       },
+      watchRelane: one => this.#watch(one, 'it goes on with other lanes', RELANE),
       refused: (one, holder) => {
         this.#logger.info({ ...wanted, holder }, 'waiting for the holder of a partition')
         this.#reportRefusalLater(one)
@@ -174,7 +175,7 @@ export class PartitionSet {
   }
 }
 
-function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused'> {
+function bindHost(host: PartitionSetHost): Omit<OwnedPartitionHost, 'refused' | 'watchRelane'> {
   return {
     storage: host.storage,
     resolveStart: claim => host.resolveStart(claim),

@@ -98,6 +98,7 @@ describe('an owned partition', () => {
       chooseThread: () => asThread(thread),
       replacementOf: of => replacements.get(of) ?? null,
       isPaused: () => false,
+      watchRelane: () => ({ stop: () => {} }),
       generation: () => 5,
       progressRules: { attempts: 3, carefulForMs: 10_000 },
       ownLanes: { ordering: 'partition', hash: null, lanes: 1 },
