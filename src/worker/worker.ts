@@ -111,8 +111,10 @@ export class Worker implements WorkerApi {
   }
 
   startSeat(start: SeatStart): Promise<void> {
+    const ring = openSeat(start)
+    if (ring === null) return Promise.resolve()
     return this.#startLane(start, loaded => {
-      return new Seat(start, openSeat(start), () => contextOf(start, loaded), {
+      return new Seat(start, ring, () => contextOf(start, loaded), {
         ...this.#takingHost(loaded.handler),
         running: this.#running,
       })

@@ -1,46 +1,42 @@
 import type { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { amidAtomics, ATOMIC_STORES } from './atomic-steps.ts'
 
 /** What a thread throws here in place of exiting. */
-export class Exit extends Error {}
+class Exit extends Error {}
 
 /** Plain stores of the feeder go there; all its others are atomic. */
 const PLAIN = ['offset', 'hash', 'position', 'lane', 'attempts', 'taker'] as const
-const ATOMIC = ['store', 'add', 'compareExchange', 'notify'] as const
-const { store, add, compareExchange, notify } = Atomics
-const ORIGINALS = { store, add, compareExchange, notify }
 
-/** A ring whose feeder exits before a given one of its stores. One at a time: it counts those of the whole process. */
+/** A ring whose feeder exits before a given one of its stores. */
 export class CrashingRing {
   /** For the feeder; all others use the memory itself. */
   readonly memory: RingMemory
+  /** Stores that are left to it. */
   #left = Infinity
 
   constructor(memory: RingMemory) {
     const index = { ...memory.index }
     for (const name of PLAIN) Object.assign(index, { [name]: this.#counted(memory.index[name]) })
     this.memory = Object.create(memory, { index: { value: index } }) as RingMemory
-    for (const name of ATOMIC) this.#count(name)
   }
 
-  /** Runs what the feeder does. True if it has exited before its store number `exitBefore`, from 0; else that many fewer are left to the next call. */
-  exits(exitBefore: number, work: () => void): { readonly hasExited: boolean; readonly left: number } {
-    this.#left = exitBefore
+  /** From now on, calls of `exits` together. */
+  exitAfter(stores: number): void {
+    this.#left = stores
+  }
+
+  /** Runs what the feeder does. True if it has exited. */
+  exits(work: () => void): boolean {
     try {
-      work()
-      return { hasExited: false, left: this.#left }
+      amidAtomics(ATOMIC_STORES, work, () => this.#count())
+      return false
     } catch (thrown) {
-      if (thrown instanceof Exit) return { hasExited: true, left: 0 }
+      if (thrown instanceof Exit) return true
       throw thrown
-    } finally {
-      this.#left = Infinity
     }
   }
 
-  stop(): void {
-    Object.assign(Atomics, ORIGINALS)
-  }
-
-  #pass(): void {
+  #count(): void {
     if (this.#left === 0) throw new Exit('before this store')
     this.#left -= 1
   }
@@ -49,18 +45,9 @@ export class CrashingRing {
     return new Proxy(words, {
       get: (target, name) => Reflect.get(target, name, target) as unknown,
       set: (target, name, value) => {
-        this.#pass()
+        this.#count()
         return Reflect.set(target, name, value, target)
       },
     })
-  }
-
-  #count(name: (typeof ATOMIC)[number]): void {
-    const original = ORIGINALS[name] as (...given: unknown[]) => unknown
-    const counted = (...given: unknown[]): unknown => {
-      this.#pass()
-      return original(...given)
-    }
-    Object.assign(Atomics, { [name]: counted })
   }
 }

@@ -30,6 +30,7 @@ export class FakeSeatRing implements SeatRing {
   failures = 0
   waitsFor: SeatWaitReason = ''
   yields = 0
+  isLoose = false
   /** So often its bell was waited for. */
   waits = 0
   readonly #bySlot: (FakeSlot | undefined)[]
@@ -110,6 +111,7 @@ export class FakeSeatRing implements SeatRing {
       return this.#bell!.promise
     },
     wake: () => this.#ring(),
+    setLoose: () => void (this.isLoose = true),
   }
 
   #ring(): void {

@@ -191,7 +191,7 @@ export class OwnedPartition implements WantedPartition {
         return
       }
       this.#state.moveTo('draining', reason)
-      await this.#work?.drain()
+      await this.#work?.leave()
       await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
       await this.#giveBack(this.#claim, reason, this.#progressToStore(nextOffset))
     })
@@ -204,7 +204,7 @@ export class OwnedPartition implements WantedPartition {
     return this.#enqueue(async () => {
       if (this.#state.isFinal) return
       this.#state.moveTo(this.#claim === null ? 'released' : 'draining', reason)
-      await this.#work?.drain()
+      await this.#work?.leave()
       if (this.#claim !== null) this.#end('lost', reason)
     })
   }

@@ -1,5 +1,6 @@
 import { readSeat } from '../../shared/memory/ring/read-ring.ts'
 import type { RingShape } from '../../shared/memory/ring/ring-layout.ts'
+import { isClosed } from '../../shared/memory/ring/close-ring.ts'
 import { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import type { SeatStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
@@ -21,6 +22,7 @@ export interface SeatRing {
     | 'fallAsleep'
     | 'woken'
     | 'wake'
+    | 'setLoose'
   >
   /** In `none` order no record waits for another of its key. */
   readonly ordering: RingShape['ordering']
@@ -32,11 +34,15 @@ export interface SeatRing {
   highWatermark(): Offset
 }
 
-export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'>): SeatRing {
+/** Null: the ring was closed before, and nobody waits for the thread: nothing is to be done for the seat. */
+export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'>): SeatRing | null {
   const memory = RingMemory.attach(buffer)
+  const ofSeat = new SeatMemory(memory, seat)
+  // Behind that it is opened: see closeRing.
+  if (isClosed(memory)) return null
   const waiting = readSeat(memory, seat).filter(({ state }) => state === 'retry')
   return {
-    memory: new SeatMemory(memory, seat),
+    memory: ofSeat,
     ordering: memory.shape.ordering,
     slots: memory.shape.slotsPerSeat,
     retries: new Map(waiting.map(({ slot, untilMs }) => [slot, untilMs])),

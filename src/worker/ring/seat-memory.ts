@@ -1,7 +1,9 @@
 import { bellCount, ring, waitForBell } from '../../shared/memory/ring/bell.ts'
+import { isClosed } from '../../shared/memory/ring/close-ring.ts'
 import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
 import {
   HEADER,
+  SEAT_PRESENCE_NUMBER,
   SEAT_WAIT_REASONS,
   type SeatWaitReason,
   type SlotState,
@@ -47,6 +49,7 @@ export class SeatMemory {
     this.#holds = memory.shape.ordering === 'none' ? null : new LaneHolds(memory, seat)
     for (const { lane } of this.inherited()) this.#holds?.taken(lane)
     Atomics.store(memory.seats.sleeps, seat, 0)
+    Atomics.store(memory.seats.presence, seat, SEAT_PRESENCE_NUMBER.bound)
   }
 
   /** Records finished here, modulo 2^32. */
@@ -62,13 +65,13 @@ export class SeatMemory {
 
   /** There may be a record to take: a slot is free, and a lane that is not empty is held here or by nobody. */
   canTake(): boolean {
-    if (!this.#slots.hasFree) return false
+    if (!this.#slots.hasFree || isClosed(this.#memory)) return false
     return this.#holds === null ? !isLaneEmpty(this.#memory, 0) : this.#holds.hasWork
   }
 
-  /** The next record, now in a slot as 'ready'; null if there is none to be had, or no slot is free. */
+  /** The next record, now in a slot as 'ready'; null if there is none to be had, no slot is free, or the ring is closed. */
   take(): TakenRecord | null {
-    if (!this.#slots.hasFree) return null
+    if (!this.#slots.hasFree || isClosed(this.#memory)) return null // else seats would wake each other for lanes that nobody takes from
     return this.#holds === null ? this.#takeAny() : this.#takeOfLane(this.#holds)
   }
 
@@ -121,6 +124,11 @@ export class SeatMemory {
     Atomics.store(this.#memory.seats.waitsFor, this.#seat, SEAT_WAIT_REASONS.indexOf(reason))
   }
 
+  /** From now on its thread is waited for only while something of it is in hand. */
+  setLoose(): void {
+    Atomics.store(this.#memory.seats.presence, this.#seat, SEAT_PRESENCE_NUMBER.loose)
+  }
+
   /** Says that it sleeps; false if there is something to take after all, and then it does not. */
   fallAsleep(): boolean {
     const { seats } = this.#memory
@@ -155,6 +163,11 @@ export class SeatMemory {
     if (lane < 0) return null
     const seq = firstUntaken(this.#memory, lane, next[lane]!)
     this.#slots.begin(seq)
+    // Behind the slot, and before the lane: the record stays untaken.
+    if (isClosed(this.#memory)) {
+      this.#slots.giveUp()
+      return null
+    }
     // Behind the slot: see there.
     Atomics.store(next, lane, (seq + 1) | 0)
     const slot = this.#slots.taken()
@@ -168,12 +181,10 @@ export class SeatMemory {
     const me = this.#seat + 1
     for (let lost: number | null = null; ;) {
       const seq = Atomics.load(lanes.next, 0)
-      if (((Atomics.load(lanes.last, 0) + 1) | 0) === seq) {
-        this.#slots.giveUp()
-        if (lost !== null) this.#tellFeeder(lost)
-        return null
-      }
+      if (((Atomics.load(lanes.last, 0) + 1) | 0) === seq) return this.#giveUp(lost)
       this.#slots.begin(seq)
+      // Behind the slot, and before TAKER: the record stays untaken.
+      if (isClosed(this.#memory)) return this.#giveUp(lost)
       if (lost !== null) this.#tellFeeder(lost)
       // Behind the slot: the record was untaken then, so its entry is not used anew as long as the slot names it.
       if (Atomics.load(lanes.next, 0) === seq) {
@@ -185,6 +196,12 @@ export class SeatMemory {
       lost = seq
     }
     return this.#recordIn(this.#slots.taken())
+  }
+
+  #giveUp(lost: number | null): null {
+    this.#slots.giveUp()
+    if (lost !== null) this.#tellFeeder(lost)
+    return null
   }
 
   #recordIn(slot: number): TakenRecord {

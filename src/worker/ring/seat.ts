@@ -130,7 +130,10 @@ export class Seat implements ThreadLane {
     const host = this.#host
     return new LaneLife({
       ...{ id: this.id, handler: host.handler, context: this.#context },
-      opened: () => host.wake(),
+      opened: () => {
+        if (host.handler.released === undefined) this.#memory.setLoose()
+        host.wake()
+      },
       closed: () => this.#taking.cancel(),
       settled: () => this.#taking.whenSettled(),
       moved: () => this.#wait.publish(),

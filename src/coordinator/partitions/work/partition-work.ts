@@ -46,6 +46,11 @@ export interface WorkLife {
   start(): Promise<void>
   /** Takes no further record; resolves when those in hand are finished or put aside, and nothing of it is on any thread. */
   drain(): Promise<void>
+  /**
+   * The same at the end of the claim. Resolves when none of its handlers runs or will, and nothing is left to be told of it: a thread inside a handler of another
+   * partition hears of it later.
+   */
+  leave(): Promise<void>
   /** Tells the handlers in hand to give up. Resolves when all their threads have heard. */
   abortSignal(reason: string): Promise<void>
   setPaused(paused: boolean): Promise<void>

@@ -103,6 +103,11 @@ export class RingLanes implements PartitionWork {
     await this.#ring.drain()
   }
 
+  async leave(): Promise<void> {
+    this.#level?.stop()
+    await this.#ring.leave()
+  }
+
   abortSignal(reason: string): Promise<void> {
     return this.#ring.abortSignal(reason)
   }

@@ -1,9 +1,11 @@
 import type { CarefulStart } from '../../../shared/protocol.ts'
 import { clearSeat, readRing, readSeat } from '../../../shared/memory/ring/read-ring.ts'
+import { SEAT_PRESENCE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import type { InHandOnThread } from './in-hand-on-thread.ts'
 import { OnThread } from './on-thread.ts'
+import { OutWatch } from './out-watch.ts'
 import type { PartitionWorkHost } from './partition-work.ts'
 import type { RingNews } from './ring-news.ts'
 import { inHandOfSeat } from './seat-in-hand.ts'
@@ -34,6 +36,8 @@ export class RingSeat {
   #operations: Promise<void> = Promise.resolve()
   /** Records that threads before had finished on this seat. */
   #handledBefore = 0
+  /** Nothing of it runs any more, and its thread is not asked. */
+  #isOut = false
 
   constructor(number: number, host: RingSeatHost) {
     this.#number = number
@@ -53,7 +57,7 @@ export class RingSeat {
   }
 
   get thread(): WorkerThread | null {
-    return this.#share.thread
+    return this.#isOut ? null : this.#share.thread
   }
 
   get handled(): number {
@@ -85,6 +89,14 @@ export class RingSeat {
     return this.#enqueue(() => this.#share.drain())
   }
 
+  /** Of a ring that is closed: drained, or out of it, whichever comes first. */
+  async leave(): Promise<void> {
+    const drained = this.drain() // told to the thread all the same: it forgets the seat when it can
+    const watch = new OutWatch(this.#host.memory, this.#number)
+    await Promise.race([drained, watch.isOut]).finally(() => watch.stop())
+    this.#getOut()
+  }
+
   moveOff(thread: WorkerThread, replacement: Promise<WorkerThread>, drained: () => void): Promise<void> {
     return this.#enqueue(async () => {
       const isThere = this.thread === thread
@@ -94,12 +106,12 @@ export class RingSeat {
     })
   }
 
-  abortSignal(reason: string): Promise<void> {
-    return this.#share.abortSignal(reason)
+  async abortSignal(reason: string): Promise<void> {
+    if (!this.#isOut) await this.#share.abortSignal(reason)
   }
 
-  setPaused(paused: boolean): Promise<void> {
-    return this.#share.setPaused(paused)
+  async setPaused(paused: boolean): Promise<void> {
+    if (!this.#isOut) await this.#share.setPaused(paused)
   }
 
   get #mayGoOn(): boolean {
@@ -108,6 +120,8 @@ export class RingSeat {
 
   async #startOn(thread: WorkerThread, paused: boolean): Promise<void> {
     const { laneId, generation, memory, news, concurrency } = this.#host
+    // What a thread before has left there; nobody else has the seat now.
+    Atomics.store(memory.seats.presence, this.#number, SEAT_PRESENCE_NUMBER.absent)
     await thread.startSeat({
       ...laneId,
       ring: memory.buffer,
@@ -118,6 +132,12 @@ export class RingSeat {
       careful: this.#host.careful(),
       ...news.forSeat(readRing(memory).inHand, readSeat(memory, this.#number)),
     })
+  }
+
+  #getOut(): void {
+    const { thread } = this
+    if (thread !== null) this.#left(thread)
+    this.#isOut = true
   }
 
   #left(thread: WorkerThread): void {

@@ -1,5 +1,6 @@
 import { GroupError } from '../../../shared/errors.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
+import { closeRing } from '../../../shared/memory/ring/close-ring.ts'
 import { readRing } from '../../../shared/memory/ring/read-ring.ts'
 import { SLOT_STATE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
@@ -92,9 +93,19 @@ export class Ring {
   }
 
   /** For good. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    return this.#end(seat => seat.drain())
+  }
+
+  /** For good; a seat whose thread does not hear of it is not waited for, unless something of it is in hand there. */
+  leave(): Promise<void> {
+    closeRing(this.#memory)
+    return this.#end(seat => seat.leave())
+  }
+
+  async #end(endSeat: (seat: RingSeat) => Promise<void>): Promise<void> {
     this.#over.abort(OVER)
-    await Promise.all(this.#seats.map(seat => seat.drain()))
+    await Promise.all(this.#seats.map(seat => endSeat(seat)))
     await this.feed.drain()
     this.#grant.giveBack()
   }

@@ -109,6 +109,10 @@ export class SingleLane implements PartitionWork {
     return this.#lane.drain()
   }
 
+  leave(): Promise<void> {
+    return this.drain()
+  }
+
   abortSignal(reason: string): Promise<void> {
     return this.#lane.abortSignal(reason)
   }

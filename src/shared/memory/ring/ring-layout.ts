@@ -30,6 +30,7 @@ export interface RingShape {
  * | IS_BLOCKED      | int32   | F      | 1: the feeder waits for BLOCKED_ON to be finished                                     |
  * | BLOCKED_ON      | int32   | F      | a seq                                                                                 |
  * | FEED_BELL       | int32   | all    | counts up; the feeder sleeps on it                                                    |
+ * | IS_CLOSED       | int32   | C      | 1: nothing is taken any more: see close-ring.ts                                       |
  * | HEAD_OFFSET     | int64   | F, C   | every record below is in the ring, was there, or is hidden, gone or was finished before |
  * | HIGH_WATERMARK  | int64   | F      | end of the partition as of the last fetch; -1 unknown                                 |
  * | lanes: LAST     | int32   | F      | seq of the lane's newest record; -1 at first                                          |
@@ -43,6 +44,7 @@ export interface RingShape {
  * | seats: HANDLED  | int32   | S      | records finished, modulo 2^32                                                         |
  * | seats: FAILED   | int32   | S      | attempts that failed, modulo 2^32                                                     |
  * | seats: WAITS_FOR | int32  | S      | index into SEAT_WAIT_REASONS                                                          |
+ * | seats: PRESENCE | int32   | S, C   | index into SEAT_PRESENCES; C before a thread is asked to take the seat                |
  * | slots: STATE    | int32   | S, C   | index into SLOT_STATES; C when the thread has exited                                  |
  * | slots: SEQ      | int32   | S      | whose slot it is, while STATE is not 'free'                                           |
  * | slots: ATTEMPTS | int32   | S, C   | that failed                                                                           |
@@ -74,8 +76,10 @@ export const HEADER = {
   IS_BLOCKED: 13,
   BLOCKED_ON: 14,
   FEED_BELL: 15,
+  IS_CLOSED: 16,
 } as const
-const HEADER_WORDS = 16
+/** Even: words of 8 bytes follow. */
+const HEADER_WORDS = 18
 /** In 64-bit words behind the header. */
 export const LONGS = { HEAD_OFFSET: 0, HIGH_WATERMARK: 1 } as const
 
@@ -121,6 +125,18 @@ export const SEAT_WAIT_REASONS = [
 ] as const
 export type SeatWaitReason = (typeof SEAT_WAIT_REASONS)[number]
 
+/**
+ * `absent`: no thread has begun with it; `bound`: it has, and has something to do for it before it is over, be it the hook `released`; `loose`: only while
+ * something of it is in hand.
+ */
+export const SEAT_PRESENCES = ['absent', 'bound', 'loose'] as const
+export type SeatPresence = (typeof SEAT_PRESENCES)[number]
+
+/** What PRESENCE holds. */
+export const SEAT_PRESENCE_NUMBER = Object.fromEntries(
+  SEAT_PRESENCES.map((presence, number) => [presence, number]),
+) as Readonly<Record<SeatPresence, number>>
+
 /** In LANE: a seq that was left out. */
 export const NO_LANE = 0xffff
 
@@ -145,6 +161,7 @@ export interface RingLayout {
   readonly seatHandled: number
   readonly seatFailed: number
   readonly seatWaitsFor: number
+  readonly seatPresence: number
   readonly slotState: number
   readonly slotSeq: number
   readonly slotAttempts: number
@@ -196,6 +213,7 @@ export function layoutOf({
     seatHandled: take(seats, 4),
     seatFailed: take(seats, 4),
     seatWaitsFor: take(seats, 4),
+    seatPresence: take(seats, 4),
     slotState: take(slots, 4),
     slotSeq: take(slots, 4),
     slotAttempts: take(slots, 4),

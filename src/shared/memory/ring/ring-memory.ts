@@ -38,6 +38,7 @@ export class RingMemory {
     readonly handled: Int32Array
     readonly failed: Int32Array
     readonly waitsFor: Int32Array
+    readonly presence: Int32Array
   }
   /** Those of seat s begin at s × slotsPerSeat. */
   readonly slots: {
@@ -89,6 +90,7 @@ export class RingMemory {
       handled: ints(layout.seatHandled, seats),
       failed: ints(layout.seatFailed, seats),
       waitsFor: ints(layout.seatWaitsFor, seats),
+      presence: ints(layout.seatPresence, seats),
     }
     this.slots = {
       state: ints(layout.slotState, slots),

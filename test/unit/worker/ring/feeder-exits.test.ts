@@ -47,7 +47,6 @@ class Run {
   readonly #finished = new Set<number>()
   #frontiers: readonly number[]
   #writer: RingWriter | null = null
-  #left = Infinity
   #next = 0
   #step = 0
 
@@ -69,14 +68,10 @@ class Run {
 
   /** All records are handled once, in the order of their lanes, as they are. */
   go(): void {
-    try {
-      while (!this.#isOver) this.#turn()
-      const end = this.#log.at(-1)!.offset + 1
-      assert.deepEqual(readRing(this.#memory), { frontiers: this.#frontiers.map(() => end), inHand: [] })
-      assert.equal(this.#writer!.usedBytes(), 0)
-    } finally {
-      this.#crashing.stop()
-    }
+    while (!this.#isOver) this.#turn()
+    const end = this.#log.at(-1)!.offset + 1
+    assert.deepEqual(readRing(this.#memory), { frontiers: this.#frontiers.map(() => end), inHand: [] })
+    assert.equal(this.#writer!.usedBytes(), 0)
   }
 
   get #isOver(): boolean {
@@ -99,7 +94,7 @@ class Run {
 
   #nextFeeder(): void {
     settleFeed(this.#memory)
-    this.#left = this.#plan.exits[this.exited] ?? Infinity
+    this.#crashing.exitAfter(this.#plan.exits[this.exited] ?? Infinity)
     this.#feed(() => {
       this.#writer = new RingWriter(this.#crashing.memory)
     })
@@ -109,9 +104,7 @@ class Run {
   }
 
   #feed(work: () => void): void {
-    const { hasExited, left } = this.#crashing.exits(this.#left, work)
-    this.#left = left
-    if (!hasExited) return
+    if (!this.#crashing.exits(work)) return
     this.exited += 1
     this.#writer = null
     if (this.#plan.isGone) this.#forget()

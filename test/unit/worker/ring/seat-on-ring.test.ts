@@ -46,7 +46,7 @@ class FedRing {
 
   seat(options: Omit<SeatBenchOptions<SeatRing>, 'ring'>, seat = 0): Promise<SeatBench<SeatRing>> {
     const start = { ...options.start, seat, ring: this.memory.buffer }
-    return startBench({ ...options, start, ring: openSeat(start) })
+    return startBench({ ...options, start, ring: openSeat(start)! })
   }
 
   get states(): string[] {

@@ -578,6 +578,16 @@ describe('a seat that is being ended', () => {
     )
   })
 
+  it('lets its thread be left out of its end, unless that is to be told the handler module', async () => {
+    const isLoose = async (module: object): Promise<boolean> => {
+      const ring = new FakeSeatRing([])
+      await start({ ring, module })
+      return ring.isLoose
+    }
+    assert.equal(await isLoose({ handle: () => {}, claimed: () => {} }), true)
+    assert.equal(await isLoose({ handle: () => {}, released: () => {} }), false)
+  })
+
   it('is over if claimed fails', async () => {
     const claimed = (): void => {
       throw new Error('no')

@@ -12,6 +12,7 @@ import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { LONGS, SEAT_WAIT_REASONS } from '#src/shared/memory/ring/ring-layout.js'
 import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { openSeat } from '#src/worker/ring/open-seat.js'
 import { RingWriter } from '#src/worker/ring/ring-writer.js'
 import { SeatMemory } from '#src/worker/ring/seat-memory.js'
 import { processDeaths } from '../../../../support/process-deaths.ts'
@@ -19,6 +20,8 @@ import { readerOf } from '../../../../support/ring.ts'
 import { FEED_LANE, type FeedStart, type LaneId, type SeatStart } from '#src/shared/protocol.js'
 
 const THREADS = 3
+/** Longer than it takes until it is looked again who has left. */
+const LOOKS_MS = 60
 const OWN = { ordering: 'key', hash: 'xxh32', lanes: 2 } as const
 const LANE: LaneId = { topic: 't', partition: 0, epoch: 7n, lane: 0 }
 const DIED = new GroupError('WORKER_DIED', 'gone')
@@ -125,6 +128,11 @@ describe('the lanes of a ring', () => {
     return createWork(lanesOfClaim(progress.found, OWN, 100), progress, 1, host)
   }
 
+  /** As the threads take them. */
+  const takenSeats = (): { memory: RingMemory; seats: SeatMemory[] } => {
+    const memory = ringOf(feeders[0]!)
+    return { memory, seats: threads.map((_, seat) => new SeatMemory(memory, seat)) }
+  }
   const ringOf = ({ feeds }: FakeThread): RingMemory => RingMemory.attach(feeds.at(-1)!.ring)
   /** Another one is there from now on. */
   const feederDies = (): FakeThread => {
@@ -179,6 +187,74 @@ describe('the lanes of a ring', () => {
     await ended
     assert.deepEqual([work.threads.length, feeders[0]!.log], [0, ['drain feed']])
     assert.ok(log.includes('gave memory back'))
+  })
+
+  it('are left without a thread that hears nothing: nothing of them is in hand there, and none of it can be taken', async () => {
+    const work = create()
+    await work.start()
+    const { memory, seats } = takenSeats()
+    seats[1]!.setLoose()
+    memory.seats.handled[1] = 4
+    threads[1]!.drained = new Promise(() => {})
+    new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
+    await work.leave()
+    assert.deepEqual([work.threads.length, threads[1]!.credited], [0, 4])
+    assert.deepEqual(
+      threads.map(thread => thread.log),
+      threads.map(() => ['drain']),
+      'each is told',
+    )
+    assert.equal(seats[1]!.take(), null)
+    await work.abortSignal('test')
+    assert.deepEqual(threads[1]!.log, ['drain'], 'nobody waits for what it does not hear')
+  })
+
+  it('are left without a thread that has not begun with them yet, and then does not', async () => {
+    const work = create()
+    threads[1]!.started = new Promise(() => {})
+    await work.start()
+    await work.leave()
+    assert.deepEqual([work.threads.length, threads[1]!.log], [0, []])
+    const { ring, seat } = threads[1]!.seats[0]!
+    assert.equal(openSeat({ ring, seat }), null)
+  })
+
+  it('are not left while something of them is in hand, and then with that finished', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const work = create()
+    await work.start()
+    const { memory, seats } = takenSeats()
+    const [, , seat] = seats
+    new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
+    const { slot } = seat!.take()!
+    seat!.setLoose()
+    threads[2]!.drained = new Promise(() => {})
+    let hasLeft = false
+    const left = work.leave().then(() => (hasLeft = true))
+    t.mock.timers.tick(LOOKS_MS)
+    await nextTurn()
+    assert.deepEqual([hasLeft, work.threads.map(({ threadId }) => threadId)], [false, [2]])
+    seat!.finish(slot)
+    t.mock.timers.tick(LOOKS_MS)
+    await left
+    assert.deepEqual(work.worked().inHand, [])
+    assert.deepEqual(work.worked().frontiers, [100, 100], 'it was not published')
+  })
+
+  it('are not left while their thread has something to do for them: a hook that is told of the end, say', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const work = create()
+    await work.start()
+    takenSeats()
+    const drained = deferred<undefined>()
+    threads[0]!.drained = drained.promise
+    let hasLeft = false
+    const left = work.leave().then(() => (hasLeft = true))
+    t.mock.timers.tick(LOOKS_MS)
+    await nextTurn()
+    assert.equal(hasLeft, false)
+    drained.resolve(undefined)
+    await left
   })
 
   it('go on on the thread that takes the place of another, while the other seats do not stop', async () => {
