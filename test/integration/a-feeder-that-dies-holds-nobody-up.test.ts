@@ -13,7 +13,7 @@ import { readOffsets } from '../support/zookeeper.ts'
 const THREADS = 2
 const KEYS = 300
 /** Per death. */
-const RECORDS = 6_000
+const RECORDS = 5_000
 /** Fewer than make the group fail. */
 const DEATHS = 3
 const STUCK = 'stuck'
@@ -46,19 +46,23 @@ describe('a feeder that dies', () => {
       await eventually(() => ledger.count === 1, QUICKLY)
       for (let death = 0; death < DEATHS; death += 1) {
         const before = group.status().handled
-        await produce(topic, records(death * RECORDS))
+        const sent = produce(topic, records(death * RECORDS))
         await eventually(() => group.status().handled > before + RECORDS / 10, { ...QUICKLY, message })
         assert.ok(group.status().handled < before + RECORDS, 'it dies amid the records')
         await started.at(-1)!.terminate()
+        await sent
         await eventually(() => group.status().handled === before + RECORDS, { ...QUICKLY, message })
       }
+      await produce(topic, records(DEATHS * RECORDS))
+      const count = 1 + (DEATHS + 1) * RECORDS
+      await eventually(() => group.status().handled === count - 1, { ...QUICKLY, message })
       assert.deepEqual(
         errors.map(({ code, details }) => [code, details['threadId']]),
         Array.from({ length: DEATHS }, () => ['WORKER_DIED', THREADS]),
         'no other thread than the feeder has died',
       )
       const entries = ledger.read()
-      assert.deepEqual([entries.length, countByRecord(entries).size], [1 + DEATHS * RECORDS, entries.length])
+      assert.deepEqual([entries.length, countByRecord(entries).size], [count, entries.length])
       if (ordering === 'key') assert.equal(firstKeyOutOfOrder(entries), null)
       await eventually(async () => (await readOffsets(groupId, topic))[0] === 0, QUICKLY)
     })
