@@ -58,7 +58,10 @@ export interface RetrySettings {
   readonly jitter: number
 }
 
-/** Names a lane of a claim: the claim's epoch is unique, so a late message about an old claim finds nothing. */
+/**
+ * Names a lane of a claim: the claim's epoch is unique, so a late message about an old claim finds nothing. `lane` is 0, and one more each time that the claim goes
+ * on with other settings: a thread may not have heard of the end of the one before. FEED_LANE names its feed.
+ */
 export interface LaneId extends TopicPartition {
   readonly epoch: bigint
   readonly lane: number
@@ -102,7 +105,7 @@ export interface FeedStart extends LaneId {
   readonly paused: boolean
 }
 
-/** A seat of a ring that a thread is to take; a LaneId with lane 0. */
+/** A seat of a ring that a thread is to take. */
 export interface SeatStart extends LaneId {
   readonly ring: SharedArrayBuffer
   readonly seat: number

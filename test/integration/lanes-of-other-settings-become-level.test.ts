@@ -12,6 +12,8 @@ import { readOffsets } from '../support/zookeeper.ts'
 const RECORDS = 3_000
 const PARTITIONS = 4
 const STUCK = 'stuck'
+/** Longer than the change takes, and less than what makes the thread be ended. */
+const BLOCK_MS = 9_500
 
 const SETTINGS: readonly Pick<RunGroupOptions, 'ordering' | 'lanesPerPartition'>[] = [
   { ordering: 'key', lanesPerPartition: 16 },
@@ -111,4 +113,44 @@ describe('a member with another order, or other lanes', () => {
     assert.ok([...counts.values()].every(count => count === 1))
     assert.equal(counts.size, 2 * RECORDS)
   })
+
+  it('goes on with its own while the handler of another partition blocks one of its threads', async t => {
+    const topic = await createTopic(t, { partitions: 2 })
+    const groupId = uniqueGroup()
+    const ledger = new Ledger(t)
+    const total = RECORDS * 2
+    await produce(topic, keyedRecords(total, 0))
+    const member = (lanesPerPartition: number): Promise<Group> =>
+      runMember(t, ledger.handler({ burnMs: 0.3, block: `1:0:${BLOCK_MS}` }), {
+        ...{ groupId, topics: [topic], zookeeper: sharedStack().zookeeper },
+        ...{ ordering: 'key', lanesPerPartition },
+      })
+    const first = await member(16)
+    await handled(first, RECORDS)
+    await first.stop()
+
+    await produce(topic, keyedRecords(1, 1))
+    const second = await member(5)
+    const errors = errorsOf(second)
+    const status = (partition: number): ReturnType<Group['status']>['partitions'][number] =>
+      second.status().partitions.find(one => one.partition === partition)!
+    await eventually(() => status(0).lanes === 5 && ledger.count === total + 1, {
+      deadlineMs: 60_000,
+      message: () => statusText(second),
+    })
+    assert.equal(status(1).oldestInHand?.offset, 0n, 'that handler still blocks its thread')
+    await eventually(() => second.status().handled + first.status().handled === total + 1)
+    await second.stop()
+    const entries = ledger.read()
+    assert.deepEqual([countByRecord(entries).size, entries.length, errors], [total + 1, total + 1, []])
+    assert.deepEqual(await readOffsets(groupId, topic), [total, 1])
+  })
 })
+
+function* keyedRecords(
+  count: number,
+  partition: number,
+): Generator<{ partition: number; key: string; value: string }> {
+  for (let number = 0; number < count; number += 1)
+    yield { partition, key: `key-${number % 1000}`, value: `value ${number}` }
+}

@@ -8,7 +8,7 @@ interface Newest {
 }
 
 /**
- * The newest letter of each lane. A thread may die while a letter of one of its lanes is on its way, or before it has heard
+ * The newest letter of each partition. A thread may die while a letter of one of its lanes is on its way, or before it has heard
  * that it is stored; whoever goes on with the lane asks for it again. A lane has one at a time, and the ones before are
  * finished, so more need not be remembered.
  */
@@ -17,7 +17,7 @@ export class NewestLetters {
 
   /** What `send` gives, or what it gave for this letter before, unless that failed. */
   once({ lane, offset }: Pick<DeadLetter, 'lane' | 'offset'>, send: () => Promise<void>): Promise<void> {
-    const name = `${partitionName(lane)}#${lane.lane}`
+    const name = partitionName(lane)
     const known = this.#newest.get(name)
     if (known !== undefined && known.lane.epoch === lane.epoch && known.offset === offset) return known.sent
     const newest = { lane, offset, sent: send() }

@@ -64,6 +64,8 @@ export class OwnedPartition implements WantedPartition {
   #work: PartitionWork | null = null
   /** Records of this claim that were finished before the present work began. */
   #handledBefore = 0
+  /** That were begun under this claim. */
+  #works = 0
   #generation = 0
   #committed: Offset | null = null
   #failure: GroupError | null = null
@@ -191,7 +193,7 @@ export class OwnedPartition implements WantedPartition {
         return
       }
       this.#state.moveTo('draining', reason)
-      await this.#work?.leave()
+      await this.#work?.drain()
       await this.#commits.catch(() => {}) // a failed commit was reported to who asked for it; the release commits again
       await this.#giveBack(this.#claim, reason, this.#progressToStore(nextOffset))
     })
@@ -204,7 +206,7 @@ export class OwnedPartition implements WantedPartition {
     return this.#enqueue(async () => {
       if (this.#state.isFinal) return
       this.#state.moveTo(this.#claim === null ? 'released' : 'draining', reason)
-      await this.#work?.leave()
+      await this.#work?.drain()
       if (this.#claim !== null) this.#end('lost', reason)
     })
   }
@@ -317,7 +319,7 @@ export class OwnedPartition implements WantedPartition {
   #workHost({ epoch }: Claim): PartitionWorkHost {
     const { topic, partition } = this
     return {
-      laneId: { topic, partition, epoch, lane: 0 },
+      laneId: { topic, partition, epoch, lane: this.#works++ },
       generation: this.#generation,
       givenUp: this.#giveUp.signal,
       isPaused: () => this.#host.isPaused(this),

@@ -44,13 +44,11 @@ export interface WorkOnThreads {
 export interface WorkLife {
   /** Resolves when it runs, cannot run (then the host knows), or was given up. */
   start(): Promise<void>
-  /** Takes no further record; resolves when those in hand are finished or put aside, and nothing of it is on any thread. */
-  drain(): Promise<void>
   /**
-   * The same at the end of the claim. Resolves when none of its handlers runs or will, and nothing is left to be told of it: a thread inside a handler of another
-   * partition hears of it later.
+   * Takes no further record; resolves when those in hand are finished or put aside, and no thread has or will have anything to run or to tell of it. A thread
+   * that has nothing of it in hand may hear of that later, if it is inside a handler of another partition now.
    */
-  leave(): Promise<void>
+  drain(): Promise<void>
   /** Tells the handlers in hand to give up. Resolves when all their threads have heard. */
   abortSignal(reason: string): Promise<void>
   setPaused(paused: boolean): Promise<void>
@@ -103,7 +101,7 @@ export interface LaneUse {
 
 /** What the work needs of its partition, and of the rest of the coordinator. */
 export interface PartitionWorkHost {
-  /** Of its claim, lane 0. */
+  /** Of this work: no other of the same claim has this one. */
   readonly laneId: LaneId
   /** Of the session that the claim was made in. */
   readonly generation: number

@@ -65,8 +65,9 @@ export class RingLanes implements PartitionWork {
     return this.#ring.threads
   }
 
-  isOn(thread: WorkerThread, lane = 0): boolean {
-    return lane === FEED_LANE ? this.#ring.feed.thread === thread : this.#ring.seatOn(thread) !== undefined
+  isOn(thread: WorkerThread, lane = this.#host.laneId.lane): boolean {
+    if (lane === FEED_LANE) return this.#ring.feed.thread === thread
+    return lane === this.#host.laneId.lane && this.#ring.seatOn(thread) !== undefined
   }
 
   inHandOn(thread: WorkerThread): readonly InHandOnThread[] {
@@ -101,11 +102,6 @@ export class RingLanes implements PartitionWork {
   async drain(): Promise<void> {
     this.#level?.stop()
     await this.#ring.drain()
-  }
-
-  async leave(): Promise<void> {
-    this.#level?.stop()
-    await this.#ring.leave()
   }
 
   abortSignal(reason: string): Promise<void> {

@@ -36,7 +36,7 @@ export class RingSeat {
   #operations: Promise<void> = Promise.resolve()
   /** Records that threads before had finished on this seat. */
   #handledBefore = 0
-  /** Nothing of it runs any more, and its thread is not asked. */
+  /** Nothing of it runs any more. What its thread has still to say of it is of no use: the partition may go on with other lanes by then. */
   #isOut = false
 
   constructor(number: number, host: RingSeatHost) {
@@ -50,9 +50,15 @@ export class RingSeat {
       mayGoOn: () => this.#mayGoOn,
       startOn: (thread, paused) => this.#startOn(thread, paused),
       chosen: () => host.rest(), // whatever the seat ran before, even if that ended before it said that it runs
-      runs: thread => host.runs(`on thread ${thread.threadId}`),
-      left: thread => this.#left(thread),
-      fail: error => host.fail(error),
+      runs: thread => {
+        if (!this.#isOut) host.runs(`on thread ${thread.threadId}`)
+      },
+      left: thread => {
+        if (!this.#isOut) this.#left(thread)
+      },
+      fail: error => {
+        if (!this.#isOut) host.fail(error)
+      },
     })
   }
 
@@ -85,13 +91,9 @@ export class RingSeat {
     })
   }
 
-  drain(): Promise<void> {
-    return this.#enqueue(() => this.#share.drain())
-  }
-
-  /** Of a ring that is closed: drained, or out of it, whichever comes first. */
-  async leave(): Promise<void> {
-    const drained = this.drain() // told to the thread all the same: it forgets the seat when it can
+  /** Of a ring that is closed. Resolves when its thread has drained it, or when nothing is left to wait for: then the thread forgets it when it can. */
+  async drain(): Promise<void> {
+    const drained = this.#enqueue(() => this.#share.drain())
     const watch = new OutWatch(this.#host.memory, this.#number)
     await Promise.race([drained, watch.isOut]).finally(() => watch.stop())
     this.#getOut()

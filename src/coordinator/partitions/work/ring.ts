@@ -93,19 +93,10 @@ export class Ring {
   }
 
   /** For good. */
-  drain(): Promise<void> {
-    return this.#end(seat => seat.drain())
-  }
-
-  /** For good; a seat whose thread does not hear of it is not waited for, unless something of it is in hand there. */
-  leave(): Promise<void> {
-    closeRing(this.#memory)
-    return this.#end(seat => seat.leave())
-  }
-
-  async #end(endSeat: (seat: RingSeat) => Promise<void>): Promise<void> {
+  async drain(): Promise<void> {
     this.#over.abort(OVER)
-    await Promise.all(this.#seats.map(seat => endSeat(seat)))
+    closeRing(this.#memory)
+    await Promise.all(this.#seats.map(seat => seat.drain()))
     await this.feed.drain()
     this.#grant.giveBack()
   }

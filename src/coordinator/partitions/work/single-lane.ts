@@ -63,8 +63,8 @@ export class SingleLane implements PartitionWork {
     return this.thread === null ? [] : [this.thread]
   }
 
-  isOn(thread: WorkerThread): boolean {
-    return this.thread === thread
+  isOn(thread: WorkerThread, lane = this.#host.laneId.lane): boolean {
+    return this.thread === thread && lane === this.#host.laneId.lane
   }
 
   inHandOn(thread: WorkerThread): readonly InHandOnThread[] {
@@ -107,10 +107,6 @@ export class SingleLane implements PartitionWork {
 
   drain(): Promise<void> {
     return this.#lane.drain()
-  }
-
-  leave(): Promise<void> {
-    return this.drain()
   }
 
   abortSignal(reason: string): Promise<void> {

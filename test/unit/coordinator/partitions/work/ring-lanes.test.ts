@@ -158,8 +158,9 @@ describe('the lanes of a ring', () => {
         work.isOn(feeders[0]!.thread),
         work.isOn(feeders[0]!.thread, FEED_LANE),
         work.isOn(threads[1]!.thread),
+        work.isOn(threads[1]!.thread, LANE.lane + 1),
       ],
-      [false, true, true],
+      [false, true, true, false],
     )
   })
 
@@ -172,6 +173,7 @@ describe('the lanes of a ring', () => {
   it('are drained seats first, then the feed', async () => {
     const work = create()
     await work.start()
+    takenSeats()
     const drained = deferred<undefined>()
     threads[1]!.drained = drained.promise
     const ended = work.drain()
@@ -197,7 +199,7 @@ describe('the lanes of a ring', () => {
     memory.seats.handled[1] = 4
     threads[1]!.drained = new Promise(() => {})
     new RingWriter(memory).append(readerOf({ offset: 100 }), 0, 0)
-    await work.leave()
+    await work.drain()
     assert.deepEqual([work.threads.length, threads[1]!.credited], [0, 4])
     assert.deepEqual(
       threads.map(thread => thread.log),
@@ -211,12 +213,20 @@ describe('the lanes of a ring', () => {
 
   it('are left without a thread that has not begun with them yet, and then does not', async () => {
     const work = create()
-    threads[1]!.started = new Promise(() => {})
+    const begun = deferred<undefined>()
+    threads[1]!.started = begun.promise
     await work.start()
-    await work.leave()
+    await work.drain()
     assert.deepEqual([work.threads.length, threads[1]!.log], [0, []])
     const { ring, seat } = threads[1]!.seats[0]!
     assert.equal(openSeat({ ring, seat }), null)
+    begun.resolve(undefined)
+    await nextTurn()
+    assert.deepEqual(
+      [threads[1]!.log, log.includes('on thread 1')],
+      [['drain'], false],
+      'it says so too late',
+    )
   })
 
   it('are not left while something of them is in hand, and then with that finished', async t => {
@@ -230,7 +240,7 @@ describe('the lanes of a ring', () => {
     seat!.setLoose()
     threads[2]!.drained = new Promise(() => {})
     let hasLeft = false
-    const left = work.leave().then(() => (hasLeft = true))
+    const left = work.drain().then(() => (hasLeft = true))
     t.mock.timers.tick(LOOKS_MS)
     await nextTurn()
     assert.deepEqual([hasLeft, work.threads.map(({ threadId }) => threadId)], [false, [2]])
@@ -249,7 +259,7 @@ describe('the lanes of a ring', () => {
     const drained = deferred<undefined>()
     threads[0]!.drained = drained.promise
     let hasLeft = false
-    const left = work.leave().then(() => (hasLeft = true))
+    const left = work.drain().then(() => (hasLeft = true))
     t.mock.timers.tick(LOOKS_MS)
     await nextTurn()
     assert.equal(hasLeft, false)
@@ -302,7 +312,13 @@ describe('the lanes of a ring', () => {
     assert.equal(ringOf(feeders[1]!).buffer, ring.buffer)
     assert.ok(work.isOn(feeders[1]!.thread, FEED_LANE) && !work.isOn(gone.thread, FEED_LANE))
     assert.deepEqual([work.worked().frontiers, work.handled], [[130, 130], 30])
-    assert.deepEqual([starts(), threads.map(thread => thread.log)], [[1, 1, 1], [[], [], []]])
+    assert.deepEqual(
+      [starts(), threads.map(thread => thread.log)],
+      [
+        [1, 1, 1],
+        [[], [], []],
+      ],
+    )
   })
 
   it('are not handled again that were finished before a feeder that died had published them', async () => {
