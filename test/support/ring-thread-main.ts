@@ -18,9 +18,10 @@ async function feed(): Promise<number> {
   const { lanes } = memory.shape
   const value = Buffer.alloc(8)
   let waits = 0
-  for (let offset = 0; offset < records;) {
+  for (let offset = memory.headOffset; offset < records;) {
     value.writeDoubleLE(offset)
-    if (writer.append(readerOf({ offset, value }), laneOfOffset(offset, lanes), offset)) {
+    const lane = laneOfOffset(offset, lanes)
+    if (writer.isFinished(offset, lane) || writer.append(readerOf({ offset, value }), lane, offset)) {
       offset++
       if (offset % 7 === 0) writer.publish(offset)
     } else {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import {} from '#src/shared/memory/ring/ring-layout.js'
 import { readRing } from '#src/shared/memory/ring/read-ring.js'
 import type { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
+import { settleFeed } from '#src/shared/memory/ring/settle-feed.js'
 
 /** What a thread of a ring is given. */
 export interface RingThread {
@@ -43,33 +44,59 @@ export function laneOfOffset(offset: number, lanes: number): number {
       : (offset * 31) % (lanes - 1)
 }
 
-/** A feeder and all seats of `memory`, each in a thread, until every record is finished; the ring is read all the while. */
+/**
+ * A feeder and all seats of `memory`, each in a thread, until every record is finished; the ring is read all the while. So many times the feeder is ended amid
+ * what it does, and another one goes on.
+ */
 export async function runRingThreads(
   memory: RingMemory,
   records: number,
   inHand: number,
+  feederDeaths = 0,
 ): Promise<ThreadsReport> {
   const evidence: RingEvidence = {
     taken: sharedInts(records),
     finished: sharedInts(records),
     newest: sharedInts(memory.shape.lanes),
   }
-  const roles = ['feeder' as const, ...Array.from({ length: memory.shape.seats }, (_, seat) => seat)]
-  const threads = roles.map(role => {
+  const threads: Worker[] = []
+  const start = (role: RingThread['role']): Worker => {
     const workerData: RingThread = { role, buffer: memory.buffer, records, inHand, evidence }
-    return new Worker(MAIN, { workerData })
-  })
+    const thread = new Worker(MAIN, { workerData })
+    threads.push(thread)
+    return thread
+  }
   try {
-    const reports = Promise.all(
-      threads.map(async thread => (await once(thread, 'message'))[0] as { waits: number }),
-    )
+    const seats = Array.from({ length: memory.shape.seats }, (_, seat) => waitsOf(start(seat)))
+    const reports = Promise.all([feed(memory, records, feederDeaths, () => start('feeder')), ...seats])
     const readings = await readUntil(memory, evidence, reports)
-    const [feeder, ...seats] = await reports
-    const sleeps = seats.reduce((sum, { waits }) => sum + waits, 0)
-    return { waitsForRoom: feeder!.waits, sleeps, readings }
+    const [waitsForRoom, ...sleeps] = await reports
+    return { waitsForRoom, sleeps: sleeps.reduce((sum, waits) => sum + waits), readings }
   } finally {
     await Promise.all(threads.map(thread => thread.terminate()))
   }
+}
+
+/** Resolves with how often the last feeder has waited for room. */
+async function feed(
+  memory: RingMemory,
+  records: number,
+  deaths: number,
+  start: () => Worker,
+): Promise<number> {
+  for (let death = 1; death <= deaths; death++) {
+    const feeder = start()
+    while (memory.headOffset < (death * records) / (deaths + 1)) await nextTurn()
+    await feeder.terminate()
+    settleFeed(memory)
+  }
+  return waitsOf(start())
+}
+
+/** How often the thread has waited until it was done. */
+async function waitsOf(thread: Worker): Promise<number> {
+  const [report] = (await once(thread, 'message')) as [{ waits: number }]
+  return report.waits
 }
 
 async function readUntil(

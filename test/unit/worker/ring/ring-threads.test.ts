@@ -5,6 +5,7 @@ import { runRingThreads } from '../../../support/ring-threads.js'
 import { within } from '../../../support/within.js'
 
 const RECORDS = 200_000
+const FEEDER_DEATHS = 8
 const DEADLINE_MS = 180_000
 
 describe('a ring between threads', () => {
@@ -22,4 +23,12 @@ describe('a ring between threads', () => {
           `${waitsForRoom} ${sleeps} ${readings}`,
         )
       })
+
+  for (const ordering of ['key', 'none'] as const)
+    it(`hands over each record once though its feeder is ended again and again, in '${ordering}' order`, async () => {
+      const frontiers = new Array<number>(ordering === 'key' ? 6 : 1).fill(0)
+      const shape = { ordering, slotsPerSeat: 5, indexCapacity: 64, dataBytes: 1600 }
+      const memory = smallRing(shape, { frontiers, inHand: [] })
+      await within(DEADLINE_MS, 'every record is finished', runRingThreads(memory, RECORDS, 5, FEEDER_DEATHS))
+    })
 })
