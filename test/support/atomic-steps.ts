@@ -8,7 +8,9 @@ export function amidAtomics<Result>(
   work: () => Result,
   before: () => void,
 ): Result {
-  const originals = names.map(name => [name, Atomics[name] as (...given: unknown[]) => unknown] as const)
+  const originals = names.map(
+    name => [name, Reflect.get(Atomics, name) as (...given: unknown[]) => unknown] as const,
+  )
   const restore = (): void => void Object.assign(Atomics, Object.fromEntries(originals))
   const patch = (): void => {
     for (const [name, original] of originals)
