@@ -97,7 +97,7 @@ describe('a thread without a handler fills a ring', () => {
   it('that nobody empties without holding up another, or taking more than the budget', async t => {
     const topic = await createTopic(t, { partitions: 2 })
     await produceEvenly(t, topic, 10_000)
-    const maxBufferedBytes = 400_000
+    const maxBufferedBytes = 700_000 // of which rings take less than half
     const settings = { maxBufferedBytes, maxBytesPerPartition: 65_536 }
     const rig = await WorkerRig.start(t, { topic, settings })
     const shape = { dataBytes: 131_072, indexCapacity: 1024 }

@@ -1,3 +1,4 @@
+import { isClosed } from '../../shared/memory/ring/close-ring.ts'
 import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
 import { HEADER, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
@@ -148,8 +149,9 @@ export class LaneHolds {
     this.#held--
     this.#isLeaving[lane] = 0
     Atomics.store(this.#memory.lanes.holder, lane, 0)
-    // Behind that: a record that comes after this look is told of by the feeder, and whoever it wakes finds the lane free.
-    if (!isLaneEmpty(this.#memory, lane)) wakeSleepers(this.#memory)
+    // Behind that: a record that comes after this look is told of by the feeder, and whoever it wakes finds the lane free. Of a closed ring nobody
+    // takes it: those that are woken for that would wake each other.
+    if (!isLaneEmpty(this.#memory, lane) && !isClosed(this.#memory)) wakeSleepers(this.#memory)
   }
 
   #isMine(lane: number): boolean {

@@ -71,7 +71,7 @@ export class SeatMemory {
 
   /** The next record, now in a slot as 'ready'; null if there is none to be had, no slot is free, or the ring is closed. */
   take(): TakenRecord | null {
-    if (!this.#slots.hasFree || isClosed(this.#memory)) return null // else seats would wake each other for lanes that nobody takes from
+    if (!this.#slots.hasFree) return null
     return this.#holds === null ? this.#takeAny() : this.#takeOfLane(this.#holds)
   }
 

@@ -29,7 +29,11 @@ export class OutWatch {
   }
 
   #look(): void {
-    if (isOut(this.#memory, this.#seat)) this.#out.resolve(undefined)
-    else this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS)
+    if (isOut(this.#memory, this.#seat)) {
+      this.#out.resolve(undefined)
+      return
+    }
+    this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer.unref() // a thread in a native call may keep it looking when the group has stopped
   }
 }

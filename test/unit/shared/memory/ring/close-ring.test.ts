@@ -85,6 +85,17 @@ describe('a ring that is closed', () => {
     })
   }
 
+  it('has seats that do not wake each other for what nobody takes', () => {
+    const memory = filled('key')
+    const [seat, other] = [new SeatMemory(memory, 0), new SeatMemory(memory, 1)]
+    seat.finish(seat.take()!.slot)
+    assert.ok(other.fallAsleep())
+    closeRing(memory)
+    assert.equal(seat.take(), null)
+    assert.ok(seat.fallAsleep())
+    assert.deepEqual([...memory.seats.sleeps], [1, 1])
+  })
+
   it('is opened by no thread that was found to be absent, at whatever step', () => {
     const outcomes = new Set<string>()
     const runs = amidEachStep(
