@@ -4,6 +4,7 @@ import { closeRing } from '../../../shared/memory/ring/close-ring.ts'
 import { readRing } from '../../../shared/memory/ring/read-ring.ts'
 import { SLOT_STATE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
+import { unlessAborted } from '../../../shared/unless-aborted.ts'
 import type { LanePositions } from '../../progress/progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
 import type { PartitionWorkHost, WorkReading } from './partition-work.ts'
@@ -33,13 +34,15 @@ export class Ring {
   readonly #host: RingPartsHost
   readonly #seats: readonly RingSeat[]
   readonly #over = new AbortController()
+  /** It, or its partition, is given up. */
+  readonly #whenOver: AbortSignal
 
   constructor({ ordering }: LaneSettings, start: LanePositions, host: RingPartsHost) {
     const { options } = host.rings
     const kind = ordering === 'none' ? 'none' : 'key'
     const grant = host.rings.grant()
     const memory = RingMemory.create(ringShape(kind, options, grant.bytes), start)
-    const over = AbortSignal.any([host.givenUp, this.#over.signal])
+    const over = (this.#whenOver = AbortSignal.any([host.givenUp, this.#over.signal]))
     this.#memory = memory
     this.#grant = grant
     this.#host = host
@@ -82,7 +85,8 @@ export class Ring {
   async start(isCareful: boolean): Promise<void> {
     const seats = isCareful ? this.#seats.slice(0, 1) : this.#seats
     const started = seats.map((seat, number) => this.#startSeat(seat, number))
-    await Promise.all([this.feed.start(), Promise.race(started)])
+    const runs = unlessAborted(Promise.race(started), this.#whenOver).catch(() => {}) // no seat rejects: it is over
+    await Promise.all([this.feed.start(), runs])
   }
 
   /** Of a claim that needs no care any more. */

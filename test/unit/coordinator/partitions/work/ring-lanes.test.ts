@@ -170,6 +170,17 @@ describe('the lanes of a ring', () => {
     assert.ok(log.includes('on thread 1') && !log.includes('on thread 0'))
   })
 
+  it('do not wait for threads that do not hear, when they are given up before one has begun', async () => {
+    const work = create()
+    for (const thread of threads) thread.started = new Promise(() => {})
+    const started = work.start()
+    await nextTurn()
+    giveUp.abort()
+    await started
+    await work.drain()
+    assert.deepEqual([work.threads.length, log], [0, ['gave memory back']])
+  })
+
   it('are drained seats first, then the feed', async () => {
     const work = create()
     await work.start()
