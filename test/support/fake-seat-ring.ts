@@ -23,6 +23,7 @@ interface FakeSlot {
 /** One lane that this seat alone takes from, as a ring would show it. */
 export class FakeSeatRing implements SeatRing {
   readonly ordering: 'key' | 'none' = 'key'
+  readonly seats = 2
   readonly slots: number
   readonly retries: Map<number, number>
   /** Offsets in the order in which they were finished. */
@@ -30,6 +31,7 @@ export class FakeSeatRing implements SeatRing {
   failures = 0
   waitsFor: SeatWaitReason = ''
   yields = 0
+  isInOrder = false
   /** So often its bell was waited for. */
   waits = 0
   readonly #bySlot: (FakeSlot | undefined)[]
@@ -81,6 +83,7 @@ export class FakeSeatRing implements SeatRing {
 
   readonly memory: SeatRing['memory'] = {
     inherited: () => this.#inherited,
+    takeInOrder: isInOrder => void (this.isInOrder = isInOrder),
     take: () => {
       const slot = this.#bySlot.indexOf(undefined)
       const next = this.#waiting[0]

@@ -39,7 +39,7 @@ export class RingLanes implements PartitionWork {
     this.#progress = progress
     this.#host = host
     this.#levelAt = levelAt
-    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host)
+    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host, true)
     this.#ring = this.#createRing(start)
     this.#level =
       levelAt === null
@@ -148,8 +148,8 @@ export class RingLanes implements PartitionWork {
     }
   }
 
-  aloneOver(): Promise<void> {
-    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+  aloneOver(runsOn: boolean): Promise<void> {
+    return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
   }
 
   #createRing(start: LanePositions): Ring {

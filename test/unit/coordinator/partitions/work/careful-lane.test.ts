@@ -33,8 +33,8 @@ function create() {
   return { progress, giveUp, log, host, lane: new CarefulLane(progress, host) }
 }
 
-const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0 }
-const lone = { from: 100, to: 101, isAlone: true, ranMs: 0 }
+const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0, hasSuspects: false }
+const lone = { from: 100, to: 101, isAlone: true, ranMs: 0, hasSuspects: false }
 
 describe('a careful lane', () => {
   it('is answered once what it announced is stored', async () => {
@@ -59,7 +59,7 @@ describe('a careful lane', () => {
   it('is alone before that is stored, and stores at once that it no longer is', async () => {
     const { lane, log } = create()
     await lane.announce(lone)
-    await lane.aloneOver()
+    await lane.aloneOver(false)
     assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'together', 'commit 1 at rest'])
   })
 

@@ -267,9 +267,15 @@ describe('the lanes of a ring', () => {
     assert.notEqual(threads[0]!.seats[0]!.careful, null)
     ringOf(feeders[0]!).seats.waitsFor[0] = SEAT_WAIT_REASONS.indexOf('announce')
     assert.equal(work.read().waitsFor, 'announce', 'as the only seat does')
-    assert.equal(await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0 }), false)
+    assert.equal(
+      await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0, hasSuspects: false }),
+      false,
+    )
     assert.deepEqual(starts(), [1, 0, 0])
-    assert.equal(await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000 }), true)
+    assert.equal(
+      await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000, hasSuspects: false }),
+      true,
+    )
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
@@ -281,7 +287,7 @@ describe('the lanes of a ring', () => {
     await work.start()
     const stored = deferred<undefined>()
     commit = () => stored.promise
-    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000 })
+    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000, hasSuspects: false })
     const fresh = new FakeThread(0)
     await work.moveOff(threads[0]!.thread, Promise.resolve(fresh.thread), () => {})
     stored.resolve(undefined)
