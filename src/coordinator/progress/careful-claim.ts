@@ -85,7 +85,7 @@ export class CarefulClaim {
     const runsOn = ordering !== 'partition' && positions.inHand.length > 0
     const isAtRest = this.#window === null || (leftOf(this.#window, positions) === null && !runsOn)
     if (isAtRest) this.#pass(positions)
-    const window = isAtRest ? (this.#suspects ?? spanOf(this.#suspectsInHand)) : this.#window
+    const window = isAtRest ? (this.#suspects ?? newestOf(this.#suspectsInHand)) : this.#window
     return { ...normally(), deaths: this.#deaths, window, isAtRest }
   }
 
@@ -117,7 +117,8 @@ function behind({ to }: Window): Window {
   return { from: to, to: to + 1, isAlone: false }
 }
 
-function spanOf(offsets: readonly Offset[]): Window | null {
-  if (offsets.length === 0) return null
-  return { from: Math.min(...offsets), to: Math.max(...offsets) + 1, isAlone: false }
+/** The others are in hand beside it. */
+function newestOf(offsets: readonly Offset[]): Window | null {
+  const newest = offsets.at(-1)
+  return newest === undefined ? null : { from: newest, to: newest + 1, isAlone: false }
 }

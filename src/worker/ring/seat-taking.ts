@@ -219,8 +219,9 @@ export class SeatTaking implements HandOwner {
     const { running, start, ring } = this.#parts
     // One always may: else handlers of one partition that never settle would stop all the others of the thread.
     if (this.#awaited.count === 0 || running.count < start.concurrency) return true
-    // The other seats are not taken yet, whose places records that hang would leave.
-    return running.count < start.concurrency + this.#care.placesBeside(start.concurrency * (ring.seats - 1))
+    // The other seats are not taken yet: records that hang would leave their places.
+    const hanging = this.#care.placesBeside(start.concurrency * (ring.seats - 1))
+    return this.#awaited.count === hanging || running.count < start.concurrency + hanging
   }
 
   #makePermission(): Permission {

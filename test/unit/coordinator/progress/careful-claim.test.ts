@@ -165,7 +165,9 @@ describe('a careful claim of a ring', () => {
   it('is past them when they are finished, and hands on what is left', () => {
     const claim = careful(2, window(10, 20), inHand)
     assert.deepEqual(claim.openAt(ringAt(30, 3, 12, 25)).window, window(12, 20))
-    assert.deepEqual(claim.openAt(ringAt(30, 3, 25)).window, window(3, 26), 'whatever is left between them')
+    const { window: left } = claim.openAt(ringAt(30, 3, 25))
+    assert.deepEqual(left, window(25, 26))
+    assert.deepEqual(careful(2, left, ringAt(30, 3, 25).inHand).start.aloneInHand, [3])
     assert.equal(claim.openAt(ringAt(30, 25)).deaths.length, 2)
     assert.deepEqual(claim.openAt(ringAt(30)), {
       ...normally(),
