@@ -144,7 +144,7 @@ describe('a record that kills its process', { concurrency: 5 }, () => {
   })
 
   for (const ordering of ['key', 'none'] as const) {
-    it(`is given up after as many deaths in ${ordering} order, too`, async t => {
+    it(`is given up after as many deaths in the other orders, too: ${ordering}`, async t => {
       const rig = await createRig(t, { kill: KILLER })
       const options = { ...rig.options, ordering, concurrency: 8, onFailure: 'dead-letter' as const }
       const { deaths, last } = await live(t, { ...rig, options })
@@ -163,7 +163,7 @@ describe('a record that kills its process', { concurrency: 5 }, () => {
     ['none', '1/0'],
     ['key', '2/0'],
   ] as const)
-    it(`is given up, and nothing else, beside one that hangs in every process: ${ordering} order, ${hanging}`, async t => {
+    it(`is given up, and nothing else, beside one that hangs in every process: ${ordering}, ${hanging}`, async t => {
       const rig = await createRig(t, { kill: KILLER, slow: `${hanging}:${FOR_EVER_MS}` })
       const options = { ...rig.options, ordering, concurrency: 8, onFailure: 'dead-letter' as const }
       const isDone = (): Promise<boolean> => rig.isDoneBeside(hanging)

@@ -96,8 +96,12 @@ describe(
   () => {
     for (const ordering of ['key', 'none'] as const) {
       it(`hangs again in the next process, which finishes all others, and in the one after that: ${ordering}`, async t => {
-        // With one place on each thread, the stuck record would hold its lane in key order.
-        const rig = await createRig(t, { ordering, concurrency: ordering === 'key' ? 4 : 2 })
+        const rig = await createRig(t, {
+          ordering,
+          // With one place on each thread, the stuck record would hold its lane in key order.
+          concurrency: ordering === 'key' ? 4 : 2,
+          retry: { attempts: 20 }, // it may be alone when its process is killed: as many deaths in a row would be laid to it
+        })
         const end = 1 + RECORDS
         const ledgers = [new Ledger(t), new Ledger(t), new Ledger(t)] as const
         await produce(rig.topic, part(1))
