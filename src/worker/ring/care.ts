@@ -19,10 +19,8 @@ export interface CareParts {
 
 /** Suspects that had run for long when the process died give the others so long a start, in all partitions of the member. */
 const LATE_MS = 2_000
-/** A record that runs for so long may not be the only one that the seat has a place for. */
+/** A record that runs for so long may not have the only place of its seat, and tells nothing of how much has been run. */
 const LONG_MS = 1_000
-/** No window has this number. */
-const NEVER = -1
 
 /**
  * What a seat of a careful claim may begin: what is stored before it runs. That is the window that was announced last, and all
@@ -36,10 +34,12 @@ export class Care {
   #taken = 0
   /** Those that were in hand when the window was announced were taken before. */
   #coveredBelow = 0
-  /** Counts the windows. */
+  /** Counts the windows, and the pauses of what hangs. */
   #turn = 0
-  /** Records of the present window whose async handlers are under way. */
+  /** Async handlers under way that were begun in the present turn. */
   #fresh = 0
+  /** The suspect that was announced last; null: others were. */
+  #asked: Hand | null = null
   /** The suspect that is about to run, and has to wait for others or for its announcement. */
   #due: Hand | null = null
   /** The one that runs, and that others wait for. */
@@ -49,6 +49,7 @@ export class Care {
   #placeAtMs = 0
   #timer: NodeJS.Timeout | undefined
   #timerAtMs = Infinity
+  #isOver = false
 
   constructor(parts: CareParts) {
     this.#parts = parts
@@ -127,7 +128,7 @@ export class Care {
   /** Its handler is about to be called. */
   begins(hand: Hand): void {
     if (hand !== this.#due) return
-    this.#due = null
+    this.#due = this.#asked = null
     if (this.isCareful) this.#lone = hand
   }
 
@@ -155,6 +156,7 @@ export class Care {
     if (this.#lone === null) this.#endAlone(awaited.count > 0)
     // What has outrun its window tells nothing of how long that took.
     if (this.#fresh === 0) permission.pause()
+    else this.#lookAt(this.#hangsAtMs)
   }
 
   /** The seat has no place for more: looks again when what runs may do so for long. */
@@ -166,8 +168,8 @@ export class Care {
 
   /** Idempotent. */
   cancel(): void {
+    this.#isOver = true
     clearTimeout(this.#timer)
-    this.#timerAtMs = Infinity
   }
 
   get #lateAtMs(): number {
@@ -183,7 +185,13 @@ export class Care {
     return monotonicMs() < this.#trustAtMs
   }
 
-  /** When all that runs is taken to hang. */
+  /** When all that runs has done so for long. */
+  get #hangsAtMs(): number {
+    const { newestSinceMs } = this.#parts.awaited
+    return newestSinceMs === null ? 0 : newestSinceMs + LONG_MS
+  }
+
+  /** When nobody waits any longer for what runs. */
   get #trustAtMs(): number {
     const { newestSinceMs } = this.#parts.awaited
     return newestSinceMs === null ? 0 : newestSinceMs + this.#parts.careful!.aloneForMs
@@ -201,7 +209,7 @@ export class Care {
 
   #mayBeginAlone(hand: Hand): boolean {
     if (this.#parts.permission.waitsFor !== '') return false
-    if (this.#due === hand && this.#turn === hand.begunIn && this.#isInWindow(hand.offset)) return true
+    if (this.#asked === hand && this.#isInWindow(hand.offset)) return true
     this.#due = hand
     if (this.#mustWait) this.#lookAt(this.#trustAtMs)
     else this.#ask(hand, true)
@@ -211,9 +219,8 @@ export class Care {
   #ask(hand: Hand, isOne: boolean): void {
     const { permission, awaited } = this.#parts
     this.#coveredBelow = this.#taken
-    this.#turn += 1
-    this.#fresh = 0
-    hand.begunIn = this.#turn
+    this.#asked = isOne ? hand : null
+    this.#nextTurn()
     permission.ask(hand.offset, hand.offset + 1, isOne && awaited.count === 0, isOne)
   }
 
@@ -235,14 +242,18 @@ export class Care {
     const { permission, runsOn } = this.#parts
     const { isAlone } = permission
     permission.discount()
-    this.settles(this.#lone!)
-    this.#lone!.begunIn = NEVER
+    this.#nextTurn()
     this.#endLone(true)
     if (!isAlone) runsOn()
   }
 
+  #nextTurn(): void {
+    this.#turn += 1
+    this.#fresh = 0
+  }
+
   #lookAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return
+    if (atMs >= this.#timerAtMs || this.#isOver) return
     clearTimeout(this.#timer)
     this.#timerAtMs = atMs
     this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(atMs - monotonicMs())))
@@ -252,7 +263,11 @@ export class Care {
     this.#timerAtMs = Infinity
     if (this.#lone !== null && this.#lone.awaitingSinceMs !== null && !this.#mustWait) this.#trust()
     const nowMs = monotonicMs()
-    for (const atMs of [this.#lateAtMs, this.#trustAtMs, this.#placeAtMs])
+    if (this.#fresh > 0 && nowMs >= this.#hangsAtMs) {
+      this.#nextTurn()
+      this.#parts.permission.pause()
+    }
+    for (const atMs of [this.#lateAtMs, this.#placeAtMs, this.#hangsAtMs, this.#trustAtMs])
       if (atMs > nowMs) this.#lookAt(atMs)
     this.#parts.changed()
   }

@@ -35,7 +35,7 @@ export class Hand implements TakenRecord, Omit<RecordAttempts, 'end'>, TimedLane
   failure: () => GroupError = neverFailed
   isUsedUp = false
   retry: RetryWait | null = null
-  /** See Care: how many were taken before it, whether it is to run alone, and the window in which it was begun. */
+  /** See Care: how many were taken before it, whether it is to run alone, and the turn in which it was begun. */
   takenAs = 0
   isSuspect = false
   begunIn = 0

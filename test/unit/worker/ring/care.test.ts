@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { HandlerContext, KafkaRecord } from '#src/handler.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import type { Announcement, CarefulStart } from '#src/shared/protocol.js'
@@ -137,7 +138,11 @@ describe('a seat of a careful claim', () => {
   })
 
   it('runs nothing that was neither announced nor in hand when the last window was', async () => {
-    const ring = ringOf(...Array.from({ length: 40 }, (_, index) => `key ${index % 7}`))
+    const offsets = Array.from({ length: 40 }, (_, offset) => offset)
+    // Some lanes are behind the others, as they are where nothing can be taken of them for a while.
+    const lag = (offset: number): number => (offset % 10 === 3 ? offset + 14.5 : offset)
+    offsets.sort((one, other) => lag(one) - lag(other))
+    const ring = new FakeSeatRing(offsets.map(offset => ({ offset, key: `key ${offset % 7}` })))
     /** At the last announcement, and what was stored with it. */
     let covered = new Set<number>()
     let window = { from: 0, to: 0 }
@@ -165,6 +170,28 @@ describe('a seat of a careful claim', () => {
       () => [runs, bench.failures.map(String)],
     )
     assert.deepEqual(bench.failures, [])
+  })
+
+  it('asks for nothing again that was in hand when the last window was announced', async () => {
+    const ring = ringOf('a', 'b', 'c')
+    const { bench, runs } = await start({ ring, handle: failing(0, 1), settings: { retry: SHORT_WAIT } })
+    await until(() => ring.finished.length === 3)
+    assert.deepEqual(runs, ['0.1', '1.1', '2.1', '0.2'])
+    assert.equal(bench.announced.filter(({ from }) => from === 0).length, 1)
+  })
+
+  it('counts no time in which it has nothing to run but what hangs', async () => {
+    const ring = ringOf('a', 'b', 'c')
+    const { bench } = await start({
+      ring,
+      handle: record => (record.offset === 0n ? new Promise(() => {}) : undefined),
+    })
+    await until(() => ring.finished.length === 2 && ring.isAsleep)
+    await delay(2_000)
+    ring.append(...Array.from({ length: 20 }, (_, index) => ({ offset: 1_000 + index })))
+    await until(() => ring.finished.length === 22)
+    const ranMs = bench.announced.reduce((sum, one) => sum + one.ranMs, 0)
+    assert.ok(ranMs < 1_500, `${ranMs} ms`)
   })
 
   it('has a place for another when one hangs that has the last, as the seats have that are not taken yet', async () => {
