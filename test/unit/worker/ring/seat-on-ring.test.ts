@@ -193,4 +193,24 @@ describe('seats on a ring', () => {
     assert.ok(announced.some(({ from, to, isAlone }) => from === 20 && to === 21 && isAlone))
     assert.ok(announced.every(({ from, isAlone }) => isAlone === (from === 20)))
   })
+
+  it('takes what is furthest behind in a careful claim, however many lanes it holds', async () => {
+    const ring = new FedRing()
+    const runs: number[] = []
+    const handle = ({ offset }: KafkaRecord): Promise<void> => {
+      runs.push(Number(offset))
+      return new Promise(() => {})
+    }
+    await ring.seat({
+      module: { handle },
+      start: {
+        concurrency: 5,
+        careful: { aloneFrom: 0, aloneBelow: 0, aloneInHand: [], aloneForMs: 1_000 },
+      },
+      announce: () => Promise.resolve(false),
+    })
+    ring.feed(['a', 'b', 'c', 'd', 'e'])
+    await until(() => runs.length === 5)
+    assert.deepEqual(runs, [0, 1, 2, 3, 4])
+  })
 })

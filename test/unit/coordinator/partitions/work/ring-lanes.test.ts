@@ -92,10 +92,10 @@ describe('the lanes of a ring', () => {
     commit = async () => log.push('commit')
   })
 
-  function create(stored: Progress = progressAt(100, 'id', normally())): PartitionWork {
+  function create(stored: Progress = progressAt(100, 'id', normally()), partition = 0): PartitionWork {
     let turn = Promise.resolve()
     const host: PartitionWorkHost = {
-      laneId: LANE,
+      laneId: { ...LANE, partition },
       generation: 1,
       givenUp: giveUp.signal,
       isPaused: () => false,
@@ -279,6 +279,12 @@ describe('the lanes of a ring', () => {
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('have that seat on another thread for the next partition', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    await create(progressAt(100, 'id', open), THREADS + 1).start()
+    assert.deepEqual(starts(), [0, 1, 0])
   })
 
   it('have all seats once no care is needed, also if the one seat leaves its thread before it hears of that', async () => {
