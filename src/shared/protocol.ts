@@ -91,6 +91,10 @@ export interface LaneStart extends LaneId {
 export interface CarefulStart {
   readonly aloneFrom: Offset
   readonly aloneBelow: Offset
+  /** Of a ring: these as well, but not before the others. They had run for longer when the process died. */
+  readonly aloneInHand: readonly Offset[]
+  /** Of a ring: one that runs alone for so long hangs, and is waited for no longer. */
+  readonly aloneForMs: number
 }
 
 /** Names a feed among the lanes of a claim. */
@@ -130,6 +134,8 @@ export interface Announcement {
   readonly isAlone: boolean
   /** For how long the lane has run records since it last announced any. */
   readonly ranMs: number
+  /** Of a ring: records in hand that are to run alone have not done so yet. */
+  readonly hasSuspects: boolean
 }
 
 /** A record whose attempts are used up, with all that its dead letter is made of. */
@@ -192,8 +198,8 @@ export interface CoordinatorApi {
    * runs what it likes, and announces nothing. Rejects if the claim is being given up: the lane runs nothing more.
    */
   announce(lane: LaneId, announcement: Announcement): Promise<boolean>
-  /** The attempt that was to run alone is over. */
-  aloneOver(lane: LaneId): Promise<void>
+  /** The attempt that was to run alone is over. `runsOn`: something of its lane still runs, be it that attempt: no longer alone. */
+  aloneOver(lane: LaneId, runsOn: boolean): Promise<void>
   /** Token for SASL OAUTHBEARER: functions do not cross threads. */
   oauthToken(): Promise<{ value: string }>
 }

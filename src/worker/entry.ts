@@ -47,7 +47,7 @@ function callsTo(remote: Comlink.Remote<Answering<CoordinatorApi>>): Coordinator
   return {
     resolveOutOfRange: (lane, position) => outcome(remote.resolveOutOfRange(lane, position)),
     announce: (lane, announcement) => outcome(remote.announce(lane, announcement)),
-    aloneOver: lane => outcome(remote.aloneOver(lane)),
+    aloneOver: (lane, runsOn) => outcome(remote.aloneOver(lane, runsOn)),
     deadLetter: letter => outcome(remote.deadLetter(Comlink.transfer(letter, transferables(letter)))),
     oauthToken: () => outcome(remote.oauthToken()),
   }

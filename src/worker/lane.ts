@@ -222,8 +222,8 @@ export class Lane implements ThreadLane, TimedLane {
         deadLetter: letter => host.deadLetter(letter),
         failed: error => this.#fail(error),
         troubled: error => host.troubled(this.id, error),
-        announce: announcement => host.announce(this.id, announcement),
-        aloneOver: () => host.aloneOver(this.id),
+        announce: announcement => host.announce(this.id, { ...announcement, hasSuspects: false }),
+        aloneOver: () => host.aloneOver(this.id, false),
         waitChanged: () => this.#onWaitChanged(),
       },
     })

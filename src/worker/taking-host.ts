@@ -42,7 +42,7 @@ export interface TakingHost {
   deadLetter(letter: DeadLetter): Promise<void>
   /** See CoordinatorApi. */
   announce(lane: LaneId, announcement: Announcement): Promise<boolean>
-  aloneOver(lane: LaneId): void
+  aloneOver(lane: LaneId, runsOn: boolean): void
   failed(lane: LaneId, error: GroupError): void
   troubled(lane: LaneId, error: GroupError): void
 }

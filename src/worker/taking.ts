@@ -1,8 +1,8 @@
 import type { GroupMemory } from '../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../shared/memory/lane-memory.ts'
 import type { GroupError } from '../shared/errors.ts'
-import type { Announcement, CarefulStart, LaneId } from '../shared/protocol.ts'
-import { Permission } from './attempts/permission.ts'
+import type { CarefulStart, LaneId } from '../shared/protocol.ts'
+import { Permission, type Asked } from './attempts/permission.ts'
 import { Attempts, type AttemptsParts } from './attempts/attempts.ts'
 import { AwaitedResult } from './attempts/awaited-result.ts'
 import type { FateListener } from './attempts/fate.ts'
@@ -26,7 +26,7 @@ export interface TakingListener extends FateListener {
   /** The promise of the record in hand is done, whatever came of it. */
   settled(): void
   /** See CoordinatorApi. */
-  announce(announcement: Announcement): Promise<boolean>
+  announce(announcement: Asked): Promise<boolean>
   aloneOver(): void
   /** What comes next cannot be read; everything before it is finished. */
   feedFailed(thrown: unknown): void

@@ -248,7 +248,7 @@ export class Worker implements WorkerApi {
       usedUp: message => this.#parts.post(message),
       deadLetter: letter => coordinator.deadLetter(letter),
       announce: (lane, announcement) => coordinator.announce(lane, announcement),
-      aloneOver: lane => void coordinator.aloneOver(lane).catch(() => {}), // the claim is over, and that with it
+      aloneOver: (lane, runsOn) => void coordinator.aloneOver(lane, runsOn).catch(() => {}), // the claim is over, and that with it
       failed: (lane, error) => this.#parts.post({ type: 'lane-failed', lane, error: toWire(error) }),
       troubled: (lane, error) => this.#troubled(lane, error),
     }

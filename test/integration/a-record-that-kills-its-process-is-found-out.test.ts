@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
+import { decodeProgress } from '#src/coordinator/progress/progress-format.js'
 import type { RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, endOffsets, produce, uniqueGroup } from '../support/kafka.ts'
@@ -8,13 +9,14 @@ import { Ledger } from '../support/ledger.ts'
 import { MemberProcess, type MemberProcessOptions } from '../support/member-process.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { sharedStack } from '../support/stack.ts'
-import { readOffsets } from '../support/zookeeper.ts'
+import { openZooKeeper, readOffsets } from '../support/zookeeper.ts'
 
 const PARTITIONS = 4
 const RECORDS = 100 // in each
 const KILLER = '1/50'
 const FIXTURES = new URL('../../../test/fixtures/handlers/', import.meta.url)
 const BATCH = 10
+const FOR_EVER_MS = 2_000_000_000
 
 interface Rig {
   readonly options: RunGroupOptions
@@ -25,6 +27,8 @@ interface Rig {
   readonly batchSizes: () => number[]
   /** All is committed. */
   readonly isDone: () => Promise<boolean>
+  /** All is committed but for this record, which is in hand. */
+  readonly isDoneBeside: (record: string) => Promise<boolean>
 }
 
 async function createRig(
@@ -44,6 +48,7 @@ async function createRig(
   const handler = new URL(module, FIXTURES)
   handler.search = new URLSearchParams({ ...parameters, file: ledger.file }).toString()
   const groupId = uniqueGroup()
+  const zookeeper = await openZooKeeper(t)
   return {
     handler,
     options: {
@@ -68,7 +73,27 @@ async function createRig(
       const offsets = Object.values(await readOffsets(groupId, topic))
       return offsets.length === PARTITIONS && offsets.every(offset => offset === RECORDS)
     },
+    isDoneBeside: async record => {
+      const left = await leftInHand(zookeeper, `/consumers/${groupId}/progress/${topic}`)
+      return left?.join() === record
+    },
   }
+}
+
+/** Records as partition/offset; null: something was not even taken. */
+async function leftInHand(
+  zookeeper: Awaited<ReturnType<typeof openZooKeeper>>,
+  path: string,
+): Promise<string[] | null> {
+  const left: string[] = []
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    const node = await zookeeper.read(`${path}/${partition}`)
+    if (node === undefined) return null
+    const { frontiers, inHand } = decodeProgress(node.data, path)
+    if (frontiers.some(frontier => frontier !== RECORDS)) return null
+    left.push(...inHand.map(({ offset }) => `${partition}/${offset}`))
+  }
+  return left
 }
 
 function linesOf(file: string): string[] {
@@ -110,13 +135,44 @@ function assertFoundOut({ attempts }: Rig, last: MemberProcess): void {
   assert.equal(seen.size, PARTITIONS * RECORDS)
 }
 
-describe('a record that kills its process', { concurrency: true }, () => {
+describe('a record that kills its process', { concurrency: 5 }, () => {
   it('is given up after as many deaths as it has attempts, and every other record is handled', async t => {
     const rig = await createRig(t, { kill: KILLER })
     const { deaths, last } = await live(t, rig)
     assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
     assertFoundOut(rig, last)
   })
+
+  for (const ordering of ['key', 'none'] as const) {
+    it(`is given up after as many deaths in the other orders, too: ${ordering}`, async t => {
+      const rig = await createRig(t, { kill: KILLER })
+      const options = { ...rig.options, ordering, concurrency: 8, onFailure: 'dead-letter' as const }
+      const { deaths, last } = await live(t, { ...rig, options })
+      assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
+      assertFoundOut(rig, last)
+      const letters = (await readTopic(`${options.groupId}.dead-letters`)).flat()
+      assert.deepEqual(
+        letters.map(({ key }) => String(key)),
+        [KILLER],
+      )
+    })
+  }
+
+  for (const [ordering, hanging] of [
+    ['key', '1/0'],
+    ['none', '1/0'],
+    ['key', '2/0'],
+  ] as const)
+    it(`is given up, and nothing else, beside one that hangs in every process: ${ordering}, ${hanging}`, async t => {
+      const rig = await createRig(t, { kill: KILLER, slow: `${hanging}:${FOR_EVER_MS}` })
+      const options = { ...rig.options, ordering, concurrency: 8, onFailure: 'dead-letter' as const }
+      const isDone = (): Promise<boolean> => rig.isDoneBeside(hanging)
+      const { deaths, last } = await live(t, { ...rig, options, isDone })
+      assert.deepEqual(deaths, ['SIGKILL', 'SIGKILL', 'SIGKILL'])
+      assertFoundOut(rig, last)
+      const begun = rig.attempts().filter(({ record }) => record === hanging)
+      assert.ok(begun.length >= 2 && begun.every(({ attempt }) => attempt === 1), 'no death was laid to it')
+    })
 
   it('is not taken for one that is only in hand whenever its process is killed', async t => {
     const slow = '2/30'

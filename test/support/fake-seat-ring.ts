@@ -23,6 +23,7 @@ interface FakeSlot {
 /** One lane that this seat alone takes from, as a ring would show it. */
 export class FakeSeatRing implements SeatRing {
   readonly ordering: 'key' | 'none' = 'key'
+  readonly seats = 2
   readonly slots: number
   readonly retries: Map<number, number>
   /** Offsets in the order in which they were finished. */
@@ -31,6 +32,7 @@ export class FakeSeatRing implements SeatRing {
   waitsFor: SeatWaitReason = ''
   yields = 0
   isLoose = false
+  isInOrder = false
   /** So often its bell was waited for. */
   waits = 0
   readonly #bySlot: (FakeSlot | undefined)[]
@@ -82,6 +84,7 @@ export class FakeSeatRing implements SeatRing {
 
   readonly memory: SeatRing['memory'] = {
     inherited: () => this.#inherited,
+    takeInOrder: isInOrder => void (this.isInOrder = isInOrder),
     take: () => {
       const slot = this.#bySlot.indexOf(undefined)
       const next = this.#waiting[0]

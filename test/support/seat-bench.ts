@@ -53,7 +53,8 @@ export class SeatBench<Ring extends SeatRing> {
   readonly failures: GroupError[] = []
   readonly troubles: GroupError[] = []
   readonly announced: Announcement[] = []
-  alonesOver = 0
+  /** Of each end of being alone: whether something runs on. */
+  readonly alonesOver: boolean[] = []
   readonly seat: Seat
   readonly loop = new RecordLoop(this.group, new WorkerMemory())
   readonly #deadlines: DeadlineTimer
@@ -79,9 +80,14 @@ export class SeatBench<Ring extends SeatRing> {
       usedUp: message => this.usedUp.push(message),
       announce: (_lane, announcement) => {
         this.announced.push(announcement)
+        this.group.setOneAlone(announcement.isAlone)
         return options.announce?.(announcement) ?? Promise.reject(new Error('nothing is to be announced'))
       },
-      aloneOver: () => void (this.alonesOver += 1),
+      aloneOver: (_lane, runsOn) => {
+        this.alonesOver.push(runsOn)
+        this.group.setOneAlone(false)
+        this.loop.wake()
+      },
       deadLetter: letter => {
         this.letters.push(letter)
         return options.deadLetter?.(letter) ?? Promise.reject(new Error('no dead letters'))

@@ -121,7 +121,8 @@ export class WorkerRig {
       deadLetter: () => Promise.reject(new Error('no dead letters')),
       announce: (_, lane, announcement) =>
         options.announce?.(lane, announcement) ?? Promise.reject(new Error('nothing is to be announced')),
-      aloneOver: (_, lane) => options.aloneOver?.(lane) ?? Promise.reject(new Error('nothing runs alone')),
+      aloneOver: (_, lane, runsOn) =>
+        options.aloneOver?.(lane, runsOn) ?? Promise.reject(new Error('nothing runs alone')),
       oauthToken: () => Promise.reject(new Error('no token')),
     }
     this.pool = new ThreadPool(

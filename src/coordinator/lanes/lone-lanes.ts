@@ -36,6 +36,8 @@ export class LoneLanes {
   readonly #patienceMs: number
   /** The first is alone or about to be. */
   readonly #queue: Entry[] = []
+  /** Were waited for in vain, and have had something in hand ever since: nobody waits for them again. */
+  readonly #hanging = new Set<LaneInHand>()
 
   constructor(host: LoneLanesHost, patienceMs = PATIENCE_MS) {
     this.#host = host
@@ -76,12 +78,20 @@ export class LoneLanes {
   async #waitForOthers(entry: Entry): Promise<boolean> {
     const untilMs = monotonicMs() + this.#patienceMs
     for (let quiet = 0; quiet < QUIET_LOOKS;) {
-      if (monotonicMs() >= untilMs) return false
       await delay(LOOK_EVERY_MS)
       this.#throwIfLeft(entry)
-      quiet = this.#host.lanes().some(lane => lane !== entry.lane && lane.hasInHand) ? 0 : quiet + 1
+      const others = this.#othersInHand(entry.lane)
+      quiet = others.length > 0 ? 0 : quiet + 1
+      if (monotonicMs() >= untilMs) for (const lane of others) this.#hanging.add(lane)
+      if (others.length > 0 && others.every(lane => this.#hanging.has(lane))) return false
     }
     return true
+  }
+
+  #othersInHand(alone: LaneInHand): LaneInHand[] {
+    const inHand = this.#host.lanes().filter(lane => lane.hasInHand)
+    for (const lane of this.#hanging) if (!inHand.includes(lane)) this.#hanging.delete(lane)
+    return inHand.filter(lane => lane !== alone)
   }
 
   #throwIfLeft(entry: Entry): void {

@@ -104,8 +104,8 @@ export class WorkerDesk implements WorkerThreadListener {
     return partition.announce(announcement)
   }
 
-  async aloneOver(thread: WorkerThread, lane: LaneId): Promise<void> {
-    await this.#findOn(thread, lane)?.aloneOver()
+  async aloneOver(thread: WorkerThread, lane: LaneId, runsOn: boolean): Promise<void> {
+    await this.#findOn(thread, lane)?.aloneOver(runsOn)
   }
 
   oauthToken(): Promise<{ value: string }> {

@@ -240,8 +240,8 @@ export class OwnedPartition implements WantedPartition {
   }
 
   /** See CoordinatorApi.aloneOver. */
-  aloneOver(): Promise<void> {
-    return this.#work?.aloneOver() ?? Promise.resolve()
+  aloneOver(runsOn: boolean): Promise<void> {
+    return this.#work?.aloneOver(runsOn) ?? Promise.resolve()
   }
 
   /**

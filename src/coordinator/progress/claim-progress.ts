@@ -33,7 +33,7 @@ export class ClaimProgress {
     this.#worked = () => progress
     this.topicId = stored.topicId
     this.killer = killer
-    this.#careful = CarefulClaim.of(progress.open ?? normally(), rules.carefulForMs)
+    this.#careful = CarefulClaim.of(progress, rules.carefulForMs)
   }
 
   /** From now on these tell how far it is. */
@@ -53,7 +53,7 @@ export class ClaimProgress {
 
   /** As it is now, of an open claim. */
   get now(): Progress {
-    return this.#read(positions => this.#careful?.openAt(positions) ?? normally())
+    return this.#read(worked => this.#careful?.openAt(worked) ?? normally())
   }
 
   isStored(progress: Progress): boolean {
@@ -71,11 +71,11 @@ export class ClaimProgress {
   atRelease(hasStopped: boolean): Progress {
     const careful = hasStopped ? null : this.#careful
     careful?.rest()
-    return this.#read(positions => careful?.openAt(positions) ?? null)
+    return this.#read(worked => careful?.openAt(worked) ?? null)
   }
 
-  #read(open: (positions: LanePositions) => OpenClaim | null): Progress {
-    const { ordering, hash, frontiers, inHand } = this.#worked()
-    return { topicId: this.topicId, ordering, hash, frontiers, inHand, open: open({ frontiers, inHand }) }
+  #read(open: (worked: WorkedLanes) => OpenClaim | null): Progress {
+    const worked = this.#worked()
+    return { topicId: this.topicId, ...worked, open: open(worked) }
   }
 }

@@ -41,7 +41,7 @@ type Asynchronous<Api> = {
 export interface WorkerThreadListener extends Omit<CoordinatorApi, 'announce' | 'aloneOver'> {
   /** See CoordinatorApi; with who asks, as the lane may have gone on to another thread by the time this arrives. */
   announce(thread: WorkerThread, lane: LaneId, announcement: Announcement): Promise<boolean>
-  aloneOver(thread: WorkerThread, lane: LaneId): Promise<void>
+  aloneOver(thread: WorkerThread, lane: LaneId, runsOn: boolean): Promise<void>
   message(thread: WorkerThread, message: WorkerMessage): void
   /**
    * It has exited: `death` is null after `stop`. Told before any call of it rejects, so that whoever called finds what is to
@@ -257,7 +257,7 @@ function callableBy(thread: WorkerThread, listener: WorkerThreadListener): Coord
     resolveOutOfRange: (lane, position) => listener.resolveOutOfRange(lane, position),
     deadLetter: letter => listener.deadLetter(letter),
     announce: (lane, announcement) => listener.announce(thread, lane, announcement),
-    aloneOver: lane => listener.aloneOver(thread, lane),
+    aloneOver: (lane, runsOn) => listener.aloneOver(thread, lane, runsOn),
     oauthToken: () => listener.oauthToken(),
   }
 }

@@ -2,14 +2,18 @@ import { monotonicMs } from '../../shared/clock.ts'
 import type { Announcement, CarefulStart } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
 
+/** Announcement, as far as it is told by what is about to run. */
+export type Asked = Omit<Announcement, 'hasSuspects'>
+
 export interface PermissionParts {
   /** Null: the lane runs what it likes. */
-  readonly careful: CarefulStart | null
+  readonly careful: Pick<CarefulStart, 'aloneFrom' | 'aloneBelow'> | null
   /** End of the partition as far as it is known; -1: it is not. */
   readonly highWatermark: () => Offset
   /** See CoordinatorApi. */
-  readonly announce: (announcement: Announcement) => Promise<boolean>
-  readonly aloneOver: () => void
+  readonly announce: (announcement: Asked) => Promise<boolean>
+  /** See CoordinatorApi. */
+  readonly aloneOver: (runsOn: boolean) => void
   /** Records may run that might not before. */
   readonly changed: () => void
 }
@@ -27,6 +31,7 @@ const MAX_GROWTH = 8
 export class Permission {
   readonly #parts: PermissionParts
   #isCareful: boolean
+  #from: Offset = 0
   #below: Offset
   #isAlone = false
   #waitsFor: '' | 'announce' | 'alone' = ''
@@ -47,6 +52,11 @@ export class Permission {
   /** Records have to be announced before they run. */
   get isCareful(): boolean {
     return this.#isCareful
+  }
+
+  /** Where what was announced begins. */
+  get from(): Offset {
+    return this.#from
   }
 
   /** Records below may run. */
@@ -74,8 +84,24 @@ export class Permission {
   /** True if all from `offset` up to below `end` may run; else that is asked for, and told by `changed`. */
   covers(offset: Offset, end: Offset): boolean {
     if (end <= this.#below) return true
-    if (this.#waitsFor === '') this.#ask(offset, end)
+    if (this.#waitsFor === '') this.ask(offset, end, end === offset + 1 && this.#mustBeAlone(offset))
     return false
+  }
+
+  /** Asks for all from `from` up to below `end`, and unless that `isAll` for so much behind it that the commit is worth it. */
+  ask(from: Offset, end: Offset, isAlone: boolean, isAll = isAlone): void {
+    this.endAlone() // of the record before
+    this.pause()
+    const ranMs = this.#ranMs
+    this.#fit(ranMs)
+    this.#ranMs = 0
+    const to = isAll ? end : Math.max(end, from + this.#lengthAt(from))
+    this.#length = to - from
+    this.#waitsFor = isAlone ? 'alone' : 'announce'
+    this.#parts.announce({ from, to, isAlone, ranMs }).then(
+      isOver => this.#allow(isOver ? 0 : from, isOver ? Infinity : to, isAlone && !isOver),
+      () => {}, // the lane is being ended, and whoever does that waits for nothing of this
+    )
   }
 
   /** The lane begins to take records. */
@@ -89,33 +115,26 @@ export class Permission {
     this.#runningSinceMs = null
   }
 
-  /** The attempt that was alone is over, or does not begin: the others may go on, and the next attempt is asked for anew. */
-  endAlone(): void {
+  /** What runs hangs: that it has run since `begin` does not count. */
+  discount(): void {
+    this.#runningSinceMs = null
+  }
+
+  /**
+   * The attempt that was alone is over, or does not begin: the others may go on, and the next attempt is asked for anew.
+   * `runsOn`: something of the lane still runs.
+   */
+  endAlone(runsOn = false): void {
     if (!this.#isAlone) return
     this.pause()
     this.#isAlone = false
     this.#below = 0
-    this.#parts.aloneOver()
+    this.#parts.aloneOver(runsOn)
   }
 
-  #ask(from: Offset, end: Offset): void {
-    this.endAlone() // of the record before
-    this.pause()
-    const isAlone = end === from + 1 && this.#mustBeAlone(from)
-    const ranMs = this.#ranMs
-    this.#fit(ranMs)
-    this.#ranMs = 0
-    const to = isAlone ? end : Math.max(end, from + this.#lengthAt(from))
-    this.#length = to - from
-    this.#waitsFor = isAlone ? 'alone' : 'announce'
-    this.#parts.announce({ from, to, isAlone, ranMs }).then(
-      isOver => this.#allow(isOver ? Infinity : to, isAlone && !isOver),
-      () => {}, // the lane is being ended, and whoever does that waits for nothing of this
-    )
-  }
-
-  #allow(below: Offset, isAlone: boolean): void {
+  #allow(from: Offset, below: Offset, isAlone: boolean): void {
     this.#waitsFor = ''
+    this.#from = from
     this.#below = below
     this.#isAlone = isAlone
     this.#isCareful = below !== Infinity

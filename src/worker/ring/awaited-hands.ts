@@ -15,6 +15,11 @@ export class AwaitedHands implements Iterable<Hand> {
     return this.#oldest === null ? null : this.#oldest.awaitingSinceMs
   }
 
+  /** Of the newest. Null if there is none. */
+  get newestSinceMs(): number | null {
+    return this.#newest === null ? null : this.#newest.awaitingSinceMs
+  }
+
   /** It began later than all others. */
   add(hand: Hand): void {
     hand.older = this.#newest

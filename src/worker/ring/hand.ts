@@ -35,6 +35,10 @@ export class Hand implements TakenRecord, Omit<RecordAttempts, 'end'>, TimedLane
   failure: () => GroupError = neverFailed
   isUsedUp = false
   retry: RetryWait | null = null
+  /** See Care: how many were taken before it, whether it is to run alone, and the turn in which it was begun. */
+  takenAs = 0
+  isSuspect = false
+  begunIn = 0
   #record: LaneRecord | null = null
   /** Those that are awaited know their neighbours: see AwaitedHands. */
   older: Hand | null = null
@@ -73,6 +77,7 @@ export class Hand implements TakenRecord, Omit<RecordAttempts, 'end'>, TimedLane
     this.state = 'free'
     this.failure = neverFailed
     this.isUsedUp = false
+    this.isSuspect = false
     this.retry = null
     this.#record = null
   }

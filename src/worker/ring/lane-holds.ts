@@ -18,6 +18,8 @@ export class LaneHolds {
   readonly #me: number
   readonly #share: number
   readonly #inHand: Int32Array
+  /** Records are taken in the order of the offsets, as far as that can be: nobody else takes any. */
+  isInOrder = false
   /** 1: nothing is taken of it any more, so that it becomes free for others. */
   readonly #isLeaving: Uint8Array
   readonly #waits: LaneWaits
@@ -45,7 +47,7 @@ export class LaneHolds {
   choose(): number {
     const current = this.#current
     if (current !== NONE) {
-      const mayGoOn = this.#inHand[current] === 0 || this.#left-- > 0
+      const mayGoOn = !this.isInOrder && (this.#inHand[current] === 0 || this.#left-- > 0)
       if (mayGoOn && this.#mayTake(current, true)) return current
       this.leave()
     }
@@ -99,7 +101,7 @@ export class LaneHolds {
   #furthestBehind(): number {
     const { header, shape } = this.#memory
     const tail = Atomics.load(header, HEADER.TAIL)
-    const mayHoldMore = this.#held < this.#share
+    const mayHoldMore = this.isInOrder || this.#held < this.#share
     let best = NONE
     let bestFree = NONE
     let nearest = Infinity

@@ -11,6 +11,7 @@ export interface SeatRing {
   readonly memory: Pick<
     SeatMemory,
     | 'inherited'
+    | 'takeInOrder'
     | 'take'
     | 'read'
     | 'setState'
@@ -26,6 +27,8 @@ export interface SeatRing {
   >
   /** In `none` order no record waits for another of its key. */
   readonly ordering: RingShape['ordering']
+  /** Of the ring. */
+  readonly seats: number
   /** Records that may be in hand. */
   readonly slots: number
   /** Per slot in which a thread that had the seat before left a record to be run again: when that is, in monotonic milliseconds. */
@@ -44,6 +47,7 @@ export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'
   return {
     memory: ofSeat,
     ordering: memory.shape.ordering,
+    seats: memory.shape.seats,
     slots: memory.shape.slotsPerSeat,
     retries: new Map(waiting.map(({ slot, untilMs }) => [slot, untilMs])),
     highWatermark: () => memory.highWatermark,

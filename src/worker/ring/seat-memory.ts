@@ -63,6 +63,11 @@ export class SeatMemory {
     return records.sort((one, other) => one.offset - other.offset)
   }
 
+  /** From now on, or no longer: see LaneHolds. */
+  takeInOrder(isInOrder: boolean): void {
+    if (this.#holds !== null) this.#holds.isInOrder = isInOrder
+  }
+
   /** There may be a record to take: a slot is free, and a lane that is not empty is held here or by nobody. */
   canTake(): boolean {
     if (!this.#slots.hasFree || isClosed(this.#memory)) return false

@@ -18,6 +18,7 @@ import { LaneRecord, type RecordOrigin } from '../record.ts'
 import type { TakeResult } from '../take-result.ts'
 import type { TakingSettings } from '../taking-host.ts'
 import { AwaitedHands } from './awaited-hands.ts'
+import { Care } from './care.ts'
 import { Hand, type HandOwner } from './hand.ts'
 import { InHand } from './in-hand.ts'
 import type { SeatRing } from './open-seat.ts'
@@ -39,7 +40,7 @@ export interface SeatTakingListener extends FateListener {
   settled(): void
   /** See CoordinatorApi. */
   announce(announcement: Announcement): Promise<boolean>
-  aloneOver(): void
+  aloneOver(runsOn: boolean): void
 }
 
 export interface SeatTakingParts {
@@ -71,6 +72,7 @@ export class SeatTaking implements HandOwner {
   readonly #news: RecordNews
   readonly #outcomes: Outcomes
   readonly #permission: Permission
+  readonly #care: Care
   readonly #suspects = new SuspectRecords()
   readonly #awaited = new AwaitedHands()
   readonly #clock = new TurnClock()
@@ -97,22 +99,22 @@ export class SeatTaking implements HandOwner {
       ...{ news: this.#news, settings, memory, inHand, origin, isGivenUp, listener },
       ...{ rule: handler.retry, lastFailures: start.lastFailures },
     })
-    this.#permission = new Permission({
-      careful: start.careful,
-      highWatermark: () => ring.highWatermark(),
-      announce: announcement => listener.announce(announcement),
-      aloneOver: () => listener.aloneOver(),
+    const permission = (this.#permission = this.#makePermission())
+    this.#care = new Care({
+      ...{ careful: start.careful, permission, awaited: this.#awaited },
+      runsOn: () => listener.aloneOver(true),
       changed: () => listener.waitChanged(),
     })
+    memory.takeInOrder(this.#care.isCareful)
     this.#inherit()
   }
 
   /** A record could be taken, as far as this seat's own go; whether one is there shows when it is. */
   get canTake(): boolean {
     if (this.#isOver || this.#permission.waitsFor !== '' || !this.#mayBegin || !this.#hasRoom) return false
+    if (this.#care.isBusy) return false
     if (this.#suspects.left > 0) return this.#suspects.ready !== null
-    if (this.#isOneByOne && this.#inHand.count > 0) return this.#inHand.first!.state === 'ready'
-    return this.#inHand.hasReady || (!this.#isAsleep && !this.#inHand.isFull)
+    return this.#care.hasReady || this.#inHand.hasReady || (!this.#isAsleep && !this.#inHand.isFull)
   }
 
   /** Since when the oldest async handler runs; null if none does. */
@@ -130,7 +132,7 @@ export class SeatTaking implements HandOwner {
   }
 
   get waitsFor(): SeatWaitReason {
-    if (this.#permission.waitsFor !== '') return this.#permission.waitsFor
+    if (this.#care.waitsFor !== '') return this.#care.waitsFor
     if (this.#inHand.isFull) return 'in-hand-full'
     if (this.#awaited.count > 0 || this.canTake) return ''
     if (this.#inHand.hasRetries) return 'retry'
@@ -141,15 +143,15 @@ export class SeatTaking implements HandOwner {
   take(untilMs: number): TakeResult {
     this.#permission.begin()
     const result = this.#run(untilMs)
-    if (result !== 'more' && result !== 'held' && result !== 'awaiting') this.rest()
+    if (result !== 'more' && result !== 'held') this.rest()
+    if (!this.#hasRoom) this.#care.lookAgain()
     this.#memory.yieldLanes()
     return result
   }
 
-  /** Nothing is about to run: no other lane has to wait for it. Not while a record is in hand. */
+  /** Nothing can begin for now: no other lane has to wait for it. */
   rest(): void {
-    this.#permission.endAlone()
-    this.#permission.pause()
+    this.#care.rest()
   }
 
   /** Lanes of which nothing is in hand may go to others. */
@@ -160,6 +162,7 @@ export class SeatTaking implements HandOwner {
   /** Nothing is taken or waited for any more but the handlers that run. Idempotent. */
   cancel(): void {
     this.#isOver = true
+    this.#care.cancel()
     this.#inHand.cancel()
     this.#outcomes.cancel()
     this.#memory.wake() // what waits for the bell would stay for as long as the ring
@@ -191,10 +194,7 @@ export class SeatTaking implements HandOwner {
   settled(hand: Hand): void {
     const { context } = hand
     if (context.signal.aborted) LaneContext.renewSignal(context)
-    if (this.#awaited.count === 0) {
-      this.rest()
-      this.#settled?.resolve()
-    }
+    if (this.#awaited.count === 0) this.#settled?.resolve()
     this.#parts.listener.settled()
   }
 
@@ -215,16 +215,27 @@ export class SeatTaking implements HandOwner {
     return !this.#parts.group.isOneAlone || this.#permission.isAlone
   }
 
-  /** Strictly in the order of the offsets. */
-  get #isOneByOne(): boolean {
-    return this.#permission.isCareful
+  get #hasRoom(): boolean {
+    const { running, start, ring } = this.#parts
+    // One always may: else handlers of one partition that never settle would stop all the others of the thread.
+    if (this.#awaited.count === 0 || running.count < start.concurrency) return true
+    // The other seats are not taken yet: records that hang would leave their places.
+    const hanging = this.#care.placesBeside(start.concurrency * (ring.seats - 1))
+    return this.#awaited.count === hanging || running.count < start.concurrency + hanging
   }
 
-  get #hasRoom(): boolean {
-    const { running, start } = this.#parts
-    // One always may: else handlers of one partition that never settle would stop all the others of the thread.
-    if (this.#awaited.count === 0) return true
-    return !this.#isOneByOne && running.count < start.concurrency
+  #makePermission(): Permission {
+    const { start, ring, listener } = this.#parts
+    return new Permission({
+      careful: start.careful,
+      highWatermark: () => ring.highWatermark(),
+      announce: asked => listener.announce({ ...asked, hasSuspects: this.#care.hasSuspects }),
+      aloneOver: runsOn => listener.aloneOver(runsOn),
+      changed: () => {
+        this.#memory.takeInOrder(this.#care.isCareful)
+        listener.waitChanged()
+      },
+    })
   }
 
   /** What a thread that had the seat before has left in hand. */
@@ -233,6 +244,7 @@ export class SeatTaking implements HandOwner {
     for (const taken of this.#memory.inherited()) {
       const hand = this.#inHand.take(taken)
       if (taken.attempts > 0) this.#outcomes.meet(hand)
+      this.#care.meet(hand)
       const suspect = start.suspects.find(({ offset }) => offset === hand.offset)
       if (suspect !== undefined && !hand.isUsedUp && hand.state !== 'behind')
         this.#suspects.add(hand, suspect.forMs)
@@ -255,7 +267,7 @@ export class SeatTaking implements HandOwner {
       const refusal = this.#begin(hand)
       if (refusal !== null) return refusal
       if (this.#isOver) return 'failed'
-      if (!this.#hasRoom) return 'awaiting'
+      if (!this.#hasRoom || this.#care.isBusy) return 'awaiting'
       if (isAlone) return 'more'
     }
   }
@@ -265,24 +277,30 @@ export class SeatTaking implements HandOwner {
       const { ready } = this.#suspects
       return ready === null ? null : this.#inHand.next(ready)
     }
-    if (this.#isOneByOne && this.#inHand.count > 0) return this.#inHand.next(this.#inHand.first!)
-    return this.#inHand.next() ?? this.#takeNew()
+    const { due } = this.#care
+    if (due !== null) return this.#inHand.next(due)
+    const hand = this.#inHand.next() ?? this.#takeNew()
+    const late = hand?.isSuspect === true ? null : this.#care.nextLate()
+    if (late === null) return hand
+    if (hand !== null) this.#inHand.putBack(hand)
+    return late
   }
 
   #takeNew(): Hand | null {
-    // Else the lane that was taken from last would go on, and records further behind in others run behind what was announced.
-    if (this.#isOneByOne) this.#memory.yieldLanes()
     for (;;) {
       const taken = this.#memory.take()
       if (taken === null) return null
       const hand = this.#inHand.take(taken)
       if (hand.attempts > 0) this.#outcomes.meet(hand)
-      if (hand.state === 'ready') return hand
+      this.#care.meet(hand)
+      if (hand.state !== 'ready') continue
+      if (!this.#care.putsOff(hand)) return hand
+      this.#inHand.hold(hand)
     }
   }
 
   #findNothing(): TakeResult {
-    if (this.#suspects.left > 0 || (this.#isOneByOne && this.#inHand.count > 0)) return 'waiting'
+    if (this.#suspects.left > 0) return 'waiting'
     if (this.#inHand.isFull) return 'waiting'
     if (!this.#memory.fallAsleep()) return 'more' // another seat was faster, or has just left a lane
     if (!this.#isAsleep) this.#sleep()
@@ -308,15 +326,15 @@ export class SeatTaking implements HandOwner {
     return refusal
   }
 
-  #refusal({ offset, isUsedUp }: Hand): 'waiting' | 'held' | null {
+  #refusal(hand: Hand): 'waiting' | 'held' | null {
     const { group, start } = this.#parts
-    const permission = this.#permission
-    if (offset >= permission.below && !isUsedUp && !permission.covers(offset, offset + 1)) return 'waiting'
-    return group.mayStart(start.generation, permission.isAlone) ? null : 'held'
+    if (!hand.isUsedUp && !this.#care.mayBegin(hand)) return 'waiting'
+    return group.mayStart(start.generation, this.#permission.isAlone) ? null : 'held'
   }
 
   #call(hand: Hand): void {
     const { awaited } = hand
+    this.#care.begins(hand)
     const record = (hand.record = new LaneRecord(this.#origin, this.#memory.read(hand), hand.attempts + 1))
     try {
       const result = this.#handle(record, hand.context)
@@ -333,6 +351,7 @@ export class SeatTaking implements HandOwner {
     this.#inHand.hold(hand)
     this.#inHand.set(hand, 'awaited', sinceMs)
     this.#awaited.add(hand)
+    this.#care.awaits(hand)
     this.#parts.running.count += 1
     this.#parts.listener.awaits()
   }
@@ -340,6 +359,7 @@ export class SeatTaking implements HandOwner {
   #leave(hand: Hand): void {
     const { running, start, listener } = this.#parts
     this.#awaited.delete(hand)
+    this.#care.settles(hand)
     running.count -= 1
     if (running.count + 1 >= start.concurrency) listener.hasRoom()
   }
@@ -347,10 +367,12 @@ export class SeatTaking implements HandOwner {
   #succeeded(hand: Hand): void {
     this.#suspects.over(hand)
     this.#inHand.finish(hand)
+    this.#care.ended(hand)
   }
 
   #failed(hand: Hand, thrown: unknown): void {
     this.#suspects.over(hand)
     this.#outcomes.failed(hand, thrown)
+    this.#care.ended(hand)
   }
 }

@@ -159,7 +159,7 @@ export class Seat implements ThreadLane {
         failed: error => void this.#life.fail(error),
         troubled: error => host.troubled(this.id, error),
         announce: announcement => host.announce(this.id, announcement),
-        aloneOver: () => host.aloneOver(this.id),
+        aloneOver: runsOn => host.aloneOver(this.id, runsOn),
         waitChanged: () => this.#onChange(),
       },
     })
@@ -181,7 +181,7 @@ export class Seat implements ThreadLane {
   /** Nothing of it is taken for now: nobody has to wait for that. */
   #rest(): void {
     this.#taking.yieldLanes()
-    if (this.awaitingSinceMs === null) this.#taking.rest() // others would wait for it until it goes on
+    this.#taking.rest() // others would wait for it until it goes on
   }
 
   #waitReason(): SeatWaitReason {

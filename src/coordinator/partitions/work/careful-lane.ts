@@ -6,6 +6,8 @@ import type { ClaimProgress } from '../../progress/claim-progress.ts'
 import { isVoid } from '../release-claim.ts'
 
 const AGAIN = { initialMs: 50, maxMs: 500 }
+/** For the thread to say by itself that a record hangs: it knows it to the millisecond. One that is blocked says nothing. */
+const THREAD_GRACE_MS = 1_000
 
 export interface CarefulLaneHost {
   /** Stores what has changed. */
@@ -15,48 +17,70 @@ export interface CarefulLaneHost {
   readonly givenUp: AbortSignal
 }
 
-/** The lane of a careful claim: stores what it announces, and answers once that is stored. */
+/** The lane of a careful claim, or its ring: stores what it announces, and answers once that is stored. */
 export class CarefulLane {
   readonly #progress: ClaimProgress
   readonly #host: CarefulLaneHost
+  readonly #isOfRing: boolean
   /** Counts what was announced, and what ended it: an answer that comes after another is of no use. */
   #turn = 0
+  #isAlone = false
+  /** Ends it. */
+  #patience: NodeJS.Timeout | undefined
 
-  constructor(progress: ClaimProgress, host: CarefulLaneHost) {
+  /** `isOfRing`: others wait for a record that runs alone no longer than CarefulStart says. */
+  constructor(progress: ClaimProgress, host: CarefulLaneHost, isOfRing = false) {
     this.#progress = progress
     this.#host = host
+    this.#isOfRing = isOfRing
   }
 
   /** As CoordinatorApi.announce. */
-  async announce({ from, to, isAlone, ranMs }: Announcement): Promise<boolean> {
+  async announce(announcement: Announcement): Promise<boolean> {
     const { careful } = this.#progress
     if (careful === null) return true
     const turn = (this.#turn += 1)
-    const isOver = careful.ran(ranMs, from, this.#progress.now)
+    if (this.#isAlone) this.#endAlone() // it has said that it is no longer, and that is still being stored
+    const isOver = careful.ran(announcement, this.#progress.now)
     if (isOver) this.#progress.becomeOrdinary()
-    else await this.#announce(careful, { from, to, isAlone }, turn)
+    else await this.#announce(careful, announcement, turn)
     await this.#commit(turn)
+    if (this.#isAlone && this.#isOfRing) this.#limit(careful.start.aloneForMs + THREAD_GRACE_MS)
     return isOver
   }
 
   /** As CoordinatorApi.aloneOver. Stored at once: a process that dies of something else later must not be laid to this record. */
-  async aloneOver(): Promise<void> {
-    this.rest()
+  async aloneOver(runsOn: boolean): Promise<void> {
+    if (runsOn) this.#progress.careful?.goesOn()
+    else this.rest()
+    const turn = this.#turn
     await this.#host.commit().catch(() => {}) // what comes next is stored before it runs, or else nothing runs
+    // Only now: what others run must find it stored that it is not alone.
+    if (runsOn && turn === this.#turn) this.#endAlone()
   }
 
   /** Nothing of it runs: what was announced is over. */
   rest(): void {
     this.#turn += 1
     this.#progress.careful?.rest()
+    this.#endAlone()
+  }
+
+  #endAlone(): void {
+    this.#isAlone = false
+    clearTimeout(this.#patience)
     this.#host.noLongerAlone()
   }
 
-  async #announce(
-    careful: CarefulClaim,
-    { from, to, isAlone }: Omit<Announcement, 'ranMs'>,
-    turn: number,
-  ): Promise<void> {
+  #limit(ms: number): void {
+    const turn = this.#turn
+    this.#patience = setTimeout(() => {
+      if (turn === this.#turn) void this.aloneOver(true)
+    }, ms)
+  }
+
+  async #announce(careful: CarefulClaim, { from, to, isAlone }: Announcement, turn: number): Promise<void> {
+    this.#isAlone = isAlone
     const hasOthers = isAlone && !(await this.#host.runAlone())
     this.#throwIfPassed(turn) // it may have been drained while others were waited for
     careful.announced({ from, to, isAlone: isAlone && !hasOthers })

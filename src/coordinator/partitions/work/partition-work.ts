@@ -63,7 +63,7 @@ export interface WorkLife {
   hasFailed(): void
   /** See CoordinatorApi. */
   announce(announcement: Announcement): Promise<boolean>
-  aloneOver(): Promise<void>
+  aloneOver(runsOn: boolean): Promise<void>
 }
 
 export interface WorkReading {

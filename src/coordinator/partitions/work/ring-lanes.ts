@@ -31,7 +31,7 @@ export class RingLanes implements PartitionWork {
     this.#settings = run
     this.#progress = progress
     this.#host = host
-    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host)
+    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host, true)
     this.#ring = new Ring(run, start, {
       ...host,
       news: this.#news,
@@ -145,8 +145,8 @@ export class RingLanes implements PartitionWork {
     }
   }
 
-  aloneOver(): Promise<void> {
-    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+  aloneOver(runsOn: boolean): Promise<void> {
+    return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
   }
 
   /** Nothing of it runs now. */

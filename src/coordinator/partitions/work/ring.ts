@@ -83,17 +83,18 @@ export class Ring {
 
   /** Resolves when a seat runs, none can (then the host knows), or it is over. A seat whose thread is inside a long handler follows. */
   async start(isCareful: boolean): Promise<void> {
-    const seats = isCareful ? this.#seats.slice(0, 1) : this.#seats
-    const started = seats.map((seat, number) => this.#startSeat(seat, number))
+    // Those of the other partitions that are worked off carefully are spread over the threads.
+    const only = isCareful ? this.#host.laneId.partition % this.#seats.length : null
+    const started = this.#seats.flatMap((seat, number) =>
+      only === null || number === only ? [this.#startSeat(seat, number)] : [],
+    )
     const runs = unlessAborted(Promise.race(started), this.#whenOver).catch(() => {}) // no seat rejects: it is over
     await Promise.all([this.feed.start(), runs])
   }
 
   /** Of a claim that needs no care any more. */
   startOthers(): void {
-    this.#seats.forEach((seat, number) => {
-      if (number > 0) void this.#startSeat(seat, number)
-    })
+    this.#seats.forEach((seat, number) => void this.#startSeat(seat, number)) // the one that is taken stays as it is
   }
 
   /** For good. */

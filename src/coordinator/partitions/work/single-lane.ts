@@ -145,8 +145,8 @@ export class SingleLane implements PartitionWork {
     return this.#carefulLane?.announce(announcement) ?? Promise.resolve(true)
   }
 
-  aloneOver(): Promise<void> {
-    return this.#carefulLane?.aloneOver() ?? Promise.resolve()
+  aloneOver(runsOn: boolean): Promise<void> {
+    return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
   }
 
   async #startOn(thread: WorkerThread, paused: boolean): Promise<void> {

@@ -64,6 +64,29 @@ describe('a lane that is to run alone', () => {
     assert.equal(memory.isOneAlone, true, 'no other record may come to it')
   })
 
+  it('waits once for others that take too long, until they have nothing in hand', async () => {
+    const { lone, a, b, c } = create(50)
+    b.hasInHand = true
+    assert.equal(await lone.enter(a), false)
+    lone.leave(a)
+    const startedMs = performance.now()
+    assert.equal(await lone.enter(a), false)
+    assert.ok(performance.now() - startedMs < 50, 'not again for the same')
+    lone.leave(a)
+    c.hasInHand = true
+    const third = lone.enter(a)
+    await delay(5)
+    b.hasInHand = false
+    c.hasInHand = false
+    assert.equal(await third, true, 'the other one was waited for')
+    lone.leave(a)
+    b.hasInHand = true
+    const fourth = lone.enter(a)
+    await delay(5)
+    b.hasInHand = false
+    assert.equal(await fourth, true, 'so is the first one, with another record')
+  })
+
   it('lets all go on when it leaves, however often', async () => {
     const rig = create()
     await rig.lone.enter(rig.a)

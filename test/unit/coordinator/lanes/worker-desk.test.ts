@@ -128,7 +128,7 @@ function desk(): { desk: WorkerDesk; heard: string[] } {
   return { desk: new WorkerDesk({ partitions, report } as unknown as WorkerDeskParts), heard }
 }
 
-const ANNOUNCEMENT: Announcement = { from: 5, to: 6, isAlone: true, ranMs: 0 }
+const ANNOUNCEMENT: Announcement = { from: 5, to: 6, isAlone: true, ranMs: 0, hasSuspects: false }
 
 function lane(epoch = EPOCH, partition = 0): LaneId {
   return { topic: 't', partition, epoch, lane: 0 }
@@ -158,14 +158,14 @@ describe('what a lane says', () => {
   it('about what it runs is heard of the thread that has the lane', async () => {
     const { desk: one, heard } = desk()
     await one.announce(THREAD, lane(), ANNOUNCEMENT)
-    await one.aloneOver(THREAD, lane())
+    await one.aloneOver(THREAD, lane(), false)
     assert.deepEqual(heard, ['announced', 'alone over'])
   })
 
   it('arrives behind the answer to its drain: a thread that had the lane before neither lets it run alone nor ends that', async () => {
     const { desk: one, heard } = desk()
     await rejection(one.announce(OLD_THREAD, lane(), ANNOUNCEMENT), 'CLAIM_LOST')
-    await one.aloneOver(OLD_THREAD, lane())
+    await one.aloneOver(OLD_THREAD, lane(), false)
     assert.deepEqual(heard, [])
   })
 

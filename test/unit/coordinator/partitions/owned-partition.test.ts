@@ -439,7 +439,7 @@ describe('an owned partition', () => {
       replacements.set(asThread(thread), Promise.resolve(asThread(other)))
       const partition = create()
       thread.startLane = async () => {
-        await partition.announce({ from: 100, to: 101, isAlone: true, ranMs: 0 })
+        await partition.announce({ from: 100, to: 101, isAlone: true, ranMs: 0, hasSuspects: false })
         log.push('alone')
         throw died
       }

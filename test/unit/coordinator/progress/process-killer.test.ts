@@ -70,7 +70,7 @@ function live(killer: number, windowSize: number, attempts: number): { deaths: n
     const found = findKiller(claimed, attempts).killer
     if (found !== null) return { deaths, blamed: found.offset }
     assert.ok(deaths < 20, 'nothing is ever found')
-    const careful = CarefulClaim.of(claimed.open!, 10_000)
+    const careful = CarefulClaim.of(claimed, 10_000)
     stored = careful === null ? claimed : runCarefully(claimed, careful, killer, windowSize)
   }
 }
@@ -86,10 +86,10 @@ function runCarefully(
   for (let from = committableOf(claimed); ;) {
     const inHand = claimed.inHand.filter(({ offset }) => offset >= from)
     const progress = { ...progressAt(inHand.length > 0 ? claimed.frontiers[0]! : from, 'id'), inHand }
-    assert.equal(careful.ran(1, from, progress), false)
     const isAlone = from >= aloneFrom && from < aloneBelow
     const end = from < aloneFrom ? Math.min(from + windowSize, aloneFrom) : from + windowSize
     const to = isAlone ? from + 1 : end
+    assert.equal(careful.ran({ from, to, isAlone, hasSuspects: false, ranMs: 1 }, progress), false)
     careful.announced({ from, to, isAlone })
     const stored = { ...progress, open: careful.openAt(progress) }
     if (killer < to) return stored

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
-import type { CarefulStart } from '#src/shared/protocol.js'
-import { Permission } from '#src/worker/attempts/permission.js'
+import { Permission, type PermissionParts } from '#src/worker/attempts/permission.js'
 
-const NOT_ALONE: CarefulStart = { aloneFrom: 0, aloneBelow: 0 }
+const NOT_ALONE = { aloneFrom: 0, aloneBelow: 0 }
 
 describe('the permission of a lane', () => {
   let nowMs = 0
@@ -21,7 +20,7 @@ describe('the permission of a lane', () => {
 
   afterEach(() => mock.restoreAll())
 
-  function create(careful: CarefulStart | null, end = 1_000_000): Permission {
+  function create(careful: PermissionParts['careful'], end = 1_000_000): Permission {
     return new Permission({
       careful,
       highWatermark: () => end,
@@ -30,7 +29,7 @@ describe('the permission of a lane', () => {
         answers.push(deferred())
         return answers.at(-1)!.promise
       },
-      aloneOver: () => void log.push('over'),
+      aloneOver: runsOn => void log.push(runsOn ? 'runs on' : 'over'),
       changed: () => void log.push('changed'),
     })
   }
@@ -129,6 +128,32 @@ describe('the permission of a lane', () => {
     await answer()
     permission.covers(5, 6)
     assert.deepEqual(log.slice(-2), ['over', '5-21 after 0'])
+  })
+
+  it('is asked for one record beside others, as for a window', async () => {
+    const permission = create({ aloneFrom: 3, aloneBelow: 5 })
+    permission.covers(9, 10)
+    await run(permission, 0.25)
+    await answer()
+    permission.ask(3, 4, false, true)
+    assert.equal(log.at(-1), '3-4 after 0')
+    await answer()
+    assert.deepEqual([permission.from, permission.below, permission.isAlone], [3, 4, false])
+    permission.ask(6, 7, false)
+    assert.equal(log.at(-1), '6-14 after 0', 'as much as fits')
+  })
+
+  it('is given up by one that runs on, and counts no time in which it hangs', async () => {
+    const permission = create({ aloneFrom: 3, aloneBelow: 5 })
+    permission.covers(3, 4)
+    await answer()
+    permission.begin()
+    nowMs += 5_000
+    permission.discount()
+    permission.endAlone(true)
+    assert.deepEqual([log.at(-1), permission.isAlone, permission.below], ['runs on', false, 0])
+    permission.ask(6, 7, false)
+    assert.equal(log.at(-1), '6-7 after 0')
   })
 
   it('covers a whole batch, or none of it', async () => {

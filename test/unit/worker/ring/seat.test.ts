@@ -9,6 +9,7 @@ import { GroupError } from '#src/shared/errors.js'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeSeatRing, type FakeRecord } from '../../../support/fake-seat-ring.ts'
 import { NO_WAIT } from '../../../support/lane-bench.ts'
+import { Promised } from '../../../support/promised.ts'
 import { seatBenches, type SeatBench, type SeatBenchOptions } from '../../../support/seat-bench.ts'
 
 const LONG_WAIT = { attempts: 3, backoffMs: 60_000, maxBackoffMs: 60_000, jitter: 0 }
@@ -36,30 +37,6 @@ async function start({ handle = () => {}, module, ...options }: Given): Promise<
   }
   const bench = await startBench({ ...options, module: { ...module, handle: counted } })
   return { bench, ring: bench.ring, runs }
-}
-
-/** A handler whose promises settle when the test says so. */
-class Promised {
-  readonly #running = new Map<number, Deferred<void>>()
-
-  readonly handle: Handle = record => {
-    const result: Deferred<void> = deferred()
-    this.#running.set(Number(record.offset), result)
-    return result.promise
-  }
-
-  get offsets(): number[] {
-    return [...this.#running.keys()]
-  }
-
-  async settle(offset: number, error?: Error): Promise<void> {
-    const result = this.#running.get(offset)!
-    this.#running.delete(offset)
-    if (error === undefined) result.resolve()
-    else result.reject(error)
-    await nextTurn()
-    await nextTurn()
-  }
 }
 
 function records(...keys: (string | undefined)[]): FakeRecord[] {
@@ -510,9 +487,9 @@ describe('a seat that is being ended', () => {
     const released: unknown[] = []
     const { ring, runs, bench } = await start({
       ring: ringOf('a', 'b', 'a', 'b', 'c'),
-      handle: (record, context) => {
+      handle: record => {
         if (record.offset === 0n) throw new Error('no')
-        return promised.handle(record, context)
+        return promised.handle(record)
       },
       module: { released: () => released.push(ring.finished) },
       settings: { retry: LONG_WAIT },
@@ -657,7 +634,7 @@ describe('an attempt of a seat that takes too long', () => {
       ring: ringOf('a', 'b'),
       handle: (record, context) => {
         signals.set(record.offset, context.signal)
-        return promised.handle(record, context)
+        return promised.handle(record)
       },
       settings: { ...settings, handlerTimeoutMs: 50 },
       start: { concurrency: 2 },
@@ -702,69 +679,5 @@ describe('an attempt of a seat that takes too long', () => {
     })
     await until(() => ring.finished.length === 2)
     assert.deepEqual(aborted, [false, false])
-  })
-})
-
-describe('a seat of a careful claim', () => {
-  const careful = { aloneFrom: 1, aloneBelow: 2 }
-
-  it('runs what it has announced, in order and one by one, with the record in its slot', async () => {
-    const promised = new Promised()
-    const asked: Deferred<boolean>[] = []
-    const { ring, bench } = await start({
-      ring: ringOf('a', 'b', 'c', 'd', 'e'),
-      handle: promised.handle,
-      start: { careful, concurrency: 10 },
-      announce: () => (asked.push(deferred()), asked.at(-1)!.promise),
-    })
-    await until(() => asked.length === 1)
-    assert.deepEqual([ring.inHand, ring.waitsFor], [['0 ready'], 'announce'])
-    asked[0]!.resolve(false)
-    await until(() => promised.offsets.length === 1)
-    await promised.settle(0)
-    await until(() => asked.length === 2)
-    assert.deepEqual([ring.inHand, ring.waitsFor], [['1 ready'], 'alone'])
-    bench.group.setOneAlone(true)
-    asked[1]!.resolve(false)
-    await until(() => promised.offsets.length === 1)
-    assert.deepEqual([promised.offsets, bench.alonesOver], [[1], 0])
-    await promised.settle(1)
-    assert.equal(bench.alonesOver, 1)
-    bench.group.setOneAlone(false)
-    bench.loop.wake()
-    await until(() => asked.length === 3)
-    asked[2]!.resolve(true)
-    await until(() => promised.offsets.length === 3)
-    assert.deepEqual(promised.offsets, [2, 3, 4]) // it is careful no longer
-    assert.deepEqual(bench.announced.map(({ from, to, isAlone }) => [from, to, isAlone]).slice(0, 2), [
-      [0, 1, false],
-      [1, 2, true],
-    ])
-  })
-
-  it('takes nothing beside a record that waits for its retry', async () => {
-    const { ring, runs } = await start({
-      ring: ringOf('a', 'b'),
-      handle: failing(0),
-      settings: { retry: LONG_WAIT },
-      start: { careful },
-      announce: () => Promise.resolve(false),
-    })
-    await until(() => ring.waitsFor === 'retry')
-    assert.deepEqual([runs, ring.inHand], [['0.1'], ['0 retry after 1']])
-  })
-
-  it('begins with what is left in hand, in the order of the offsets', async () => {
-    const left = [
-      { offset: 0, key: 'a', attempts: 1 },
-      { offset: 1, key: 'a' },
-    ]
-    const { ring, runs } = await start({
-      ring: new FakeSeatRing([{ offset: 2 }], 300, left),
-      start: { careful: { aloneFrom: 0, aloneBelow: 0 } },
-      announce: () => Promise.resolve(false),
-    })
-    await until(() => ring.finished.length === 3)
-    assert.deepEqual(runs, ['0.2', '1.1', '2.1'])
   })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, mock } from 'node:test'
 import { CarefulLane } from '#src/coordinator/partitions/work/careful-lane.js'
 import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
@@ -30,11 +30,12 @@ function create() {
     noLongerAlone: () => void log.push('together'),
     givenUp: giveUp.signal,
   }
-  return { progress, giveUp, log, host, lane: new CarefulLane(progress, host) }
+  const lane = new CarefulLane(progress, host)
+  return { progress, giveUp, log, host, lane, ring: new CarefulLane(progress, host, true) }
 }
 
-const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0 }
-const lone = { from: 100, to: 101, isAlone: true, ranMs: 0 }
+const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0, hasSuspects: false }
+const lone = { from: 100, to: 101, isAlone: true, ranMs: 0, hasSuspects: false }
 
 describe('a careful lane', () => {
   it('is answered once what it announced is stored', async () => {
@@ -59,8 +60,51 @@ describe('a careful lane', () => {
   it('is alone before that is stored, and stores at once that it no longer is', async () => {
     const { lane, log } = create()
     await lane.announce(lone)
-    await lane.aloneOver()
+    await lane.aloneOver(false)
     assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'together', 'commit 1 at rest'])
+  })
+
+  it('lets the others go on when one that was alone hangs, once it is stored that it is not', async () => {
+    const { lane, log } = create()
+    await lane.announce(lone)
+    await lane.aloneOver(true)
+    assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'commit 1 101-102 false', 'together'])
+  })
+
+  it('is alone anew without a gap if it is to be before that is stored', async () => {
+    const { lane, log, host } = create()
+    await lane.announce(lone)
+    const { commit } = host
+    const stored = deferred<undefined>()
+    host.commit = async () => {
+      host.commit = commit
+      await stored.promise
+    }
+    const over = lane.aloneOver(true)
+    await lane.announce({ ...lone, from: 105, to: 106 })
+    stored.resolve(undefined)
+    await over
+    assert.deepEqual(log.slice(2), ['together', 'alone', 'commit 1 105-106 true'])
+  })
+
+  it('holds up others no longer than that where its thread is blocked, if it is a ring', async t => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.after(() => mock.timers.reset())
+    const { lane, ring, log } = create()
+    await lane.announce(lone)
+    mock.timers.tick(600_000)
+    await Promise.resolve()
+    assert.equal(log.at(-1), 'commit 1 100-101 true', 'in partition order it is waited for')
+    lane.rest()
+    await ring.announce(lone)
+    mock.timers.tick(6_000)
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
+    assert.deepEqual(log.slice(-2), ['commit 1 101-102 false', 'together'])
+    await ring.announce(lone)
+    ring.rest()
+    const before = log.length
+    mock.timers.tick(600_000)
+    assert.equal(log.length, before, 'it was over before')
   })
 
   it('says where others could not be waited for', async () => {

@@ -99,10 +99,10 @@ describe('the lanes of a ring', () => {
     commit = async () => log.push('commit')
   })
 
-  function create(stored: Progress = progressAt(100, 'id', normally())): PartitionWork {
+  function create(stored: Progress = progressAt(100, 'id', normally()), partition = 0): PartitionWork {
     let turn = Promise.resolve()
     const host: PartitionWorkHost = {
-      laneId: LANE,
+      laneId: { ...LANE, partition },
       generation: 1,
       givenUp: giveUp.signal,
       isPaused: () => isPaused,
@@ -393,12 +393,24 @@ describe('the lanes of a ring', () => {
     assert.notEqual(threads[0]!.seats[0]!.careful, null)
     ringOf(feeders[0]!).seats.waitsFor[0] = SEAT_WAIT_REASONS.indexOf('announce')
     assert.equal(work.read().waitsFor, 'announce', 'as the only seat does')
-    assert.equal(await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0 }), false)
+    assert.equal(
+      await work.announce({ from: 100, to: 101, isAlone: false, ranMs: 0, hasSuspects: false }),
+      false,
+    )
     assert.deepEqual(starts(), [1, 0, 0])
-    assert.equal(await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000 }), true)
+    assert.equal(
+      await work.announce({ from: 101, to: 102, isAlone: false, ranMs: 1_000, hasSuspects: false }),
+      true,
+    )
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('have that seat on another thread for the next partition', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    await create(progressAt(100, 'id', open), THREADS + 1).start()
+    assert.deepEqual(starts(), [0, 1, 0])
   })
 
   it('have all seats once no care is needed, also if the one seat leaves its thread before it hears of that', async () => {
@@ -407,7 +419,7 @@ describe('the lanes of a ring', () => {
     await work.start()
     const stored = deferred<undefined>()
     commit = () => stored.promise
-    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000 })
+    const announced = work.announce({ from: 100, to: 101, isAlone: false, ranMs: 1_000, hasSuspects: false })
     const fresh = new FakeThread(0)
     await work.moveOff(threads[0]!.thread, Promise.resolve(fresh.thread), () => {})
     stored.resolve(undefined)
