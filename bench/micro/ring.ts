@@ -2,7 +2,7 @@
  * CPU time of one record in a ring: to append it, and to take it, hand it to a handler that reads its value, and finish it. Contenders take
  * turns, so that a busy machine slows all alike; medians of the rounds.
  *
- *     node .build/bench/micro/ring.js [--rounds N] [--json]
+ *     node .build/bench/micro/ring.js [--rounds N] [--only SHAPE] [--json]
  */
 import { parseArgs } from 'node:util'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -23,7 +23,11 @@ import { Seat } from '#src/worker/ring/seat.js'
 import { median } from '../lib/stats.js'
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '21' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '21' },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const WARM_UP = 5
 const RECORDS = 20_000
@@ -48,9 +52,11 @@ const SHAPES: readonly Shape[] = [
   { title: 'key, 1,024 lanes', lanes: 1024, isAsync: false },
 ]
 
-/** One of the keys in front of a value. */
-const RECORD_BYTES = Array.from({ length: KEYS }, (_, key) =>
-  Buffer.concat([Buffer.from(String(key).padStart(KEY_BYTES)), Buffer.alloc(VALUE_BYTES, 7)]),
+/** As they stand in what was fetched: each key in front of a value. */
+const FETCHED = Buffer.concat(
+  Array.from({ length: KEYS }, (_, key) =>
+    Buffer.concat([Buffer.from(String(key).padStart(KEY_BYTES)), Buffer.alloc(VALUE_BYTES, 7)]),
+  ),
 )
 
 /** A ring with its feeder's and its seat's ends in this thread: filled and worked off in turn. */
@@ -108,10 +114,12 @@ class Contender {
 
   #append(): void {
     const reader = this.#reader
-    reader.bytes = RECORD_BYTES[(Math.imul(this.#appended, 0x9e3779b1) >>> 0) % KEYS]!
+    const key = (Math.imul(this.#appended, 0x9e3779b1) >>> 0) % KEYS
+    reader.bytes = FETCHED
     reader.offset = this.#appended++
-    reader.keyEnd = reader.valueStart = KEY_BYTES
-    reader.valueEnd = KEY_BYTES + VALUE_BYTES
+    reader.keyStart = key * (KEY_BYTES + VALUE_BYTES)
+    reader.keyEnd = reader.valueStart = reader.keyStart + KEY_BYTES
+    reader.valueEnd = reader.valueStart + VALUE_BYTES
     if (!this.#appender.append(reader)) throw new Error('the ring is too small')
   }
 
@@ -156,7 +164,8 @@ function cpuUs(): number {
   return user + system
 }
 
-const contenders = SHAPES.map(shape => new Contender(shape))
+const shapes = SHAPES.filter(({ title }) => values.only === undefined || title === values.only)
+const contenders = shapes.map(shape => new Contender(shape))
 for (const contender of contenders) await contender.start()
 for (let round = 0; round < Number(values.rounds) + WARM_UP; round++)
   for (const contender of contenders) await contender.round()
