@@ -5,7 +5,8 @@ import { median, spread } from '../lib/stats.js'
 import { createFilledTopic } from '../lib/topic.js'
 import { perSecond, rate } from './throughput.js'
 
-const SIZE = { topic: 'async', partitions: 1, records: 250_000, valueBytes: 100 }
+/** So many that the time in which threads start up and compile what they run is little of it. */
+const SIZE = { topic: 'async', partitions: 1, records: 750_000, valueBytes: 100 }
 const KEYS = 10_000
 const THREADS = 2
 const CONCURRENCY = 1_000

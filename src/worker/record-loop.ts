@@ -74,17 +74,12 @@ export class RecordLoop {
   }
 
   /**
-   * A lane's async record is done. If the lane can take the next one, it goes on at once while the current turn lasts,
-   * so that short promises cost no turn each.
+   * An async record of the lane is done. If it was the only one, the lane goes on at once while the current turn lasts, so that
+   * short promises cost no turn each. While others are under way, those that are done before the next turn are replaced in it.
    */
   settled(lane: LoopLane): void {
-    const nowMs = monotonicMs()
-    const untilMs = this.#turnStartedAtMs + TURN_MS
     this.#alone.settle(lane)
-    const mayGoOn = !this.#state.is('held', 'stopped') && !this.#alone.isDue()
-    const goesOn = mayGoOn && lane.canTake && nowMs < untilMs
-    if (goesOn) this.#runLane(lane, nowMs, untilMs)
-    this.#leave(goesOn ? monotonicMs() - nowMs : 0)
+    this.#leave(lane.awaitingSinceMs === null ? this.#goOn(lane) : 0)
     if (lane.canTake || this.#alone.isDue()) this.wake()
   }
 
@@ -94,6 +89,16 @@ export class RecordLoop {
     this.#cancel()
     this.#alone.stop()
     this.#state.moveTo('stopped', 'asked to')
+  }
+
+  /** For how long. */
+  #goOn(lane: LoopLane): number {
+    const nowMs = monotonicMs()
+    const untilMs = this.#turnStartedAtMs + TURN_MS
+    const mayGoOn = !this.#state.is('held', 'stopped') && !this.#alone.isDue()
+    if (!mayGoOn || !lane.canTake || nowMs >= untilMs) return 0
+    this.#runLane(lane, nowMs, untilMs)
+    return monotonicMs() - nowMs
   }
 
   #request(reason: string, sinceMs: number): void {

@@ -195,7 +195,7 @@ export class Taking {
 
   #onSettled(): void {
     const { context, memory, listener } = this.#parts
-    if (context.signal.aborted) LaneContext.renewSignal(context)
+    LaneContext.renewSignal(context)
     memory.setInHand('nothing')
     this.rest()
     listener.settled()

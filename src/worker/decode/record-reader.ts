@@ -4,6 +4,7 @@ import { MIN_RECORD_BYTES, type BatchHeader } from './batch-header.ts'
 import type { OldMessage } from './old-messages.ts'
 
 const NO_BYTES = Buffer.alloc(0)
+const NO_VIEW = new DataView(NO_BYTES.buffer, 0, 0)
 
 /**
  * Reads the records of one open batch, in place: read() sets the fields to the next record; no object is made and no
@@ -30,6 +31,8 @@ export class RecordReader {
   /** Records of the open batch that were not read yet. */
   left = 0
 
+  #viewed: Buffer = NO_BYTES
+  #view: DataView = NO_VIEW
   #at = 0
   #end = 0
   #baseOffset: Offset = 0
@@ -38,6 +41,16 @@ export class RecordReader {
   #baseTimestamp = 0
   /** -1: the records have their own. */
   #appendTime = -1
+
+  /** Of `bytes`, for those who read several at once. */
+  get view(): DataView {
+    const { bytes } = this
+    if (this.#viewed !== bytes) {
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      this.#viewed = bytes
+    }
+    return this.#view
+  }
 
   /** The records stand in `bytes` from `start` to `end`, which nothing else may use. @throws BATCH_CORRUPT */
   open(batch: BatchHeader, bytes: Buffer, start: number, end: number): void {
@@ -68,7 +81,8 @@ export class RecordReader {
 
   /** Lets go of the bytes. */
   close(): void {
-    this.bytes = NO_BYTES
+    this.bytes = this.#viewed = NO_BYTES
+    this.#view = NO_VIEW
     this.left = 0
   }
 

@@ -19,7 +19,10 @@ export class LaneContext implements HandlerContext {
   readonly logger: Logger
   readonly epoch: bigint
   readonly #thread: ThreadContext
-  #controller = new AbortController()
+  /** Of the attempt under way; made when a handler asks: most never do. */
+  #controller: AbortController | null = null
+  /** Why the attempt under way is to give up; null: it is not. */
+  #aborted: Error | null = null
   /** Why its handlers are to give up, now and later; null: they are not. */
   #givenUp: Error | null = null
 
@@ -33,7 +36,9 @@ export class LaneContext implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal
+    const controller = (this.#controller ??= new AbortController())
+    if (this.#aborted !== null) controller.abort(this.#aborted)
+    return controller.signal
   }
 
   get state(): unknown {
@@ -49,7 +54,7 @@ export class LaneContext implements HandlerContext {
   /** For good. */
   static abort(context: LaneContext, reason: Error): void {
     context.#givenUp = reason
-    context.#controller.abort(reason)
+    LaneContext.abortAttempt(context, reason)
   }
 
   static isGivenUp(context: LaneContext): boolean {
@@ -58,12 +63,14 @@ export class LaneContext implements HandlerContext {
 
   /** The attempt under way alone is to give up. */
   static abortAttempt(context: LaneContext, reason: Error): void {
-    context.#controller.abort(reason)
+    context.#aborted ??= reason
+    context.#controller?.abort(reason)
   }
 
-  /** The next attempt has nothing to do with what the one before was told. */
+  /** An attempt is over: the next one has nothing to do with what it was told. */
   static renewSignal(context: LaneContext): void {
-    context.#controller = new AbortController()
-    if (context.#givenUp !== null) context.#controller.abort(context.#givenUp)
+    if (context.#aborted === null) return
+    context.#controller = null
+    context.#aborted = context.#givenUp
   }
 }

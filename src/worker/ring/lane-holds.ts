@@ -1,5 +1,5 @@
 import { isClosed } from '../../shared/memory/ring/close-ring.ts'
-import { firstUntaken, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
+import { guessDistance, isLaneEmpty } from '../../shared/memory/ring/lane-chain.ts'
 import { HEADER, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import { wakeSleepers } from '../../shared/memory/ring/wake-seats.ts'
@@ -40,7 +40,9 @@ export class LaneHolds {
 
   /** Some lane has something to take. */
   get hasWork(): boolean {
-    return this.#furthestBehind() !== NONE
+    const { lanes } = this.#memory.shape
+    for (let lane = 0; lane < lanes; lane++) if (this.#mayTake(lane, this.#isMine(lane))) return true
+    return false
   }
 
   /** A lane that is held now and not empty; NONE (-1) if there is none. */
@@ -97,19 +99,20 @@ export class LaneHolds {
     }
   }
 
-  /** The record at which a lane goes on that is furthest behind decides. A guess where lanes are not held here: they may move meanwhile. */
+  /** The record at which a lane goes on that is furthest behind decides. A guess: see guessDistance. */
   #furthestBehind(): number {
-    const { header, shape } = this.#memory
-    const tail = Atomics.load(header, HEADER.TAIL)
+    const { header, lanes, shape } = this.#memory
+    const tail = header[HEADER.TAIL]!
     const mayHoldMore = this.isInOrder || this.#held < this.#share
     let best = NONE
     let bestFree = NONE
     let nearest = Infinity
     let nearestFree = Infinity
     for (let lane = 0; lane < shape.lanes; lane++) {
-      const isMine = this.#isMine(lane)
-      if (!this.#mayTake(lane, isMine)) continue
-      const distance = this.#distance(lane, tail)
+      const holder = lanes.holder[lane]!
+      const isMine = holder === this.#me
+      if (isMine ? this.#isClosed(lane) : holder !== 0) continue
+      const distance = guessDistance(this.#memory, lane, tail)
       if (isMine || mayHoldMore) {
         if (distance < nearest) [best, nearest] = [lane, distance]
       } else if (distance < nearestFree) [bestFree, nearestFree] = [lane, distance]
@@ -127,15 +130,11 @@ export class LaneHolds {
     return this.#isLeaving[lane] === 1 || this.#waits.isFull(lane)
   }
 
-  #distance(lane: number, tail: number): number {
-    return (firstUntaken(this.#memory, lane, Atomics.load(this.#memory.lanes.next, lane)) - tail) >>> 0
-  }
-
   #hold(lane: number): boolean {
-    if (this.#isMine(lane)) return true
+    if (this.#isMine(lane)) return !isLaneEmpty(this.#memory, lane)
     if (Atomics.compareExchange(this.#memory.lanes.holder, lane, 0, this.#me) !== 0) return false
     this.#held++
-    // Looked at before it was held: another seat may have emptied it in between.
+    // Chosen before it was held: another seat may have emptied it in between.
     if (!isLaneEmpty(this.#memory, lane)) return true
     this.#release(lane)
     return false

@@ -1,5 +1,6 @@
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import { RecordReader } from '../decode/record-reader.ts'
+import { CopySlab } from './copy-slab.ts'
 
 /**
  * A record in the data of a ring. Begins at a multiple of 8, and is never split.
@@ -16,6 +17,8 @@ const KEY_LENGTH = 2 // in words of 4 bytes
 const VALUE_LENGTH = 3
 const HEADERS_LENGTH = 4
 const FIXED_BYTES = 24
+/** Up to here it is faster to copy word by word than to make the objects that a call needs. */
+const SMALL_BYTES = 256
 
 /** What `record` takes in the data. */
 export function entryBytes(record: RecordReader): number {
@@ -29,46 +32,46 @@ export class RingEntries {
   readonly #bytes: Buffer
   readonly #words: Int32Array
   readonly #doubles: Float64Array
+  readonly #view: DataView
+  readonly #slab = new CopySlab()
+  readonly #reader = new RecordReader()
 
   constructor({ buffer, data }: RingMemory) {
     this.#bytes = Buffer.from(buffer, data.byteOffset, data.length)
     this.#words = new Int32Array(buffer, data.byteOffset, data.length / 4)
     this.#doubles = new Float64Array(buffer, data.byteOffset, data.length / 8)
+    this.#view = new DataView(buffer, data.byteOffset, data.length)
   }
 
   write(position: number, record: RecordReader): void {
-    const { bytes, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = record
+    const { keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = record
     const word = position >>> 2
     this.#doubles[position >>> 3] = record.timestamp
     this.#words[word + KEY_LENGTH] = keyEnd < 0 ? -1 : keyEnd - keyStart
     this.#words[word + VALUE_LENGTH] = valueEnd < 0 ? -1 : valueEnd - valueStart
     this.#words[word + HEADERS_LENGTH] = headersStart < 0 ? -1 : headersEnd - headersStart
     let at = position + FIXED_BYTES
-    at = this.#copyIn(at, bytes, keyStart, keyEnd)
-    at = this.#copyIn(at, bytes, valueStart, valueEnd)
-    if (headersStart >= 0) this.#copyIn(at, bytes, headersStart, headersEnd)
+    at = this.#copyIn(at, record, keyStart, keyEnd)
+    at = this.#copyIn(at, record, valueStart, valueEnd)
+    if (headersStart >= 0) this.#copyIn(at, record, headersStart, headersEnd)
   }
 
-  /** All of the record but its offset, in memory that nobody else changes. */
+  /** All of the record but its offset, in memory that nobody else changes. The reader is the same one each time. */
   read(position: number): RecordReader {
     const word = position >>> 2
-    const from = position + FIXED_BYTES
-    const record = new RecordReader()
+    const record = this.#reader
     record.timestamp = this.#doubles[position >>> 3]!
     const keyLength = this.#words[word + KEY_LENGTH]!
     const valueLength = this.#words[word + VALUE_LENGTH]!
     const headersLength = this.#words[word + HEADERS_LENGTH]!
-    record.valueStart = Math.max(keyLength, 0)
+    const bytes = Math.max(keyLength, 0) + Math.max(valueLength, 0) + Math.max(headersLength, 0)
+    record.keyStart = this.#copyOut(position + FIXED_BYTES, bytes)
+    record.valueStart = record.keyStart + Math.max(keyLength, 0)
     const headersStart = record.valueStart + Math.max(valueLength, 0)
-    const end = headersStart + Math.max(headersLength, 0)
-    if (keyLength >= 0) record.keyEnd = keyLength
-    if (valueLength >= 0) record.valueEnd = headersStart
-    if (headersLength >= 0) {
-      record.headersStart = headersStart
-      record.headersEnd = end
-    }
-    record.bytes = Buffer.allocUnsafe(end)
-    this.#bytes.copy(record.bytes, 0, from, from + end)
+    record.keyEnd = keyLength < 0 ? -1 : record.valueStart
+    record.valueEnd = valueLength < 0 ? -1 : headersStart
+    record.headersStart = headersLength < 0 ? -1 : headersStart
+    record.headersEnd = headersLength < 0 ? -1 : headersStart + headersLength
     return record
   }
 
@@ -84,10 +87,30 @@ export class RingEntries {
     return position + alignedTo8(bytes)
   }
 
-  #copyIn(at: number, from: Buffer, start: number, end: number): number {
+  /** Into the bytes of the reader: at which byte of those. */
+  #copyOut(from: number, bytes: number): number {
+    const record = this.#reader
+    if (bytes <= SMALL_BYTES) {
+      const start = this.#slab.copy(this.#words, from >>> 2, bytes)
+      record.bytes = this.#slab.bytes
+      return start
+    }
+    record.bytes = Buffer.allocUnsafe(bytes)
+    this.#bytes.copy(record.bytes, 0, from, from + bytes)
+    return 0
+  }
+
+  /** Returns where the copy ends. */
+  #copyIn(at: number, record: RecordReader, start: number, end: number): number {
     if (end <= start) return at
-    from.copy(this.#bytes, at, start, end)
+    if (end - start <= SMALL_BYTES) this.#copySmallIn(at, record, start, end)
+    else record.bytes.copy(this.#bytes, at, start, end)
     return at + end - start
+  }
+
+  #copySmallIn(at: number, { bytes, view }: RecordReader, start: number, end: number): void {
+    for (; start + 4 <= end; start += 4, at += 4) this.#view.setInt32(at, view.getInt32(start, true), true)
+    for (; start < end; start++, at++) this.#bytes[at] = bytes[start]!
   }
 }
 

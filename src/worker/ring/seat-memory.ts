@@ -80,7 +80,7 @@ export class SeatMemory {
     return this.#holds === null ? this.#takeAny() : this.#takeOfLane(this.#holds)
   }
 
-  /** Copies the record out of the ring: what is kept of it stays valid. */
+  /** Copies the record out of the ring: what is kept of its bytes stays valid; the reader is the same one each time. */
   read({ seq, offset }: TakenRecord): RecordReader {
     const record = this.#entries.read(this.#memory.index.position[seq & this.#mask]!)
     record.offset = offset

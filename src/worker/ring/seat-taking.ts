@@ -193,7 +193,7 @@ export class SeatTaking implements HandOwner {
 
   settled(hand: Hand): void {
     const { context } = hand
-    if (context.signal.aborted) LaneContext.renewSignal(context)
+    LaneContext.renewSignal(context)
     if (this.#awaited.count === 0) this.#settled?.resolve()
     this.#parts.listener.settled()
   }

@@ -160,6 +160,27 @@ describe('the record loop', () => {
     assert.equal(memory.read().running, false)
   })
 
+  it('replaces records that are done while others of their lane are under way together, in one turn', async () => {
+    const group = leased()
+    const lane = new ScriptedLane(group, 50) // places that are free
+    const taken: number[] = []
+    const settleOne = (): void => {
+      lane.left += 1
+      loop.settled(lane)
+    }
+    lane.take = function (): TakeResult {
+      this.awaitingSinceMs = monotonicMs() // of one that is never done
+      if (taken.length === 0) for (let place = 0; place < 50; place++) void Promise.resolve().then(settleOne)
+      taken.push(this.left)
+      this.left = 0
+      return 'awaiting'
+    }
+    const { loop } = loopWith(group, lane)
+    loop.wake()
+    await eventually(() => taken.length > 1, { intervalMs: 1 })
+    assert.deepEqual(taken, [50, 50])
+  })
+
   it('shows since when the oldest async handler runs, until the last one has settled', () => {
     const group = leased()
     const lanes = [3000, 5000, 1000].map(agoMs => {
