@@ -29,7 +29,6 @@ const LONG_MS = 1_000
  */
 export class Care {
   readonly #parts: CareParts
-  readonly #createdAtMs = monotonicMs()
   /** Counts the records that were taken. */
   #taken = 0
   /** Those that were in hand when the window was announced were taken before. */
@@ -45,6 +44,8 @@ export class Care {
   /** The one that runs, and that others wait for. */
   #lone: Hand | null = null
   #late: Hand[] = []
+  /** When it is their turn. */
+  #lateAtMs = Infinity
   /** When a record may have run for so long that the seat has a place for another. */
   #placeAtMs = 0
   #timer: NodeJS.Timeout | undefined
@@ -101,6 +102,8 @@ export class Care {
   putsOff(hand: Hand): boolean {
     if (!hand.isSuspect || !this.#parts.careful!.aloneInHand.includes(hand.offset)) return false
     this.#late.push(hand)
+    // From the first on: before it was taken, those of the window were not there either.
+    if (this.#lateAtMs === Infinity) this.#lateAtMs = monotonicMs() + LATE_MS
     this.#lookAt(this.#lateAtMs)
     return true
   }
@@ -170,10 +173,6 @@ export class Care {
   cancel(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
-  }
-
-  get #lateAtMs(): number {
-    return this.#createdAtMs + LATE_MS
   }
 
   get #isLateDue(): boolean {
@@ -267,7 +266,8 @@ export class Care {
       this.#nextTurn()
       this.#parts.permission.pause()
     }
-    for (const atMs of [this.#lateAtMs, this.#placeAtMs, this.#hangsAtMs, this.#trustAtMs])
+    const lateAtMs = this.#late.length > 0 ? this.#lateAtMs : 0
+    for (const atMs of [lateAtMs, this.#placeAtMs, this.#hangsAtMs, this.#trustAtMs])
       if (atMs > nowMs) this.#lookAt(atMs)
     this.#parts.changed()
   }
