@@ -13,7 +13,7 @@ import { PartitionProducer, type ProducerPort } from '../kafka/partition-produce
 import { ensureDeadLetterTopic, unavailable } from './dead-letter-topic.ts'
 import { encodeLetter } from './letter-format.ts'
 import { LetterQueue } from './letter-queue.ts'
-import { NewestLetters } from './newest-letters.ts'
+import { SentLetters } from './sent-letters.ts'
 
 export interface DeadLettersOptions {
   readonly topic: string
@@ -46,7 +46,7 @@ export class DeadLetters {
   readonly #links: BrokerLinks
   readonly #stop = new AbortController()
   readonly #queues = new Map<number, LetterQueue>()
-  readonly #newest = new NewestLetters()
+  readonly #sentLetters = new SentLetters()
 
   constructor(options: DeadLettersOptions, cluster: LetterCluster) {
     const { connection, logger } = options
@@ -71,7 +71,7 @@ export class DeadLetters {
    * by a thread that came after the one that asked first, it is the same letter.
    */
   send(letter: DeadLetter): Promise<void> {
-    return this.#newest.once(letter, () => this.#send(letter))
+    return this.#sentLetters.once(letter, () => this.#send(letter))
   }
 
   async #send(letter: DeadLetter): Promise<void> {

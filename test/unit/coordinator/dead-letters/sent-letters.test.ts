@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { NewestLetters } from '#src/coordinator/dead-letters/newest-letters.js'
+import { SentLetters } from '#src/coordinator/dead-letters/sent-letters.js'
 
 const lane = { topic: 't', partition: 1, epoch: 5n, lane: 0 }
 
@@ -14,9 +14,9 @@ class Sender {
   }
 }
 
-describe('the newest letter of a partition', () => {
+describe('a letter', () => {
   it('is sent once, however many threads ask for it under one claim', async () => {
-    const letters = new NewestLetters()
+    const letters = new SentLetters()
     const sender = new Sender()
     await Promise.all([1, 2, 3].map(() => letters.once({ lane, offset: 7 }, sender.send)))
     await letters.once({ lane, offset: 7 }, sender.send)
@@ -24,7 +24,7 @@ describe('the newest letter of a partition', () => {
   })
 
   it('is another one for another offset, claim or partition, and the same when the claim goes on with other lanes', async () => {
-    const letters = new NewestLetters()
+    const letters = new SentLetters()
     const sender = new Sender()
     await letters.once({ lane, offset: 7 }, sender.send)
     await letters.once({ lane, offset: 8 }, sender.send)
@@ -35,8 +35,17 @@ describe('the newest letter of a partition', () => {
     assert.equal(sender.count, 4)
   })
 
+  it('is the same again when others were asked for since: many of a ring are on their way at once', async () => {
+    const letters = new SentLetters()
+    const sender = new Sender()
+    const all = Array.from({ length: 1_000 }, (_, offset) => offset)
+    for (let time = 1; time <= 2; time += 1)
+      await Promise.all(all.map(offset => letters.once({ lane, offset }, sender.send)))
+    assert.equal(sender.count, all.length)
+  })
+
   it('is sent again when it failed before', async () => {
-    const letters = new NewestLetters()
+    const letters = new SentLetters()
     const sender = new Sender()
     sender.failure = new Error('no broker')
     await assert.rejects(letters.once({ lane, offset: 7 }, sender.send), sender.failure)
