@@ -142,7 +142,8 @@ export class SeatMemory {
     Atomics.store(seats.sleeps, this.#seat, 1)
     // Once more: who brought work before it could see that the seat sleeps has not rung.
     if (!this.canTake()) return true
-    Atomics.store(seats.sleeps, this.#seat, 0)
+    // With the bell: it may sleep since before, and whoever looks at SLEEPS from now on, as the one who brought that work may, does not ring.
+    this.wake()
     return false
   }
 

@@ -35,18 +35,28 @@ class FedRing {
 
   /** Offsets in order; the key of each. */
   feed(keys: readonly string[], from = 0): void {
-    for (const [index, key] of keys.entries()) {
-      const hash = hashOf(key)
-      const lane = (hash >>> 0) % this.memory.shape.lanes
-      assert.ok(this.#writer.append(readerOn({ offset: from + index, key }), lane, hash))
-    }
-    this.#writer.setHighWatermark(from + keys.length)
-    this.#writer.publish(from + keys.length)
+    for (const [index, key] of keys.entries()) this.append(key, from + index)
+    this.publish(from + keys.length)
+  }
+
+  append(key: string, offset: number): void {
+    const hash = hashOf(key)
+    const lane = (hash >>> 0) % this.memory.shape.lanes
+    assert.ok(this.#writer.append(readerOn({ offset, key }), lane, hash))
+  }
+
+  publish(end: number): void {
+    this.#writer.setHighWatermark(end)
+    this.#writer.publish(end)
   }
 
   seat(options: Omit<SeatBenchOptions<SeatRing>, 'ring'>, seat = 0): Promise<SeatBench<SeatRing>> {
     const start = { ...options.start, seat, ring: this.memory.buffer }
-    return startBench({ ...options, start, ring: openSeat(start)! })
+    return startBench({ ...options, start, ring: this.open(seat) })
+  }
+
+  open(seat = 0): SeatRing {
+    return openSeat({ seat, ring: this.memory.buffer })!
   }
 
   get states(): string[] {
@@ -100,6 +110,33 @@ describe('seats on a ring', () => {
     const { handled } = ring.memory.seats
     assert.equal(handled[0]! + handled[1]!, 400)
     assert.ok(handled[0]! > 0 && handled[1]! > 0)
+  })
+
+  it('find what is appended while one that sleeps already looks once more, and published behind that', async () => {
+    const ring = new FedRing()
+    const open = ring.open()
+    const gates: (() => void)[] = []
+    const handle = (): Promise<void> => new Promise(resolve => gates.push(resolve))
+    const fallAsleep = open.memory.fallAsleep.bind(open.memory)
+    let looks = 0
+    open.memory.fallAsleep = () => {
+      looks += 1
+      if (looks !== 2) return fallAsleep()
+      ring.append('b', 2)
+      const sleeps = fallAsleep()
+      assert.equal(sleeps, false)
+      ring.publish(3)
+      return sleeps
+    }
+    await startBench({
+      module: { handle },
+      start: { concurrency: 5, seat: 0, ring: ring.memory.buffer },
+      ring: open,
+    })
+    ring.feed(['a', 'a'])
+    await until(() => gates.length === 1 && looks === 1)
+    gates[0]!()
+    await until(() => gates.length === 3)
   })
 
   it('runs records of one key beside each other in none order', async () => {
