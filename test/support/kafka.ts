@@ -41,6 +41,11 @@ export function uniqueGroup(): string {
   return `group-${randomUUID().slice(0, 8)}`
 }
 
+/** It is the group of a test. */
+export function isUniqueGroup(groupId: string): boolean {
+  return /^group-[0-9a-f]{8}$/.test(groupId)
+}
+
 /** Creates a topic, known to all brokers, under a new name that starts like the test's. It goes with the stack. */
 export async function createTopic(
   test: { readonly name: string },

@@ -206,7 +206,12 @@ export class WorkerThread implements Asynchronous<Omit<WorkerApi, 'loadHandler' 
 
   /** Lets the thread drain, tear down and end its task. Whoever started the thread then ends it. */
   async stop(): Promise<void> {
-    await this.#call(() => this.#remote.stop())
+    const asked = this.#call(() => this.#remote.stop())
+    // Its answer comes over a port of its own: the task may be over, and the thread gone, before that is heard.
+    const isOver = this.#done.then(death => {
+      if (death !== null) throw death.error
+    })
+    await Promise.race([asked, isOver])
     await this.#done
   }
 
