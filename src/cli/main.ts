@@ -5,7 +5,7 @@ import { addDeadLettersCommand } from './dead-letters.ts'
 import { addDescribeCommand } from './describe.ts'
 import { addDevCommand } from './dev.ts'
 import { addOffsetsCommand } from './offsets.ts'
-import { failureLine } from './output.ts'
+import { failureLine, watchReader } from './output.ts'
 import { addRunCommand } from './run.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -22,6 +22,11 @@ addDescribeCommand(program)
 addOffsetsCommand(program)
 addDeadLettersCommand(program)
 addDevCommand(program)
+
+// Whoever reads may have seen enough (`| head`): a command that ends by itself does what it is to do all the same.
+program.hook('preAction', (_, command) => {
+  if (command.name() !== 'run') watchReader(() => {})
+})
 
 try {
   await program.parseAsync()

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { describeGroup } from '#src/index.js'
-import { jsonLines, kwg } from '../support/cli.ts'
+import { jsonLines, kwg, KwgProcess } from '../support/cli.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
 import { sharedStack } from '../support/stack.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -121,6 +121,19 @@ describe('kwg describe', () => {
     await member.storage.close()
     const left = await describeGroup({ groupId: group, zookeeper: sharedStack().zookeeper })
     assert.deepEqual([left.assignBy, left.members], [null, []])
+  })
+
+  it('ends well when whoever reads has gone', async t => {
+    const { group } = await foreignGroup(t)
+    const describing = new KwgProcess(t, [
+      'describe',
+      '--group',
+      group,
+      '--zookeeper',
+      sharedStack().zookeeper,
+    ])
+    describing.closeStdout()
+    assert.deepEqual([await describing.exited, describing.stderr], [0, ''])
   })
 
   it('keeps rows of a topic that is gone', async t => {
