@@ -2,6 +2,7 @@ import type { ErrorWire } from '../../../shared/error-wire.ts'
 import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
 import { FEED_LANE, type Announcement } from '../../../shared/protocol.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
+import type { Offset } from '../../../shared/types.ts'
 import type { ClaimLanes } from '../../progress/claim-lanes.ts'
 import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -74,8 +75,8 @@ export class RingLanes implements PartitionWork {
     return this.#ring.seatOn(thread)?.inHand ?? []
   }
 
-  get hasInHand(): boolean {
-    return this.#ring.hasInHand
+  get oldestRunning(): Offset | null {
+    return this.#ring.oldestRunning
   }
 
   putDown(thread: WorkerThread): void {

@@ -385,6 +385,24 @@ describe('the lanes of a ring', () => {
     assert.deepEqual(work.worked().frontiers, [101, 101])
   })
 
+  it('tell the first record that runs: one that waits for its next attempt does not', async () => {
+    const work = create()
+    await work.start()
+    const { memory, seats } = takenSeats()
+    const writer = new RingWriter(memory)
+    for (const offset of [100, 101, 102]) writer.append(readerOf({ offset }), 0, 0)
+    assert.equal(work.oldestRunning, null)
+    const [first, second, third] = [seats[0]!.take()!, seats[0]!.take()!, seats[0]!.take()!]
+    seats[0]!.setState(third.slot, 'slice', 1)
+    assert.equal(work.oldestRunning, third.offset)
+    seats[0]!.setState(first.slot, 'retry', 1)
+    seats[0]!.setState(second.slot, 'awaited', 1)
+    assert.equal(work.oldestRunning, second.offset)
+    seats[0]!.finish(second.slot)
+    seats[0]!.finish(third.slot)
+    assert.equal(work.oldestRunning, null)
+  })
+
   it('have one seat while processes have died of them, and all once that is over', async () => {
     const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
     const work = create(progressAt(100, 'id', open))
