@@ -40,7 +40,8 @@ export class CarefulLane {
     const { careful } = this.#progress
     if (careful === null) return true
     const turn = (this.#turn += 1)
-    if (this.#isAlone) this.#endAlone() // it has said that it is no longer, and that is still being stored
+    if (this.#isAlone) await this.#storeNotAlone() // it has said so, and that was still being stored
+    this.#throwIfPassed(turn)
     const isOver = careful.ran(announcement, this.#progress.now)
     if (isOver) this.#progress.becomeOrdinary()
     else await this.#announce(careful, announcement, turn)
@@ -53,10 +54,7 @@ export class CarefulLane {
   async aloneOver(runsOn: boolean): Promise<void> {
     if (runsOn) this.#progress.careful?.goesOn()
     else this.rest()
-    const turn = this.#turn
-    await this.#host.commit().catch(() => {}) // what comes next is stored before it runs, or else nothing runs
-    // Only now: what others run must find it stored that it is not alone.
-    if (runsOn && turn === this.#turn) this.#endAlone()
+    await this.#storeNotAlone()
   }
 
   /** Nothing of it runs: what was announced is over. */
@@ -64,6 +62,13 @@ export class CarefulLane {
     this.#turn += 1
     this.#progress.careful?.rest()
     this.#endAlone()
+  }
+
+  async #storeNotAlone(): Promise<void> {
+    const turn = this.#turn
+    await this.#host.commit().catch(() => {}) // what comes next is stored before it runs, or else nothing runs
+    // Only now: what others run must find it stored that it is not alone.
+    if (turn === this.#turn && this.#isAlone) this.#endAlone()
   }
 
   #endAlone(): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CarefulLane } from '#src/coordinator/partitions/work/careful-lane.js'
 import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
@@ -71,21 +72,36 @@ describe('a careful lane', () => {
     assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'commit 1 101-102 false', 'together'])
   })
 
-  it('is alone anew without a gap if it is to be before that is stored', async () => {
-    const { lane, log, host } = create()
-    await lane.announce(lone)
-    const { commit } = host
-    const stored = deferred<undefined>()
-    host.commit = async () => {
-      host.commit = commit
-      await stored.promise
-    }
-    const over = lane.aloneOver(true)
-    await lane.announce({ ...lone, from: 105, to: 106 })
-    stored.resolve(undefined)
-    await over
-    assert.deepEqual(log.slice(2), ['together', 'alone', 'commit 1 105-106 true'])
-  })
+  for (const next of [
+    { ...lone, from: 105, to: 106 },
+    { ...announcement, from: 111, to: 120 },
+  ])
+    it(`lets nobody go on before it is stored that it is not alone: the next one is ${next.isAlone ? '' : 'not '}to be`, async () => {
+      const { lane, log, host } = create()
+      await lane.announce(lone)
+      const { commit } = host
+      const stored = deferred<undefined>()
+      host.commit = async () => {
+        await stored.promise
+        await commit()
+      }
+      const over = lane.aloneOver(true)
+      const announced = lane.announce(next)
+      await nextTurn()
+      assert.deepEqual(log.slice(2), [])
+      stored.resolve(undefined)
+      await Promise.all([over, announced])
+      const { from, to, isAlone } = next
+      const together = log.indexOf('together')
+      assert.deepEqual(log.slice(2, together + 1), [
+        ...Array<string>(together - 2).fill('commit 1 101-102 false'),
+        'together',
+      ])
+      assert.deepEqual(log.slice(together + 1), [
+        ...(isAlone ? ['alone'] : []),
+        `commit 1 ${from}-${to} ${isAlone}`,
+      ])
+    })
 
   it('holds up others no longer than that where its thread is blocked, if it is a ring', async t => {
     mock.timers.enable({ apis: ['setTimeout'] })
