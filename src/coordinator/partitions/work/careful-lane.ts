@@ -57,6 +57,12 @@ export class CarefulLane {
     await this.#storeNotAlone()
   }
 
+  /** It begins nothing any more, but what runs does so on. Never rejects. */
+  async runsOut(): Promise<void> {
+    this.#turn += 1
+    await this.aloneOver(true)
+  }
+
   /** Nothing of it runs: what was announced is over. */
   rest(): void {
     this.#turn += 1

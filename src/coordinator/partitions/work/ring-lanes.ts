@@ -38,7 +38,7 @@ export class RingLanes implements PartitionWork {
       news: this.#news,
       feedBelow: levelAt,
       careful: () => progress.careful?.start ?? null,
-      rest: () => this.#rest(),
+      rest: () => this.#carefulLane?.rest(),
     })
     this.#level =
       levelAt === null
@@ -132,7 +132,7 @@ export class RingLanes implements PartitionWork {
   /** One of its threads has told so: the others finish what they run, and take nothing any more. */
   hasFailed(): void {
     this.#hasFailed = true
-    this.#rest()
+    void this.#carefulLane?.runsOut() // at rest once its seat is left
     void this.drain().catch((error: unknown) => this.#host.fail(error)) // as good as told: it has failed
   }
 
@@ -148,10 +148,5 @@ export class RingLanes implements PartitionWork {
 
   aloneOver(runsOn: boolean): Promise<void> {
     return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
-  }
-
-  /** Nothing of it runs now. */
-  #rest(): void {
-    this.#carefulLane?.rest()
   }
 }

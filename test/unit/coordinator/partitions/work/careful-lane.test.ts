@@ -166,6 +166,24 @@ describe('a careful lane', () => {
     await rejection(lane.announce(announcement), 'NOT_RUNNING')
   })
 
+  it('begins nothing once it runs out, and stores that what runs is not alone', async () => {
+    const { host, lane, log, progress } = create()
+    await lane.announce(lone)
+    const { commit } = host
+    const stored = deferred<undefined>()
+    host.commit = async () => {
+      await stored.promise
+      await commit()
+    }
+    const refused = rejection(lane.announce({ ...announcement, from: 111 }), 'NOT_RUNNING')
+    const over = lane.runsOut()
+    stored.resolve(undefined)
+    await Promise.all([refused, over])
+    const notAlone = 'commit 1 101-102 false'
+    assert.deepEqual(log.slice(2), [notAlone, notAlone, 'together'])
+    assert.equal(progress.now.open!.isAtRest, false)
+  })
+
   it('announces nothing when it was ended while others were waited for', async () => {
     const { host, lane, log, progress } = create()
     host.runAlone = async () => {
