@@ -7,6 +7,7 @@ import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
+import { eventually } from '../../../../support/eventually.ts'
 import { rejection } from '../../../../support/group-error.ts'
 import { processDeaths } from '../../../../support/process-deaths.ts'
 
@@ -147,6 +148,31 @@ describe('a careful lane', () => {
     }
     assert.equal(await lane.announce(announcement), false)
     assert.deepEqual(log, ['commit 1 100-110 false'])
+  })
+
+  it('holds up nobody between two tries where the storage refuses what it is to store', async () => {
+    const { host, lane, log, progress } = create()
+    const { commit } = host
+    host.commit = async () => {
+      host.commit = commit
+      throw new GroupError('ZOOKEEPER_REFUSED', 'no')
+    }
+    const announced = lane.announce(lone)
+    await eventually(() => log.includes('together'))
+    assert.deepEqual(progress.now.open!.window, { from: 100, to: 101, isAlone: false })
+    assert.equal(await announced, false)
+    assert.deepEqual(log, ['alone', 'together', 'alone', 'commit 1 100-101 true'])
+  })
+
+  it('stays alone while the storage is away: that it is may be stored', async () => {
+    const { host, lane, log } = create()
+    const { commit } = host
+    host.commit = async () => {
+      host.commit = commit
+      throw new GroupError('ZOOKEEPER_DISCONNECTED', 'away')
+    }
+    await lane.announce(lone)
+    assert.deepEqual(log, ['alone', 'commit 1 100-101 true'])
   })
 
   it('runs nothing when its claim is gone, given up or its lane ended meanwhile', async () => {
