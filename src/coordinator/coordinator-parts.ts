@@ -209,7 +209,10 @@ export class CoordinatorParts {
         this.topics.restartIfRecreated(one)
         this.reports.claimed(one)
       },
-      released: (one, reason) => this.reports.released(one, reason),
+      released: (one, reason) => {
+        this.deadLetters?.forget(one)
+        this.reports.released(one, reason)
+      },
       notStored: (one, error) => this.reports.error(progressNotStored(one, error)),
       failed: (_, error) => this.#partitionFailed(error),
       killerFound: (_, error) => this.reports.error(error),

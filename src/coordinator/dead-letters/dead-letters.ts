@@ -6,7 +6,7 @@ import { toLoggable } from '../../shared/loggable-error.ts'
 import { wallMs } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { DeadLetter } from '../../shared/protocol.ts'
-import { partitionName } from '../../shared/types.ts'
+import { partitionName, type TopicPartition } from '../../shared/types.ts'
 import { BrokerLinks } from '../kafka/broker-links.ts'
 import type { KafkaCluster } from '../kafka/cluster.ts'
 import { PartitionProducer, type ProducerPort } from '../kafka/partition-producer.ts'
@@ -72,6 +72,11 @@ export class DeadLetters {
    */
   send(letter: DeadLetter): Promise<void> {
     return this.#sentLetters.once(letter, () => this.#send(letter))
+  }
+
+  /** A claim of the partition is over: what was asked for under it is not asked for again. */
+  forget(partition: TopicPartition): void {
+    this.#sentLetters.forget(partition)
   }
 
   async #send(letter: DeadLetter): Promise<void> {

@@ -11,7 +11,7 @@ type Waiting = Deferred<void> & { readonly record: OutgoingRecord }
 
 /**
  * The letters for one partition of the dead-letter topic, in the order in which they came: one batch is on its way, and
- * what comes meanwhile goes with the next. Each sender waits for its letter, so there are never more than lanes.
+ * what comes meanwhile goes with the next. Each sender waits for its letter, so there are no more than records in hand.
  */
 export class LetterQueue {
   readonly #producer: Pick<PartitionProducer, 'send'>

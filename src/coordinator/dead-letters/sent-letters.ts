@@ -1,5 +1,5 @@
-import type { DeadLetter } from '../../shared/protocol.ts'
-import { partitionName, type Offset } from '../../shared/types.ts'
+import type { DeadLetter, LaneId } from '../../shared/protocol.ts'
+import { partitionName, type Offset, type TopicPartition } from '../../shared/types.ts'
 
 /** Of one claim, in the order in which they were asked for. */
 interface LettersOfClaim {
@@ -19,7 +19,8 @@ export class SentLetters {
 
   /** What `send` gives, or what it gave for this letter before, unless that failed. */
   once({ lane, offset }: Pick<DeadLetter, 'lane' | 'offset'>, send: () => Promise<void>): Promise<void> {
-    const { sent } = this.#lettersOf(partitionName(lane), lane.epoch)
+    const sent = this.#lettersOf(lane)
+    if (sent === null) return send()
     const known = sent.get(offset)
     if (known !== undefined) return known
     const letter = send()
@@ -32,11 +33,19 @@ export class SentLetters {
     return letter
   }
 
-  #lettersOf(name: string, epoch: bigint): LettersOfClaim {
+  /** Its claim is over: nobody goes on with the lanes under it. */
+  forget(partition: TopicPartition): void {
+    this.#claims.delete(partitionName(partition))
+  }
+
+  /** Null: a newer claim is known, and this one is late. */
+  #lettersOf(lane: LaneId): Map<Offset, Promise<void>> | null {
+    const name = partitionName(lane)
     const known = this.#claims.get(name)
-    if (known?.epoch === epoch) return known
-    const letters = { epoch, sent: new Map<Offset, Promise<void>>() }
-    this.#claims.set(name, letters)
-    return letters
+    if (known !== undefined && known.epoch >= lane.epoch)
+      return known.epoch === lane.epoch ? known.sent : null
+    const sent = new Map<Offset, Promise<void>>()
+    this.#claims.set(name, { epoch: lane.epoch, sent })
+    return sent
   }
 }

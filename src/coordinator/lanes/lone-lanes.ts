@@ -3,11 +3,12 @@ import { monotonicMs } from '../../shared/clock.ts'
 import { deferred, type Deferred } from '../../shared/deferred.ts'
 import { GroupError } from '../../shared/errors.ts'
 import type { GroupMemory } from '../../shared/memory/group-memory.ts'
+import type { Offset } from '../../shared/types.ts'
 
 /** A lane, as far as others have to wait for it. */
 export interface LaneInHand {
-  /** A record is taken and not finished, and runs. */
-  readonly hasInHand: boolean
+  /** The first of the records that are taken and not finished, and run; null: none does. */
+  readonly oldestRunning: Offset | null
 }
 
 export interface LoneLanesHost {
@@ -36,8 +37,11 @@ export class LoneLanes {
   readonly #patienceMs: number
   /** The first is alone or about to be. */
   readonly #queue: Entry[] = []
-  /** Were waited for in vain, and have had something in hand ever since: nobody waits for them again. */
-  readonly #hanging = new Set<LaneInHand>()
+  /**
+   * The record of a lane that was waited for in vain: nobody waits for it again. One that is only busy runs another by then.
+   * Weak: lanes that are over would keep their memory.
+   */
+  readonly #hanging = new WeakMap<LaneInHand, Offset>()
 
   constructor(host: LoneLanesHost, patienceMs = PATIENCE_MS) {
     this.#host = host
@@ -82,16 +86,19 @@ export class LoneLanes {
       this.#throwIfLeft(entry)
       const others = this.#othersInHand(entry.lane)
       quiet = others.length > 0 ? 0 : quiet + 1
-      if (monotonicMs() >= untilMs) for (const lane of others) this.#hanging.add(lane)
-      if (others.length > 0 && others.every(lane => this.#hanging.has(lane))) return false
+      if (monotonicMs() >= untilMs) for (const { lane, oldest } of others) this.#hanging.set(lane, oldest)
+      if (others.length > 0 && others.every(({ lane, oldest }) => this.#hanging.get(lane) === oldest))
+        return false
     }
     return true
   }
 
-  #othersInHand(alone: LaneInHand): LaneInHand[] {
-    const inHand = this.#host.lanes().filter(lane => lane.hasInHand)
-    for (const lane of this.#hanging) if (!inHand.includes(lane)) this.#hanging.delete(lane)
-    return inHand.filter(lane => lane !== alone)
+  #othersInHand(alone: LaneInHand): { lane: LaneInHand; oldest: Offset }[] {
+    return this.#host.lanes().flatMap(lane => {
+      const oldest = lane.oldestRunning
+      if (oldest === null) this.#hanging.delete(lane)
+      return oldest === null || lane === alone ? [] : [{ lane, oldest }]
+    })
   }
 
   #throwIfLeft(entry: Entry): void {

@@ -134,9 +134,9 @@ export class OwnedPartition implements WantedPartition {
     return this.#failure
   }
 
-  /** A record is taken and not finished, and runs. */
-  get hasInHand(): boolean {
-    return this.#work?.hasInHand ?? false
+  /** See PartitionWork. */
+  get oldestRunning(): Offset | null {
+    return this.#work?.oldestRunning ?? null
   }
 
   /** Nothing of it may begin while a lane of another partition runs alone. */

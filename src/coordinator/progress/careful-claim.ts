@@ -94,8 +94,8 @@ export class CarefulClaim {
   }
 
   #pass(positions: LanePositions): void {
-    const { inHand } = positions
-    const left = this.#suspectsInHand.filter(one => inHand.some(({ offset }) => offset === one))
+    const inHand = new Set(positions.inHand.map(({ offset }) => offset)) // thousands, on both sides
+    const left = this.#suspectsInHand.filter(offset => inHand.has(offset))
     this.#suspect(leftOf(this.#suspects, positions), left)
   }
 

@@ -3,7 +3,7 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { Announcement } from '../../../shared/protocol.ts'
 import type { CarefulClaim } from '../../progress/careful-claim.ts'
 import type { ClaimProgress } from '../../progress/claim-progress.ts'
-import { isVoid } from '../release-claim.ts'
+import { isRefusal, isVoid } from '../release-claim.ts'
 
 const AGAIN = { initialMs: 50, maxMs: 500 }
 /** For the thread to say by itself that a record hangs: it knows it to the millisecond. One that is blocked says nothing. */
@@ -15,6 +15,11 @@ export interface CarefulLaneHost {
   runAlone(): Promise<boolean>
   noLongerAlone(): void
   readonly givenUp: AbortSignal
+}
+
+interface Announcing {
+  readonly careful: CarefulClaim
+  readonly announcement: Announcement
 }
 
 /** The lane of a careful claim, or its ring: stores what it announces, and answers once that is stored. */
@@ -40,11 +45,11 @@ export class CarefulLane {
     const { careful } = this.#progress
     if (careful === null) return true
     const turn = (this.#turn += 1)
-    if (this.#isAlone) this.#endAlone() // it has said that it is no longer, and that is still being stored
+    if (this.#isAlone) await this.#storeNotAlone() // it has said so, and that was still being stored
+    this.#throwIfPassed(turn)
     const isOver = careful.ran(announcement, this.#progress.now)
     if (isOver) this.#progress.becomeOrdinary()
-    else await this.#announce(careful, announcement, turn)
-    await this.#commit(turn)
+    await this.#store(turn, isOver ? null : { careful, announcement })
     if (this.#isAlone && this.#isOfRing) this.#limit(careful.start.aloneForMs + THREAD_GRACE_MS)
     return isOver
   }
@@ -53,10 +58,13 @@ export class CarefulLane {
   async aloneOver(runsOn: boolean): Promise<void> {
     if (runsOn) this.#progress.careful?.goesOn()
     else this.rest()
-    const turn = this.#turn
-    await this.#host.commit().catch(() => {}) // what comes next is stored before it runs, or else nothing runs
-    // Only now: what others run must find it stored that it is not alone.
-    if (runsOn && turn === this.#turn) this.#endAlone()
+    await this.#storeNotAlone()
+  }
+
+  /** It begins nothing any more, but what runs does so on. Never rejects. */
+  async runsOut(): Promise<void> {
+    this.#turn += 1
+    await this.aloneOver(true)
   }
 
   /** Nothing of it runs: what was announced is over. */
@@ -64,6 +72,13 @@ export class CarefulLane {
     this.#turn += 1
     this.#progress.careful?.rest()
     this.#endAlone()
+  }
+
+  async #storeNotAlone(): Promise<void> {
+    const turn = this.#turn
+    await this.#host.commit().catch(() => {}) // what comes next is stored before it runs, or else nothing runs
+    // Only now: what others run must find it stored that it is not alone.
+    if (turn === this.#turn && this.#isAlone) this.#endAlone()
   }
 
   #endAlone(): void {
@@ -79,7 +94,9 @@ export class CarefulLane {
     }, ms)
   }
 
-  async #announce(careful: CarefulClaim, { from, to, isAlone }: Announcement, turn: number): Promise<void> {
+  async #announce({ careful, announcement }: Announcing, turn: number): Promise<void> {
+    const { from, to, isAlone } = announcement
+    if (isAlone && this.#isAlone) return
     this.#isAlone = isAlone
     const hasOthers = isAlone && !(await this.#host.runAlone())
     this.#throwIfPassed(turn) // it may have been drained while others were waited for
@@ -87,19 +104,27 @@ export class CarefulLane {
   }
 
   /** However long the storage is away: nothing may run before. */
-  async #commit(turn: number): Promise<void> {
+  async #store(turn: number, announcing: Announcing | null): Promise<void> {
     const backoff = new Backoff(AGAIN)
     for (;;) {
       this.#throwIfPassed(turn)
+      if (announcing !== null) await this.#announce(announcing, turn)
       try {
         await this.#host.commit()
         this.#throwIfPassed(turn) // drained meanwhile: what was stored is not what runs
         return
       } catch (error) {
         if (isVoid(error)) throw error
+        if (announcing !== null && this.#isAlone && isRefusal(error)) this.#giveWay(announcing)
       }
       await backoff.wait(this.#host.givenUp).catch(() => {}) // cut: found at the top
     }
+  }
+
+  /** The storage may refuse it for as long as nobody sees to that: until it is tried again the others go on. */
+  #giveWay({ careful, announcement: { from, to } }: Announcing): void {
+    careful.announced({ from, to, isAlone: false }) // first: it may be stored by others while they run
+    this.#endAlone()
   }
 
   #throwIfPassed(turn: number): void {

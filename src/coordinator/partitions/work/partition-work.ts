@@ -33,8 +33,8 @@ export interface WorkOnThreads {
   isOn(thread: WorkerThread, lane?: number): boolean
   /** What runs there, in the order of the offsets: from when it is about to be handed to the handler. */
   inHandOn(thread: WorkerThread): readonly InHandOnThread[]
-  /** A record is taken and not finished, and runs. */
-  readonly hasInHand: boolean
+  /** The first of the records that are taken and not finished, and run; null: none does. */
+  readonly oldestRunning: Offset | null
   /** The thread has exited, and all that was in hand there is judged: nothing of it runs there any more. */
   putDown(thread: WorkerThread): void
   /** Records of this claim that this very thread has finished and that are not credited to it yet. */

@@ -2,6 +2,7 @@ import type { ErrorWire } from '../../../shared/error-wire.ts'
 import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
 import { FEED_LANE, type Announcement } from '../../../shared/protocol.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
+import type { Offset } from '../../../shared/types.ts'
 import type { ClaimLanes } from '../../progress/claim-lanes.ts'
 import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -37,7 +38,7 @@ export class RingLanes implements PartitionWork {
       news: this.#news,
       feedBelow: levelAt,
       careful: () => progress.careful?.start ?? null,
-      rest: () => this.#rest(),
+      rest: () => this.#carefulLane?.rest(),
     })
     this.#level =
       levelAt === null
@@ -74,8 +75,8 @@ export class RingLanes implements PartitionWork {
     return this.#ring.seatOn(thread)?.inHand ?? []
   }
 
-  get hasInHand(): boolean {
-    return this.#ring.hasInHand
+  get oldestRunning(): Offset | null {
+    return this.#ring.oldestRunning
   }
 
   putDown(thread: WorkerThread): void {
@@ -131,7 +132,7 @@ export class RingLanes implements PartitionWork {
   /** One of its threads has told so: the others finish what they run, and take nothing any more. */
   hasFailed(): void {
     this.#hasFailed = true
-    this.#rest()
+    void this.#carefulLane?.runsOut() // at rest once its seat is left
     void this.drain().catch((error: unknown) => this.#host.fail(error)) // as good as told: it has failed
   }
 
@@ -147,10 +148,5 @@ export class RingLanes implements PartitionWork {
 
   aloneOver(runsOn: boolean): Promise<void> {
     return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
-  }
-
-  /** Nothing of it runs now. */
-  #rest(): void {
-    this.#carefulLane?.rest()
   }
 }

@@ -2,8 +2,10 @@ import { GroupError } from '../../../shared/errors.ts'
 import type { LaneSettings } from '../../../shared/ordering.ts'
 import { closeRing } from '../../../shared/memory/ring/close-ring.ts'
 import { readRing } from '../../../shared/memory/ring/read-ring.ts'
-import { SLOT_STATE_NUMBER } from '../../../shared/memory/ring/ring-layout.ts'
+import { SLOT_STATE_NUMBER, type SlotState } from '../../../shared/memory/ring/ring-layout.ts'
 import { RingMemory } from '../../../shared/memory/ring/ring-memory.ts'
+import { SlotViews } from '../../../shared/memory/ring/slot-view.ts'
+import type { Offset } from '../../../shared/types.ts'
 import { unlessAborted } from '../../../shared/unless-aborted.ts'
 import type { LanePositions } from '../../progress/progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -22,9 +24,7 @@ export interface RingPartsHost
 
 const OVER = new GroupError('NOT_RUNNING', 'the ring is given up')
 
-const RUNNING: ReadonlySet<number> = new Set(
-  (['slice', 'awaited', 'timed-out'] as const).map(state => SLOT_STATE_NUMBER[state]),
-)
+const RUNNING: ReadonlySet<SlotState> = new Set<SlotState>(['slice', 'awaited', 'timed-out'])
 
 /** One ring: its memory, what fills it, and a seat of it per thread. */
 export class Ring {
@@ -66,10 +66,16 @@ export class Ring {
     return this.#seats.flatMap(({ thread }) => (thread === null ? [] : [thread]))
   }
 
-  get hasInHand(): boolean {
-    return this.#memory.slots.state.some((_, slot) =>
-      RUNNING.has(Atomics.load(this.#memory.slots.state, slot)),
-    )
+  get oldestRunning(): Offset | null {
+    const { state } = this.#memory.slots
+    const views = new SlotViews(this.#memory)
+    let oldest = Infinity
+    for (let slot = 0; slot < state.length; slot++) {
+      if (Atomics.load(state, slot) === SLOT_STATE_NUMBER.free) continue // most are
+      const view = views.read(slot)
+      if (view !== null && RUNNING.has(view.state)) oldest = Math.min(oldest, view.offset)
+    }
+    return oldest === Infinity ? null : oldest
   }
 
   seatOn(thread: WorkerThread): RingSeat | undefined {

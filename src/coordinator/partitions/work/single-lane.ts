@@ -2,6 +2,7 @@ import type { ErrorWire } from '../../../shared/error-wire.ts'
 import type { LaneMemory } from '../../../shared/memory/lane-memory.ts'
 import type { RecordInHand } from '../../../shared/memory/remainder-memory.ts'
 import type { Announcement } from '../../../shared/protocol.ts'
+import type { Offset } from '../../../shared/types.ts'
 import { Aftermath } from '../../failures/aftermath.ts'
 import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
@@ -71,8 +72,8 @@ export class SingleLane implements PartitionWork {
     return this.isOn(thread) ? inHandOfLane(this.#memory, this.#aftermath) : []
   }
 
-  get hasInHand(): boolean {
-    return this.#memory.inHand !== 'nothing'
+  get oldestRunning(): Offset | null {
+    return this.#memory.inHand === 'nothing' ? null : this.#memory.floor
   }
 
   putDown(thread: WorkerThread): void {

@@ -44,6 +44,28 @@ describe('a letter', () => {
     assert.equal(sender.count, all.length)
   })
 
+  it('that comes late, of an earlier claim, is sent and takes nothing from the present one', async () => {
+    const letters = new SentLetters()
+    const sender = new Sender()
+    await letters.once({ lane: { ...lane, epoch: 6n }, offset: 7 }, sender.send)
+    await letters.once({ lane, offset: 7 }, sender.send)
+    assert.equal(sender.count, 2)
+    await letters.once({ lane: { ...lane, epoch: 6n }, offset: 7 }, sender.send)
+    assert.equal(sender.count, 2)
+  })
+
+  it('is forgotten when its claim is over, and no other partition with it', async () => {
+    const letters = new SentLetters()
+    const sender = new Sender()
+    const other = { ...lane, partition: 2 }
+    for (const of of [lane, other]) await letters.once({ lane: of, offset: 7 }, sender.send)
+    letters.forget(lane)
+    await letters.once({ lane: other, offset: 7 }, sender.send)
+    assert.equal(sender.count, 2)
+    await letters.once({ lane, offset: 7 }, sender.send)
+    assert.equal(sender.count, 3)
+  })
+
   it('is sent again when it failed before', async () => {
     const letters = new SentLetters()
     const sender = new Sender()

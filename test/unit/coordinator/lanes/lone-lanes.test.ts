@@ -7,7 +7,7 @@ import { eventually } from '../../../support/eventually.ts'
 import { rejection } from '../../../support/group-error.ts'
 
 class FakeLane implements LaneInHand {
-  hasInHand = false
+  oldestRunning: number | null = null
 }
 
 function create(patienceMs?: number) {
@@ -28,13 +28,13 @@ function create(patienceMs?: number) {
 describe('a lane that is to run alone', () => {
   it('is alone once nothing else is in hand, and holds all others from then on', async () => {
     const { memory, lone, a, b } = create()
-    a.hasInHand = true // its own slice
-    b.hasInHand = true
+    a.oldestRunning = 1 // its own slice
+    b.oldestRunning = 1
     let isAlone: boolean | undefined
     const entered = lone.enter(a).then(alone => (isAlone = alone))
     await eventually(() => memory.isOneAlone)
     assert.equal(isAlone, undefined, 'a record of another is still in hand')
-    b.hasInHand = false
+    b.oldestRunning = null
     assert.equal(await entered, true)
     assert.deepEqual([lone.holds(a), lone.holds(b)], [false, true])
   })
@@ -43,7 +43,7 @@ describe('a lane that is to run alone', () => {
     const { memory, lone, a, b } = create()
     const setOneAlone = memory.setOneAlone.bind(memory)
     memory.setOneAlone = isOneAlone => {
-      b.hasInHand = isOneAlone // it looked at the word just before
+      b.oldestRunning = isOneAlone ? 1 : null // it looked at the word just before
       setOneAlone(isOneAlone)
     }
     let isOver = false
@@ -53,38 +53,64 @@ describe('a lane that is to run alone', () => {
     })
     await delay(20) // some looks
     assert.equal(isOver, false)
-    b.hasInHand = false
+    b.oldestRunning = null
     assert.equal(await entered, true)
   })
 
   it('is told that it is not, where others take too long', async () => {
     const { memory, lone, a, b } = create(20)
-    b.hasInHand = true
+    b.oldestRunning = 1
     assert.equal(await lone.enter(a), false)
     assert.equal(memory.isOneAlone, true, 'no other record may come to it')
   })
 
   it('waits once for others that take too long, until they have nothing in hand', async () => {
     const { lone, a, b, c } = create(50)
-    b.hasInHand = true
+    b.oldestRunning = 1
     assert.equal(await lone.enter(a), false)
     lone.leave(a)
     const startedMs = performance.now()
     assert.equal(await lone.enter(a), false)
     assert.ok(performance.now() - startedMs < 50, 'not again for the same')
     lone.leave(a)
-    c.hasInHand = true
+    c.oldestRunning = 1
     const third = lone.enter(a)
     await delay(5)
-    b.hasInHand = false
-    c.hasInHand = false
+    b.oldestRunning = null
+    c.oldestRunning = null
     assert.equal(await third, true, 'the other one was waited for')
     lone.leave(a)
-    b.hasInHand = true
+    b.oldestRunning = 1
     const fourth = lone.enter(a)
     await delay(5)
-    b.hasInHand = false
+    b.oldestRunning = null
     assert.equal(await fourth, true, 'so is the first one, with another record')
+  })
+
+  it('waits again for one that was only busy: another of its records runs by then', async () => {
+    const { lone, a, b } = create(20)
+    b.oldestRunning = 1
+    assert.equal(await lone.enter(a), false)
+    lone.leave(a)
+    b.oldestRunning = 2 // nobody has looked between the two
+    const entered = lone.enter(a)
+    await delay(5)
+    b.oldestRunning = null
+    assert.equal(await entered, true)
+  })
+
+  it('waits no more for one that hangs, whatever of its lane has run beside it for a while', async () => {
+    const { lone, a, b } = create(50)
+    b.oldestRunning = 5
+    assert.equal(await lone.enter(a), false)
+    lone.leave(a)
+    b.oldestRunning = 3 // a retry, beside the other
+    const startedMs = performance.now()
+    const entered = lone.enter(a)
+    await delay(5)
+    b.oldestRunning = 5
+    assert.equal(await entered, false)
+    assert.ok(performance.now() - startedMs < 50)
   })
 
   it('lets all go on when it leaves, however often', async () => {
@@ -120,7 +146,7 @@ describe('a lane that is to run alone', () => {
 
   it('is told when it is ended while it waits for the others', async () => {
     const { memory, lone, a, b } = create()
-    b.hasInHand = true
+    b.oldestRunning = 1
     const entered = rejection(lone.enter(a), 'NOT_RUNNING')
     await eventually(() => memory.isOneAlone)
     lone.leave(a)

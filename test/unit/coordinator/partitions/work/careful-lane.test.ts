@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CarefulLane } from '#src/coordinator/partitions/work/careful-lane.js'
 import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
 import { deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
+import { eventually } from '../../../../support/eventually.ts'
 import { rejection } from '../../../../support/group-error.ts'
 import { processDeaths } from '../../../../support/process-deaths.ts'
 
@@ -71,21 +73,36 @@ describe('a careful lane', () => {
     assert.deepEqual(log, ['alone', 'commit 1 100-101 true', 'commit 1 101-102 false', 'together'])
   })
 
-  it('is alone anew without a gap if it is to be before that is stored', async () => {
-    const { lane, log, host } = create()
-    await lane.announce(lone)
-    const { commit } = host
-    const stored = deferred<undefined>()
-    host.commit = async () => {
-      host.commit = commit
-      await stored.promise
-    }
-    const over = lane.aloneOver(true)
-    await lane.announce({ ...lone, from: 105, to: 106 })
-    stored.resolve(undefined)
-    await over
-    assert.deepEqual(log.slice(2), ['together', 'alone', 'commit 1 105-106 true'])
-  })
+  for (const next of [
+    { ...lone, from: 105, to: 106 },
+    { ...announcement, from: 111, to: 120 },
+  ])
+    it(`lets nobody go on before it is stored that it is not alone: the next one is ${next.isAlone ? '' : 'not '}to be`, async () => {
+      const { lane, log, host } = create()
+      await lane.announce(lone)
+      const { commit } = host
+      const stored = deferred<undefined>()
+      host.commit = async () => {
+        await stored.promise
+        await commit()
+      }
+      const over = lane.aloneOver(true)
+      const announced = lane.announce(next)
+      await nextTurn()
+      assert.deepEqual(log.slice(2), [])
+      stored.resolve(undefined)
+      await Promise.all([over, announced])
+      const { from, to, isAlone } = next
+      const together = log.indexOf('together')
+      assert.deepEqual(log.slice(2, together + 1), [
+        ...Array<string>(together - 2).fill('commit 1 101-102 false'),
+        'together',
+      ])
+      assert.deepEqual(log.slice(together + 1), [
+        ...(isAlone ? ['alone'] : []),
+        `commit 1 ${from}-${to} ${isAlone}`,
+      ])
+    })
 
   it('holds up others no longer than that where its thread is blocked, if it is a ring', async t => {
     mock.timers.enable({ apis: ['setTimeout'] })
@@ -133,6 +150,31 @@ describe('a careful lane', () => {
     assert.deepEqual(log, ['commit 1 100-110 false'])
   })
 
+  it('holds up nobody between two tries where the storage refuses what it is to store', async () => {
+    const { host, lane, log, progress } = create()
+    const { commit } = host
+    host.commit = async () => {
+      host.commit = commit
+      throw new GroupError('ZOOKEEPER_REFUSED', 'no')
+    }
+    const announced = lane.announce(lone)
+    await eventually(() => log.includes('together'))
+    assert.deepEqual(progress.now.open!.window, { from: 100, to: 101, isAlone: false })
+    assert.equal(await announced, false)
+    assert.deepEqual(log, ['alone', 'together', 'alone', 'commit 1 100-101 true'])
+  })
+
+  it('stays alone while the storage is away: that it is may be stored', async () => {
+    const { host, lane, log } = create()
+    const { commit } = host
+    host.commit = async () => {
+      host.commit = commit
+      throw new GroupError('ZOOKEEPER_DISCONNECTED', 'away')
+    }
+    await lane.announce(lone)
+    assert.deepEqual(log, ['alone', 'commit 1 100-101 true'])
+  })
+
   it('runs nothing when its claim is gone, given up or its lane ended meanwhile', async () => {
     const { host, lane, giveUp } = create()
     const { commit } = host
@@ -148,6 +190,24 @@ describe('a careful lane', () => {
       throw new GroupError('ZOOKEEPER_DISCONNECTED', 'away')
     }
     await rejection(lane.announce(announcement), 'NOT_RUNNING')
+  })
+
+  it('begins nothing once it runs out, and stores that what runs is not alone', async () => {
+    const { host, lane, log, progress } = create()
+    await lane.announce(lone)
+    const { commit } = host
+    const stored = deferred<undefined>()
+    host.commit = async () => {
+      await stored.promise
+      await commit()
+    }
+    const refused = rejection(lane.announce({ ...announcement, from: 111 }), 'NOT_RUNNING')
+    const over = lane.runsOut()
+    stored.resolve(undefined)
+    await Promise.all([refused, over])
+    const notAlone = 'commit 1 101-102 false'
+    assert.deepEqual(log.slice(2), [notAlone, notAlone, 'together'])
+    assert.equal(progress.now.open!.isAtRest, false)
   })
 
   it('announces nothing when it was ended while others were waited for', async () => {

@@ -100,6 +100,13 @@ describe('the lanes of a ring', () => {
   })
 
   function create(stored: Progress = progressAt(100, 'id', normally()), partition = 0): PartitionWork {
+    return createWithProgress(stored, partition).work
+  }
+
+  function createWithProgress(
+    stored: Progress,
+    partition = 0,
+  ): { work: PartitionWork; progress: ClaimProgress } {
     let turn = Promise.resolve()
     const host: PartitionWorkHost = {
       laneId: { ...LANE, partition },
@@ -115,7 +122,7 @@ describe('the lanes of a ring', () => {
       fail: error => log.push(`failed: ${String(error)}`),
       commit: () => commit(),
       runAlone: async () => true,
-      noLongerAlone: () => {},
+      noLongerAlone: () => log.push('together'),
       lanesAreLevel: () => log.push('level'),
       rings: {
         options: { threads: THREADS, concurrency: 1, ringBytesPerPartition: 0, maxBufferedBytes: 0 },
@@ -125,7 +132,7 @@ describe('the lanes of a ring', () => {
       },
     }
     const progress = new ClaimProgress(stored, { attempts: 3, carefulForMs: 100 })
-    return createWork(lanesOfClaim(progress.found, OWN, 100), progress, 1, host)
+    return { work: createWork(lanesOfClaim(progress.found, OWN, 100), progress, 1, host), progress }
   }
 
   /** As the threads take them. */
@@ -385,6 +392,24 @@ describe('the lanes of a ring', () => {
     assert.deepEqual(work.worked().frontiers, [101, 101])
   })
 
+  it('tell the first record that runs: one that waits for its next attempt does not', async () => {
+    const work = create()
+    await work.start()
+    const { memory, seats } = takenSeats()
+    const writer = new RingWriter(memory)
+    for (const offset of [100, 101, 102]) writer.append(readerOf({ offset }), 0, 0)
+    assert.equal(work.oldestRunning, null)
+    const [first, second, third] = [seats[0]!.take()!, seats[0]!.take()!, seats[0]!.take()!]
+    seats[0]!.setState(third.slot, 'slice', 1)
+    assert.equal(work.oldestRunning, third.offset)
+    seats[0]!.setState(first.slot, 'retry', 1)
+    seats[0]!.setState(second.slot, 'awaited', 1)
+    assert.equal(work.oldestRunning, second.offset)
+    seats[0]!.finish(second.slot)
+    seats[0]!.finish(third.slot)
+    assert.equal(work.oldestRunning, null)
+  })
+
   it('have one seat while processes have died of them, and all once that is over', async () => {
     const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
     const work = create(progressAt(100, 'id', open))
@@ -405,6 +430,29 @@ describe('the lanes of a ring', () => {
     await nextTurn()
     assert.deepEqual(starts(), [1, 1, 1])
     assert.equal(threads[1]!.seats[0]!.careful, null)
+  })
+
+  it('that fail carefully are at rest only when what runs of them has ended: a process may die of that', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    const { work, progress } = createWithProgress(progressAt(100, 'id', open))
+    await work.start()
+    const { memory, seats } = takenSeats()
+    await work.announce({ from: 100, to: 102, isAlone: false, ranMs: 0, hasSuspects: false })
+    for (const offset of [100, 101]) new RingWriter(memory).append(readerOf({ offset }), 0, 0)
+    const [failed, runs] = [seats[0]!.take()!, seats[0]!.take()!]
+    seats[0]!.setState(failed.slot, 'stopped', 1)
+    seats[0]!.setState(runs.slot, 'awaited', 1)
+    const drained = deferred<undefined>()
+    threads[0]!.drained = drained.promise
+    log = []
+    work.hasFailed()
+    assert.deepEqual([progress.now.open!.isAtRest, log], [false, ['commit']])
+    await nextTurn()
+    assert.deepEqual([progress.now.open!.isAtRest, log], [false, ['commit']])
+    seats[0]!.finish(runs.slot)
+    drained.resolve(undefined)
+    await nextTurn()
+    assert.equal(progress.now.open!.isAtRest, true)
   })
 
   it('have that seat on another thread for the next partition', async () => {
