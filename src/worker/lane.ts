@@ -81,6 +81,7 @@ export class Lane implements ThreadLane, TimedLane {
     })
     this.#inbox.setPaused(this.#isPaused)
     this.#taking = this.#makeTaking(start)
+    this.#wait.publish()
   }
 
   get state(): LaneState {

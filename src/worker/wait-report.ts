@@ -4,9 +4,10 @@ import type { LaneState } from './lane-state.ts'
 export class WaitReport<Reason extends string> {
   readonly #reason: () => Reason
   readonly #store: (reason: Reason) => void
-  #stored: Reason | '' = ''
+  /** Null: not known, as a thread before may have left its own. */
+  #stored: Reason | null = null
 
-  /** `reason`: as it is now; '' if nothing is waited for, which is what counts as stored at first. */
+  /** `reason`: as it is now; '' if nothing is waited for. */
   constructor(reason: () => Reason, store: (reason: Reason) => void) {
     this.#reason = reason
     this.#store = store

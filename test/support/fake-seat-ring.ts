@@ -33,6 +33,7 @@ export class FakeSeatRing implements SeatRing {
   yields = 0
   isLoose = false
   isInOrder = false
+  mayBeAlone = false
   /** So often its bell was waited for. */
   waits = 0
   readonly #bySlot: (FakeSlot | undefined)[]
@@ -80,6 +81,10 @@ export class FakeSeatRing implements SeatRing {
 
   highWatermark(): number {
     return Math.max(-1, ...this.#waiting.map(({ offset }) => offset + 1))
+  }
+
+  isAlone(): boolean {
+    return this.mayBeAlone
   }
 
   readonly memory: SeatRing['memory'] = {

@@ -4,6 +4,7 @@ import type { GroupError } from '#src/shared/errors.js'
 import { silentLogger } from '#src/shared/logger.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { WorkerMemory } from '#src/shared/memory/worker-memory.js'
+import { RingMemory } from '#src/shared/memory/ring/ring-memory.js'
 import type { Announcement, AttemptsUsedUp, DeadLetter, SeatStart } from '#src/shared/protocol.js'
 import { DeadlineTimer } from '#src/worker/attempts/deadline-timer.js'
 import type { RecordFailed } from '#src/worker/attempts/record-news.js'
@@ -13,6 +14,7 @@ import { RecordLoop } from '#src/worker/record-loop.js'
 import type { SeatRing } from '#src/worker/ring/open-seat.js'
 import { Seat } from '#src/worker/ring/seat.js'
 import type { TakingSettings } from '#src/worker/taking-host.js'
+import { FakeSeatRing } from './fake-seat-ring.ts'
 import { ONE_BY_ONE } from './lane-bench.ts'
 
 const LONG_MS = 3_600_000
@@ -58,6 +60,8 @@ export class SeatBench<Ring extends SeatRing> {
   readonly seat: Seat
   readonly loop = new RecordLoop(this.group, new WorkerMemory())
   readonly #deadlines: DeadlineTimer
+  readonly #memory: SharedArrayBuffer
+  #isAlone = false
 
   constructor(options: SeatBenchOptions<Ring>) {
     const settings = { ...ONE_BY_ONE, ...options.settings }
@@ -70,6 +74,7 @@ export class SeatBench<Ring extends SeatRing> {
       ...{ ring: new SharedArrayBuffer(0), concurrency: 1, careful: null, lastFailures: [], suspects: [] },
       ...options.start,
     }
+    this.#memory = start.ring
     this.seat = new Seat(start, options.ring, () => new LaneContext(thread, 1n), {
       ...{ group: this.group, settings, running: { count: 0 } },
       handler: readHandlerExports({ default: options.module }, 'module'),
@@ -80,12 +85,12 @@ export class SeatBench<Ring extends SeatRing> {
       usedUp: message => this.usedUp.push(message),
       announce: (_lane, announcement) => {
         this.announced.push(announcement)
-        this.group.setOneAlone(announcement.isAlone)
+        this.setAlone(announcement.isAlone)
         return options.announce?.(announcement) ?? Promise.reject(new Error('nothing is to be announced'))
       },
       aloneOver: (_lane, runsOn) => {
         this.alonesOver.push(runsOn)
-        this.group.setOneAlone(false)
+        if (this.#isAlone) this.setAlone(false)
         this.loop.wake()
       },
       deadLetter: letter => {
@@ -96,6 +101,14 @@ export class SeatBench<Ring extends SeatRing> {
       troubled: (_lane, error) => this.troubles.push(error),
     })
     this.loop.add(this.seat)
+  }
+
+  /** As the coordinator says it. */
+  setAlone(isAlone: boolean): void {
+    if (this.ring instanceof FakeSeatRing) this.ring.mayBeAlone = isAlone
+    else RingMemory.attach(this.#memory).setAlone(isAlone)
+    this.group.setOneAlone(isAlone)
+    this.#isAlone = isAlone
   }
 
   /** As a thread that dies: nothing of it runs on. Idempotent. */

@@ -3,6 +3,7 @@ import { guessDistance, isLaneEmpty } from '../../shared/memory/ring/lane-chain.
 import { HEADER, type SlotState } from '../../shared/memory/ring/ring-layout.ts'
 import type { RingMemory } from '../../shared/memory/ring/ring-memory.ts'
 import { wakeSleepers } from '../../shared/memory/ring/wake-seats.ts'
+import { LeavingLanes } from './leaving-lanes.ts'
 import { LaneWaits } from './lane-waits.ts'
 
 /** So many records are taken of a lane in a row while some of it are in hand: to choose costs more the more lanes there are. */
@@ -20,8 +21,7 @@ export class LaneHolds {
   readonly #inHand: Int32Array
   /** Records are taken in the order of the offsets, as far as that can be: nobody else takes any. */
   isInOrder = false
-  /** 1: nothing is taken of it any more, so that it becomes free for others. */
-  readonly #isLeaving: Uint8Array
+  readonly #leaving: LeavingLanes
   readonly #waits: LaneWaits
   #held = 0
   #current = NONE
@@ -33,7 +33,7 @@ export class LaneHolds {
     this.#me = seat + 1
     this.#share = Math.ceil(lanes / seats)
     this.#inHand = new Int32Array(lanes)
-    this.#isLeaving = new Uint8Array(lanes)
+    this.#leaving = new LeavingLanes(lanes, lane => this.#opened(lane))
     this.#waits = new LaneWaits(memory.shape)
     for (let lane = 0; lane < lanes; lane++) if (this.#isMine(lane)) this.#held++
   }
@@ -68,9 +68,8 @@ export class LaneHolds {
     const lane = laneOf(slot)
     const wasClosed = this.#isClosed(lane)
     this.#waits.change(slot, lane, state)
-    if (this.#waits.hasParked(lane)) this.#isLeaving[lane] = 0
-    // This seat may have fallen asleep while nothing was to be taken of the lane.
-    if (wasClosed && !this.#isClosed(lane) && !isLaneEmpty(this.#memory, lane)) wakeSleepers(this.#memory)
+    if (this.#waits.hasParked(lane)) this.#leaving.delete(lane)
+    if (wasClosed && !this.#isClosed(lane)) this.#opened(lane)
   }
 
   finished(lane: number): void {
@@ -87,14 +86,14 @@ export class LaneHolds {
 
   /**
    * Others have nothing to take: lanes beyond the share go to them, as soon as nothing of them is in hand. Not those with parked records: nothing
-   * of them would be taken meanwhile, and a record that waits for its retry holds no more than its key.
+   * of them would be taken meanwhile, and a record that waits for its retry holds no more than its key. Nor those with records that hang: see there.
    */
   shareWithOthers(): void {
     if (this.#held <= this.#share || !this.#someoneSleeps()) return
-    let leaving = this.#held - this.#share - this.#isLeaving.reduce((sum, is) => sum + is, 0)
+    let leaving = this.#held - this.#share - this.#leaving.count
     for (let lane = this.#inHand.length - 1; lane >= 0 && leaving > 0; lane--) {
-      if (this.#inHand[lane] === 0 || this.#isLeaving[lane] === 1 || this.#waits.hasParked(lane)) continue
-      this.#isLeaving[lane] = 1
+      if (this.#inHand[lane] === 0 || !this.#leaving.mayAdd(lane) || this.#waits.hasParked(lane)) continue
+      this.#leaving.add(lane)
       leaving--
     }
   }
@@ -127,7 +126,12 @@ export class LaneHolds {
 
   /** Nothing is taken of it for now, although it is held. */
   #isClosed(lane: number): boolean {
-    return this.#isLeaving[lane] === 1 || this.#waits.isFull(lane)
+    return this.#leaving.has(lane) || this.#waits.isFull(lane)
+  }
+
+  /** This seat may have fallen asleep while nothing was to be taken of the lane. */
+  #opened(lane: number): void {
+    if (!isLaneEmpty(this.#memory, lane) && !isClosed(this.#memory)) wakeSleepers(this.#memory)
   }
 
   #hold(lane: number): boolean {
@@ -148,7 +152,7 @@ export class LaneHolds {
 
   #release(lane: number): void {
     this.#held--
-    this.#isLeaving[lane] = 0
+    this.#leaving.forget(lane)
     Atomics.store(this.#memory.lanes.holder, lane, 0)
     // Behind that: a record that comes after this look is told of by the feeder, and whoever it wakes finds the lane free. Of a closed ring nobody
     // takes it: those that are woken for that would wake each other.

@@ -35,6 +35,8 @@ export interface SeatRing {
   readonly retries: ReadonlyMap<number, number>
   /** End of the partition; -1: unknown. */
   highWatermark(): Offset
+  /** That one lane runs alone is for this ring, if it is so. */
+  isAlone(): boolean
 }
 
 /** Null: the ring was closed before, and nobody waits for the thread: nothing is to be done for the seat. */
@@ -51,5 +53,6 @@ export function openSeat({ ring: buffer, seat }: Pick<SeatStart, 'ring' | 'seat'
     slots: memory.shape.slotsPerSeat,
     retries: new Map(waiting.map(({ slot, untilMs }) => [slot, untilMs])),
     highWatermark: () => memory.highWatermark,
+    isAlone: () => memory.isAlone,
   }
 }

@@ -329,7 +329,15 @@ export class SeatTaking implements HandOwner {
   #refusal(hand: Hand): 'waiting' | 'held' | null {
     const { group, start } = this.#parts
     if (!hand.isUsedUp && !this.#care.mayBegin(hand)) return 'waiting'
-    return group.mayStart(start.generation, this.#permission.isAlone) ? null : 'held'
+    const { isAlone } = this.#permission
+    // Taken back before the thread has heard of it, which was inside a long handler: `rest` gives it up, and it is asked for
+    // anew. By now the bit may be another's. It may be taken back behind this look, too: then the record is found in hand.
+    if (isAlone && !this.#isAlone) return 'waiting'
+    return group.mayStart(start.generation, isAlone) ? null : 'held'
+  }
+
+  get #isAlone(): boolean {
+    return this.#parts.group.isOneAlone && this.#parts.ring.isAlone()
   }
 
   #call(hand: Hand): void {

@@ -46,6 +46,7 @@ export class Seat implements ThreadLane {
     this.#isPaused = start.paused
     this.#life = this.#makeLife()
     this.#taking = this.#makeTaking(ring, newContext)
+    this.#wait.publish()
   }
 
   get state(): LaneState {

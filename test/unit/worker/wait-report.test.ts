@@ -4,7 +4,7 @@ import { LANE_MOVES, type LaneState } from '#src/worker/lane-state.js'
 import { waitOfLife, WaitReport } from '#src/worker/wait-report.js'
 
 describe('the report of why something waits', () => {
-  it('stores a reason when it is another one, and no other time', () => {
+  it('stores a reason when it is another one, and no other time but the first', () => {
     const stored: string[] = []
     let reason: '' | 'paused' | 'lease' = ''
     const report = new WaitReport(
@@ -15,7 +15,7 @@ describe('the report of why something waits', () => {
       reason = next
       report.publish()
     }
-    assert.deepEqual(stored, ['paused', 'lease', ''])
+    assert.deepEqual(stored, ['', 'paused', 'lease', ''])
   })
 
   it('names the end of a lane before its pause, and its pause before the lease', () => {

@@ -6,7 +6,7 @@ import type { Offset } from '../../../shared/types.ts'
 import type { ClaimLanes } from '../../progress/claim-lanes.ts'
 import type { ClaimProgress, WorkedLanes } from '../../progress/claim-progress.ts'
 import type { WorkerThread } from '../../threads/worker-thread.ts'
-import { CarefulLane } from './careful-lane.ts'
+import { CarefulLane, type CarefulLaneHost } from './careful-lane.ts'
 import type { InHandOnThread } from './in-hand-on-thread.ts'
 import { LevelWatch } from './level-watch.ts'
 import type { PartitionWork, PartitionWorkHost, WorkReading } from './partition-work.ts'
@@ -32,7 +32,7 @@ export class RingLanes implements PartitionWork {
     this.#settings = run
     this.#progress = progress
     this.#host = host
-    this.#carefulLane = progress.careful === null ? null : new CarefulLane(progress, host, true)
+    this.#carefulLane = progress.careful === null ? null : this.#makeCarefulLane(progress, host)
     this.#ring = new Ring(run, start, {
       ...host,
       news: this.#news,
@@ -148,5 +148,21 @@ export class RingLanes implements PartitionWork {
 
   aloneOver(runsOn: boolean): Promise<void> {
     return this.#carefulLane?.aloneOver(runsOn) ?? Promise.resolve()
+  }
+
+  #makeCarefulLane(progress: ClaimProgress, host: PartitionWorkHost): CarefulLane {
+    const ofRing: CarefulLaneHost = {
+      givenUp: host.givenUp,
+      commit: () => host.commit(),
+      runAlone: () => {
+        this.#ring.setAlone(true)
+        return host.runAlone()
+      },
+      noLongerAlone: () => {
+        this.#ring.setAlone(false) // first: see there
+        host.noLongerAlone()
+      },
+    }
+    return new CarefulLane(progress, ofRing, true)
   }
 }

@@ -98,6 +98,11 @@ export class Ring {
     await Promise.all([this.feed.start(), runs])
   }
 
+  /** See RingMemory. */
+  setAlone(isAlone: boolean): void {
+    this.#memory.setAlone(isAlone)
+  }
+
   /** Of a claim that needs no care any more. */
   startOthers(): void {
     this.#seats.forEach((seat, number) => void this.#startSeat(seat, number)) // the one that is taken stays as it is

@@ -31,6 +31,7 @@ export interface RingShape {
  * | BLOCKED_ON      | int32   | F      | a seq                                                                                 |
  * | FEED_BELL       | int32   | all    | counts up; the feeder sleeps on it                                                    |
  * | IS_CLOSED       | int32   | C      | 1: nothing is taken any more: see close-ring.ts                                       |
+ * | IS_ALONE        | int32   | C      | 1: the bit of the group that one lane runs alone is for this ring, if it is set       |
  * | HEAD_OFFSET     | int64   | F, C   | every record below is in the ring, was there, or is hidden, gone or was finished before |
  * | HIGH_WATERMARK  | int64   | F      | end of the partition as of the last fetch; -1 unknown                                 |
  * | lanes: LAST     | int32   | F      | seq of the lane's newest record; -1 at first                                          |
@@ -77,6 +78,7 @@ export const HEADER = {
   BLOCKED_ON: 14,
   FEED_BELL: 15,
   IS_CLOSED: 16,
+  IS_ALONE: 17,
 } as const
 /** Even: words of 8 bytes follow. */
 const HEADER_WORDS = 18

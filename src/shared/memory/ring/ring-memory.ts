@@ -142,6 +142,16 @@ export class RingMemory {
     return Number(Atomics.load(this.longs, LONGS.HIGH_WATERMARK))
   }
 
+  /** See IS_ALONE. */
+  get isAlone(): boolean {
+    return Atomics.load(this.header, HEADER.IS_ALONE) === 1
+  }
+
+  /** Coordinator: before the bit of the group is set for it, and before it is cleared. So never while that is another's. */
+  setAlone(isAlone: boolean): void {
+    Atomics.store(this.header, HEADER.IS_ALONE, Number(isAlone))
+  }
+
   get feedWaitsFor(): FeedWaitReason {
     return FEED_WAIT_REASONS[Atomics.load(this.header, HEADER.FEED_WAITS_FOR)] ?? ''
   }

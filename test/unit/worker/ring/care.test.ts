@@ -271,6 +271,28 @@ describe('the suspects of a seat', () => {
     )
   })
 
+  it('ask anew when the leave to run alone was taken back before the thread heard of it, also while another has it', async () => {
+    const promised = new Promised()
+    const ring = ringOf('a', 'b')
+    const first = deferred<boolean>()
+    const { bench } = await start({
+      ring,
+      handle: promised.handle,
+      careful: { aloneFrom: 0, aloneBelow: 1 },
+      announce: () => (bench.announced.length === 1 ? first.promise : Promise.resolve(false)),
+    })
+    await until(() => bench.announced.length === 1)
+    bench.setAlone(false)
+    bench.group.setOneAlone(true) // of another lane by now
+    first.resolve(false)
+    await until(() => bench.alonesOver.length === 1)
+    assert.deepEqual([promised.offsets, bench.announced.length], [[], 1], 'nothing beside that one')
+    bench.setAlone(false)
+    bench.loop.wake()
+    await until(() => promised.offsets.length === 1)
+    assert.deepEqual([promised.offsets, bench.announced.map(told)], [[0], ['0-1 alone', '0-1 alone']])
+  })
+
   it('that had run for longer come behind the others, the newest first', async () => {
     const ring = new FakeSeatRing([0, 1, 2, 3, 4, 5].map(offset => ({ offset, key: `key ${offset}` })))
     const { bench, runs } = await start({

@@ -230,6 +230,31 @@ describe('a lane', () => {
     assert.equal(seat.take()?.offset, 2)
   })
 
+  it('that was to become free is taken from again while a record of it takes long, and in the end for good', t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const { memory, writer, seat, other } = begin(2)
+    append(writer, 0, 0)
+    append(writer, 1, 1)
+    const hangs = [seat.take()!, seat.take()!]
+    append(writer, 2, 1)
+    assert.ok(other.fallAsleep())
+    seat.yieldLanes()
+    assert.ok(seat.fallAsleep(), 'it waits for the lane to become free')
+    t.mock.timers.tick(500)
+    t.mock.timers.tick(500)
+    assert.equal(memory.seats.sleeps[0], 0, 'it is woken')
+    let closedMs = 0
+    for (let ms = 0; ms < 120_000; ms += 500) {
+      assert.ok(other.fallAsleep())
+      seat.yieldLanes()
+      if (!seat.canTake()) closedMs += 500
+      t.mock.timers.tick(500)
+    }
+    assert.ok(closedMs > 10_000 && closedMs < 40_000, `closed for ${closedMs} ms`)
+    seat.finish(hangs[1]!.slot)
+    assert.equal(other.take()?.offset, 2, 'it is free after all')
+  })
+
   it('waits while many records of it wait for others, and leaves the slots to other lanes', async () => {
     const { writer, seat } = begin(2, { slotsPerSeat: 4 })
     for (const offset of [0, 1, 2]) append(writer, offset, 0)

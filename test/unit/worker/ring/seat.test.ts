@@ -67,6 +67,13 @@ describe('a seat', () => {
     assert.deepEqual(runs, ['0.1', '1.1', '2.1', '7.1'])
   })
 
+  it('does not tell what a thread that had the seat before has waited for', async () => {
+    const ring = ringOf()
+    ring.waitsFor = 'in-hand-full'
+    await start({ ring })
+    assert.equal(ring.waitsFor, '')
+  })
+
   it('waits for its bell once, however often it runs again what it has in hand', async () => {
     const { ring, runs } = await start({
       ring: ringOf('a'),

@@ -87,6 +87,8 @@ describe('the lanes of a ring', () => {
   let giveUp: AbortController
   let replacement: Promise<WorkerThread> | null
   let commit: () => Promise<unknown>
+  let runAlone: () => Promise<boolean>
+  let noLongerAlone: () => void
 
   beforeEach(() => {
     threads = Array.from({ length: THREADS }, (_, threadId) => new FakeThread(threadId))
@@ -97,6 +99,8 @@ describe('the lanes of a ring', () => {
     giveUp = new AbortController()
     replacement = null
     commit = async () => log.push('commit')
+    runAlone = async () => true
+    noLongerAlone = () => log.push('together')
   })
 
   function create(stored: Progress = progressAt(100, 'id', normally()), partition = 0): PartitionWork {
@@ -121,8 +125,8 @@ describe('the lanes of a ring', () => {
       runs: where => log.push(where),
       fail: error => log.push(`failed: ${String(error)}`),
       commit: () => commit(),
-      runAlone: async () => true,
-      noLongerAlone: () => log.push('together'),
+      runAlone: () => runAlone(),
+      noLongerAlone: () => noLongerAlone(),
       lanesAreLevel: () => log.push('level'),
       rings: {
         options: { threads: THREADS, concurrency: 1, ringBytesPerPartition: 0, maxBufferedBytes: 0 },
@@ -453,6 +457,22 @@ describe('the lanes of a ring', () => {
     drained.resolve(undefined)
     await nextTurn()
     assert.equal(progress.now.open!.isAtRest, true)
+  })
+
+  it('tell in the ring for how long the leave to run alone is theirs', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(2), isAtRest: true }
+    const work = create(progressAt(100, 'id', open))
+    await work.start()
+    const ring = ringOf(feeders[0]!)
+    runAlone = async () => {
+      assert.equal(ring.isAlone, true, 'before the group tells that one is')
+      return true
+    }
+    noLongerAlone = () => log.push(`over, ${ring.isAlone}`)
+    await work.announce({ from: 100, to: 101, isAlone: true, ranMs: 0, hasSuspects: true })
+    assert.equal(ring.isAlone, true)
+    await work.aloneOver(true)
+    assert.deepEqual([ring.isAlone, log.at(-1)], [false, 'over, false'])
   })
 
   it('have that seat on another thread for the next partition', async () => {
