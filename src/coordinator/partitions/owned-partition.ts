@@ -68,6 +68,8 @@ export class OwnedPartition implements WantedPartition {
   #works = 0
   #generation = 0
   #committed: Offset | null = null
+  /** The last of those that whoever commits on an interval was answered. */
+  #told: Offset | null = null
   #failure: GroupError | null = null
 
   constructor(partition: WantedPartition, host: OwnedPartitionHost) {
@@ -144,10 +146,6 @@ export class OwnedPartition implements WantedPartition {
     return this.#host.isHeld(this)
   }
 
-  get isEnded(): boolean {
-    return this.#state.isFinal
-  }
-
   /** It was released or abandoned, even if that has not ended yet. */
   get isUnwanted(): boolean {
     return this.#giveUp.signal.aborted
@@ -162,7 +160,7 @@ export class OwnedPartition implements WantedPartition {
       })
       this.#claim = claim
       this.#generation = this.#host.generation()
-      this.#committed = claim.committedOffset
+      this.#committed = this.#told = claim.committedOffset
       this.#state.moveTo('starting', 'claimed')
       if (!this.isUnwanted) await this.#startWork() // else it was given up while it was claimed: the next operation ends it
     })
@@ -246,25 +244,30 @@ export class OwnedPartition implements WantedPartition {
 
   /**
    * Commits what is finished and what is in hand, if that has changed since it was stored. Resolves with the offset, or
-   * null if that has not changed.
+   * null if that is what it was when this was asked last. What is announced is stored in between.
    */
-  commit(): Promise<Offset | null> {
+  async commit(): Promise<Offset | null> {
+    await this.#commit()
+    if (this.isUnwanted || this.#committed === this.#told) return null
+    this.#told = this.#committed
+    return this.#told
+  }
+
+  #commit(): Promise<void> {
     const commit = this.#commits.catch(() => {}).then(() => this.#commitNow()) // reported to its own caller; this one tries again
     this.#commits = commit
     return commit
   }
 
-  async #commitNow(): Promise<Offset | null> {
+  async #commitNow(): Promise<void> {
     const claim = this.#claim
     const progress = this.#progress?.now
-    if (claim === null || progress === undefined || this.#progress!.isStored(progress)) return null
-    if (this.#state.isFinal || this.isUnwanted) return null // the release stores it; of a void claim nothing is stored
+    if (claim === null || progress === undefined || this.#progress!.isStored(progress)) return
+    if (this.#state.isFinal || this.isUnwanted) return // the release stores it; of a void claim nothing is stored
     const offset = committableOf(progress)
     await this.#host.storage.commit(claim, offset, progress)
     this.#progress!.wasStored(progress)
-    const hasMoved = offset !== this.#committed
     this.#committed = offset
-    return hasMoved ? offset : null
   }
 
   async #startWork(): Promise<void> {
@@ -283,7 +286,7 @@ export class OwnedPartition implements WantedPartition {
 
   #tellClaimed({ offset, progress: stored, alive }: ClaimStart): void {
     const progress = new ClaimProgress(stored, this.#host.progressRules, alive)
-    this.#committed = offset
+    this.#committed = this.#told = offset
     this.#progress = progress
     this.#work = this.#createWork(progress, lanesOfClaim(progress.found, this.#host.ownLanes, offset))
     this.#host.claimed(this)
@@ -335,7 +338,7 @@ export class OwnedPartition implements WantedPartition {
         if (this.#mayRun) this.#state.moveTo('running', where)
       },
       fail: error => this.fail(partitionError(error, this)),
-      commit: () => this.commit(),
+      commit: () => this.#commit(),
       runAlone: () => this.#host.runAlone(this),
       noLongerAlone: () => this.#host.noLongerAlone(this),
     }

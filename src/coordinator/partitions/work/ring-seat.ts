@@ -12,7 +12,7 @@ import { inHandOfSeat } from './seat-in-hand.ts'
 
 export interface RingSeatHost extends Pick<
   PartitionWorkHost,
-  'laneId' | 'generation' | 'isPaused' | 'replacementOf' | 'fail' | 'noLongerAlone'
+  'laneId' | 'generation' | 'isPaused' | 'replacementOf' | 'fail'
 > {
   readonly memory: RingMemory
   readonly news: RingNews

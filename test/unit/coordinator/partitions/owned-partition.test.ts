@@ -138,6 +138,22 @@ describe('an owned partition', () => {
     assert.deepEqual(log, ['claimed', 'commit 105'])
   })
 
+  it('answers a commit with what was stored for announcements since the one before, too', async () => {
+    const open = { ...normally('another process'), deaths: processDeaths(1), isAtRest: true }
+    claim = async () => ({ ...CLAIM, committedOffset: 100, progress: progressAt(100, 'an-id', open) })
+    const partition = create()
+    await partition.acquire()
+    const announcement = { to: 110, isAlone: false, ranMs: 0, hasSuspects: false }
+    for (const from of [103, 105]) {
+      finish(from)
+      await partition.announce({ ...announcement, from })
+    }
+    assert.deepEqual(log, ['claimed', 'not alone', 'commit 103', 'commit 105'])
+    assert.equal(await partition.commit(), 105)
+    assert.equal(await partition.commit(), null)
+    assert.equal(log.length, 4)
+  })
+
   it('never lets an older commit land after a newer one', async () => {
     const partition = create()
     await partition.acquire()
