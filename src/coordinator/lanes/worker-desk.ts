@@ -31,6 +31,12 @@ export interface WorkerDeskParts {
   restart(partition: OwnedPartition, reason: string, offset?: Offset): void
 }
 
+interface LogEnds {
+  readonly earliest: Offset
+  /** Of the record that comes next. */
+  readonly latest: Offset
+}
+
 /** The broker that is asked may hear of a new topic after the one that leads its partitions. */
 const LOOKS_FOR_NEW_TOPIC = 3
 
@@ -76,13 +82,16 @@ export class WorkerDesk implements WorkerThreadListener {
    * The reset policy, told as an error event and never silent. The first record instead of the end for a partition that was
    * never read, and for one of which records beyond that position were finished already: what lies between would be lost.
    * OFFSET_OUT_OF_RANGE: the lane stops, or is restarted from here. TOPIC_RECREATED: it is restarted from here, and what the policy says does not matter.
+   * BROKER_DISCONNECTED: the log has the position by now, as its leader was behind; the lane is to try again.
    */
   async resolveOutOfRange(lane: LaneId, position: Offset): Promise<Offset> {
     await this.#restartIfRecreated(lane)
+    const log = await this.#readLog(lane)
+    if (position >= log.earliest && position <= log.latest) throw leaderWasBehind(lane, position)
     const policy = this.#parts.options.offsetReset
     if (policy === 'none')
       throw outOfRangeError(lane, position, "offsetReset is 'none', so the partition stops")
-    const { next, why } = await this.#whereToGoOn(lane, position, policy)
+    const { next, why } = this.#whereToGoOn(lane, position, policy, log)
     const error = outOfRangeError(lane, position, `going on at ${next} (${why})`)
     this.#parts.report(error)
     if (next >= position) return next
@@ -115,20 +124,26 @@ export class WorkerDesk implements WorkerThreadListener {
     return sasl.oauthBearerProvider()
   }
 
-  async #whereToGoOn(
+  #whereToGoOn(
     lane: LaneId,
     position: Offset,
     policy: 'earliest' | 'latest',
-  ): Promise<{ next: Offset; why: string }> {
+    log: LogEnds,
+  ): { next: Offset; why: string } {
     // Nothing of it was ever read, and a new one may have been pinned there unasked: at the end all would be lost.
-    if (position === FIRST_OFFSET)
-      return { next: await this.#endOfLog(lane, 'earliest'), why: 'nothing of it was read' }
+    if (position === FIRST_OFFSET) return { next: log.earliest, why: 'nothing of it was read' }
     // A record in hand that has left the log since, while those behind it were handled.
-    if (this.#hasReadBeyond(lane, position)) {
-      const first = await this.#endOfLog(lane, 'earliest')
-      if (first > position) return { next: first, why: 'records behind it were read' }
-    }
-    return { next: await this.#endOfLog(lane, policy), why: `offsetReset '${policy}'` }
+    if (log.earliest > position && this.#hasReadBeyond(lane, position))
+      return { next: log.earliest, why: 'records behind it were read' }
+    return { next: log[policy], why: `offsetReset '${policy}'` }
+  }
+
+  async #readLog(lane: LaneId): Promise<LogEnds> {
+    const [earliest, latest] = await Promise.all([
+      this.#endOfLog(lane, 'earliest'),
+      this.#endOfLog(lane, 'latest'),
+    ])
+    return { earliest, latest }
   }
 
   async #endOfLog(lane: LaneId, at: 'earliest' | 'latest'): Promise<Offset> {
@@ -193,6 +208,15 @@ function notOnThread(lane: LaneId): GroupError {
     {
       details: { topic, partition },
     },
+  )
+}
+
+/** Retryable: the lane rests, and asks anew. */
+function leaderWasBehind(lane: LaneId, position: Offset): GroupError {
+  return new GroupError(
+    'BROKER_DISCONNECTED',
+    `offset ${position} of ${partitionName(lane)} was outside of the log for a moment: its leader may have been behind`,
+    { details: { topic: lane.topic, partition: lane.partition, offset: position } },
   )
 }
 

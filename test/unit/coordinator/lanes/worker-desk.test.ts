@@ -13,6 +13,7 @@ import type { Announcement, LaneId, WorkerMessage } from '#src/shared/protocol.j
 const LANE = { topic: 't', partition: 0, epoch: 7n, lane: 0 }
 const EARLIEST = 30
 const LATEST = 90
+const BEYOND = 150
 /** As a broker may that hears of a new topic after the one that leads its partitions. */
 const LATE = 3
 
@@ -68,16 +69,28 @@ describe('a position outside of the log', () => {
         work: { worked: () => ({ frontiers }) } as unknown as OwnedPartition['work'],
       }
     }
-    reaching([10, 60])
+    reaching([10, 160])
     assert.equal(await resolve(10, 'latest'), EARLIEST)
-    assert.equal(await resolve(50, 'latest'), LATEST, 'the log ends before it')
+    await rejection(resolve(BEYOND, 'latest'), 'OFFSET_OUT_OF_RANGE')
+    assert.equal(log.at(-1), `restart at ${LATEST}: restarting at offset ${LATEST}`, 'the log ends before it')
     reaching([10, 10])
     assert.equal(await resolve(10, 'latest'), LATEST, 'nothing behind it was read')
     await rejection(resolve(10, 'none'), 'OFFSET_OUT_OF_RANGE')
   })
 
+  it('is tried again where the log has it by then: its leader was behind, and nothing is skipped or handled again', async () => {
+    for (const policy of ['latest', 'earliest', 'none'] as const)
+      for (const position of [EARLIEST, 50, LATEST]) {
+        const error = await rejection(resolve(position, policy), 'BROKER_DISCONNECTED')
+        assert.equal(error.retryable, true, 'the lane rests')
+      }
+    assert.deepEqual(new Set(log), new Set(['refresh']))
+    await rejection(resolve(LATEST + 1, 'none'), 'OFFSET_OUT_OF_RANGE')
+    await rejection(resolve(EARLIEST - 1, 'none'), 'OFFSET_OUT_OF_RANGE')
+  })
+
   it('restarts the partition where the policy says to go back', async () => {
-    await rejection(resolve(50, 'earliest'), 'OFFSET_OUT_OF_RANGE')
+    await rejection(resolve(BEYOND, 'earliest'), 'OFFSET_OUT_OF_RANGE')
     assert.equal(log.at(-1), `restart at ${EARLIEST}: restarting at offset ${EARLIEST}`)
   })
 
