@@ -141,7 +141,7 @@ export class RecordTaker implements Taker, Awaiter {
     return isMore
   }
 
-  /** `taken`: records since the last look at the clock, which tells when this one began only if no other came before it. */
+  /** `taken`: records since the last look at the clock, which tells when this one began only if no other came before it; else that counts as now. */
   #await(result: PromiseLike<unknown>, taken: number): TakeResult {
     this.#parts.awaited.start(result, taken === 1 ? this.#nowMs : monotonicMs(), this)
     return 'awaiting'
