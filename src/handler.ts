@@ -32,7 +32,7 @@ export interface ThreadContext<S = unknown> {
 
 /** What a handler and the partition hooks get: one object per claim of a partition. */
 export interface HandlerContext<S = unknown> extends ThreadContext<S> {
-  /** Aborts when the attempt has taken `handlerTimeoutMs`, when the claim is lost and at the stop deadline. Each attempt has its own. */
+  /** Aborts when the attempt has taken `handlerTimeoutMs`, when the claim is lost and at the stop deadline. Each attempt has its own, which tells nothing once that is over; the hook `claimed` has one of the claim. */
   readonly signal: AbortSignal
   /** Fencing token: grows with every claim of the partition. */
   readonly epoch: bigint

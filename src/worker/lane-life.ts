@@ -3,7 +3,7 @@ import type { LaneId } from '../shared/protocol.ts'
 import { StateMachine } from '../shared/state-machine.ts'
 import { partitionName } from '../shared/types.ts'
 import type { HandlerPartition } from '../handler.ts'
-import type { LaneContext } from './handler/contexts.ts'
+import { LaneContext } from './handler/contexts.ts'
 import type { LoadedHandler } from './handler/handler-exports.ts'
 import { hookFailed } from './lane-errors.ts'
 import { LANE_MOVES, type LaneState } from './lane-state.ts'
@@ -71,6 +71,7 @@ export class LaneLife {
     const { handler, context, opened } = this.#parts
     try {
       await handler.claimed?.(this.#partition, context)
+      LaneContext.claimed(context)
     } catch (thrown) {
       if (this.#state.is('starting')) {
         this.#parts.closed()

@@ -11,6 +11,7 @@ import { ClockStride } from './clock-stride.ts'
 import type { RecordCursor } from './decode/record-cursor.ts'
 import type { Running, Taker } from './lane-taker.ts'
 import { LaneRecord, type RecordOrigin } from './record.ts'
+import { LaneContext } from './handler/contexts.ts'
 import type { RecordSource } from './record-source.ts'
 import type { TakeResult } from './take-result.ts'
 
@@ -26,7 +27,7 @@ export interface RecordTakerParts {
   readonly permission: Permission
   readonly origin: RecordOrigin
   readonly handle: (record: LaneRecord, context: HandlerContext) => unknown
-  readonly context: HandlerContext
+  readonly context: LaneContext
 }
 
 /**
@@ -127,6 +128,7 @@ export class RecordTaker implements Taker, Awaiter {
       }
       const result = handle(new LaneRecord(origin, reader), context)
       if (result !== undefined && isThenable(result)) return this.#await(result, taken)
+      LaneContext.renewSignal(context)
       floor = finish(memory, cursor, (handled += 1))
       this.#isStanding = false
     }
@@ -139,7 +141,7 @@ export class RecordTaker implements Taker, Awaiter {
     return isMore
   }
 
-  /** `taken`: records since the last look at the clock, which tells when this one began only if no other came before it. */
+  /** `taken`: records since the last look at the clock, which tells when this one began only if no other came before it; else that counts as now. */
   #await(result: PromiseLike<unknown>, taken: number): TakeResult {
     this.#parts.awaited.start(result, taken === 1 ? this.#nowMs : monotonicMs(), this)
     return 'awaiting'

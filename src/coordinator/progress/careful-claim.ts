@@ -59,6 +59,8 @@ export class CarefulClaim {
   ran({ ranMs, from, isAlone, hasSuspects }: Announcement, { frontiers, inHand }: LanePositions): boolean {
     this.#ranMs += ranMs
     // It runs suspects before what comes behind them: those that are left wait for others, and could not have run then either.
+    // Some may stand in a lane that one key has filled: to wait for these would keep all on one thread for as long as that key
+    // hangs. One that kills is found some deaths later.
     if (!isAlone && !hasSuspects && from >= this.#suspectsEnd) this.#suspect(null, [])
     else this.#pass({ frontiers: [Math.max(from, Math.min(...frontiers))], inHand })
     return this.#isPast && this.#ranMs >= this.#forMs

@@ -1,10 +1,11 @@
-import type { HandlerContext, KafkaRecord } from '../../handler.ts'
+import type { KafkaRecord } from '../../handler.ts'
 import { monotonicMs, wallMs } from '../../shared/clock.ts'
 import type { GroupError } from '../../shared/errors.ts'
 import type { GroupMemory } from '../../shared/memory/group-memory.ts'
 import type { LaneMemory } from '../../shared/memory/lane-memory.ts'
 import type { LaneId, WorkerSettings } from '../../shared/protocol.ts'
 import type { Offset } from '../../shared/types.ts'
+import { LaneContext } from '../handler/contexts.ts'
 import type { LoadedHandler } from '../handler/handler-exports.ts'
 import { attemptFailed, usedUpBefore, type AttemptPlace } from '../lane-errors.ts'
 import { LaneRecord, type RecordOrigin } from '../record.ts'
@@ -41,7 +42,7 @@ export interface AttemptsParts {
   readonly awaited: AwaitedResult
   readonly permission: Permission
   readonly origin: RecordOrigin
-  readonly context: HandlerContext
+  readonly context: LaneContext
   readonly rule: LoadedHandler['retry']
   /** What failed the last attempt of the first record in hand, if another thread or process ran it. */
   readonly lastFailure: GroupError | null
@@ -224,6 +225,7 @@ export class Attempts implements Awaiter {
 
   /** A call is over; `whole` is what failed all of it. */
   #settle(whole: { readonly thrown: unknown } | null): TakeResult {
+    LaneContext.renewSignal(this.#parts.context)
     const ran = this.#inHand.slice(0, this.#running)
     const failures = this.#call?.failures ?? NO_FAILURES
     this.#call?.close()

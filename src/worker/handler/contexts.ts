@@ -21,6 +21,8 @@ export class LaneContext implements HandlerContext {
   readonly #thread: ThreadContext
   /** Of the attempt under way; made when a handler asks: most never do. */
   #controller: AbortController | null = null
+  /** That the hook `claimed` has asked for. */
+  #ofClaim: AbortController | null = null
   /** Why the attempt under way is to give up; null: it is not. */
   #aborted: Error | null = null
   /** Why its handlers are to give up, now and later; null: they are not. */
@@ -54,6 +56,7 @@ export class LaneContext implements HandlerContext {
   /** For good. */
   static abort(context: LaneContext, reason: Error): void {
     context.#givenUp = reason
+    context.#ofClaim?.abort(reason)
     LaneContext.abortAttempt(context, reason)
   }
 
@@ -67,9 +70,15 @@ export class LaneContext implements HandlerContext {
     context.#controller?.abort(reason)
   }
 
-  /** An attempt is over: the next one has nothing to do with what it was told. */
+  /** The hook `claimed` has run: what it has left running is told when the claim is lost, and nothing of attempts. */
+  static claimed(context: LaneContext): void {
+    context.#ofClaim = context.#controller
+    context.#controller = null
+  }
+
+  /** An attempt is over: the next one has nothing to do with what it was told, or with who listened to it. */
   static renewSignal(context: LaneContext): void {
-    if (context.#aborted === null) return
+    if (context.#controller === null && context.#aborted === null) return
     context.#controller = null
     context.#aborted = context.#givenUp
   }

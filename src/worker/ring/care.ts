@@ -29,6 +29,8 @@ const LONG_MS = 1_000
  */
 export class Care {
   readonly #parts: CareParts
+  /** Those that had run for longer. */
+  readonly #suspectsInHand: ReadonlySet<Offset>
   /** Counts the records that were taken. */
   #taken = 0
   /** Those that were in hand when the window was announced were taken before. */
@@ -54,6 +56,7 @@ export class Care {
 
   constructor(parts: CareParts) {
     this.#parts = parts
+    this.#suspectsInHand = new Set(parts.careful?.aloneInHand) // thousands
   }
 
   get isCareful(): boolean {
@@ -100,7 +103,7 @@ export class Care {
 
   /** True if it is to run when others have had their start: it is kept here until then. */
   putsOff(hand: Hand): boolean {
-    if (!hand.isSuspect || !this.#parts.careful!.aloneInHand.includes(hand.offset)) return false
+    if (!hand.isSuspect || !this.#suspectsInHand.has(hand.offset)) return false
     this.#late.push(hand)
     // From the first on: before it was taken, those of the window were not there either.
     if (this.#lateAtMs === Infinity) this.#lateAtMs = monotonicMs() + LATE_MS
@@ -197,8 +200,8 @@ export class Care {
   }
 
   #isSuspected(offset: Offset): boolean {
-    const { aloneFrom, aloneBelow, aloneInHand } = this.#parts.careful!
-    return (offset >= aloneFrom && offset < aloneBelow) || aloneInHand.includes(offset)
+    const { aloneFrom, aloneBelow } = this.#parts.careful!
+    return (offset >= aloneFrom && offset < aloneBelow) || this.#suspectsInHand.has(offset)
   }
 
   #isInWindow(offset: Offset): boolean {

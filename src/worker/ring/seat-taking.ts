@@ -348,11 +348,16 @@ export class SeatTaking implements HandOwner {
       const result = this.#handle(record, hand.context)
       if (result !== undefined && isThenable(result)) awaited.start(result, this.#clock.startedAtMs, hand)
     } catch (thrown) {
+      LaneContext.renewSignal(hand.context)
       this.#failed(hand, thrown)
       return
     }
-    if (awaited.sinceMs === null) this.#succeeded(hand)
-    else this.#await(hand, awaited.sinceMs)
+    if (awaited.sinceMs !== null) {
+      this.#await(hand, awaited.sinceMs)
+      return
+    }
+    LaneContext.renewSignal(hand.context)
+    this.#succeeded(hand)
   }
 
   #await(hand: Hand, sinceMs: number): void {

@@ -18,7 +18,10 @@ export class TurnClock {
     return this.#nowMs
   }
 
-  /** When the record that was counted last began: the last look tells only if no other came behind it. */
+  /**
+   * When the record that was counted last began. The last look tells only if no other came behind it; else it is now, when its
+   * handler has returned a promise: to look before each call would cost every sync record a clock.
+   */
   get startedAtMs(): number {
     return this.#taken === 1 ? this.#nowMs : monotonicMs()
   }

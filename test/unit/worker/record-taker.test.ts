@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { HandlerContext } from '#src/handler.js'
 import { monotonicMs, wallMs } from '#src/shared/clock.js'
 import { GroupMemory } from '#src/shared/memory/group-memory.js'
 import { LaneMemory } from '#src/shared/memory/lane-memory.js'
@@ -25,9 +26,9 @@ class Bench {
   readonly inbox: LaneInbox
   readonly taker: Taking
   /** Told the offset; what it returns or throws is the handler's. */
-  handler: (offset: number) => unknown = () => {}
+  handler: (offset: number, context: HandlerContext) => unknown = () => {}
 
-  constructor() {
+  constructor({ attempts } = { attempts: 1 }) {
     this.renewLease()
     const lane = { topic: 't', partition: 0, epoch: 1n, lane: 0 }
     const listener = { arrived() {}, changed() {}, sawEnd() {}, dropped() {} }
@@ -35,15 +36,19 @@ class Bench {
     const thread = { groupId: 'g', memberId: 'm', threadId: 0, logger: silentLogger, state: undefined }
     const handler: LoadedHandler = {
       decode: 'string',
-      handle: record => {
+      handle: (record, context) => {
         this.handled.push(Number(record.offset))
-        return this.handler(Number(record.offset))
+        return this.handler(Number(record.offset), context)
       },
     }
     this.taker = new Taking({
       lane,
       handler,
-      settings: { ...ONE_BY_ONE, retry: { ...NO_WAIT, attempts: 1 } },
+      settings: {
+        ...ONE_BY_ONE,
+        retry: { ...NO_WAIT, attempts },
+        onFailure: attempts === 1 ? ONE_BY_ONE.onFailure : 'skip',
+      },
       context: new LaneContext(thread, 1n),
       group: this.group,
       generation: this.group.generation,
@@ -101,6 +106,23 @@ describe('taking records with a sync handler', () => {
     assert.equal(bench.memory.floor, 3)
     assert.equal(bench.memory.handled, 3)
     assert.equal(bench.memory.inHand, 'nothing')
+  })
+
+  it('gives each attempt a signal of its own: sync, async, or failed', async () => {
+    const bench = new Bench({ attempts: 2 })
+    const signals: AbortSignal[] = []
+    bench.handler = (offset, { signal }) => {
+      signals.push(signal)
+      if (signals.length === 3 || signals.length === 4) throw new Error('no')
+      return offset === 0 ? undefined : Promise.resolve()
+    }
+    bench.fetched([0, 1, 2, 3])
+    while (signals.length < 5) {
+      bench.take()
+      await nextTurn()
+    }
+    assert.deepEqual(bench.handled, [0, 1, 2, 2, 3])
+    assert.equal(new Set(signals).size, 5)
   })
 
   it('ends at the end of the partition, behind records that are compacted away, hidden or control', () => {

@@ -60,7 +60,7 @@ export interface RingShape {
  * | index: LANE     | uint16  | F      |                                                                                       |
  * | index: ATTEMPTS | uint16  | F      | that failed before the claim                                                          |
  * | index: POSITION | int32   | F      | byte in the data at which its entry begins: see ring-entry.ts                         |
- * | index: LINK     | int32   | F      | the lane's next record, once there is one; before its LAST. Not in `none` order       |
+ * | index: LINK     | int32   | F      | the lane's next record, once there is one; before its LAST. Not read in `none` order  |
  * | index: TAKER    | uint16  | F 0, S | `none` order: seat + 1 of who has taken it, by compare-and-set                         |
  * | data            | bytes   | F      | entries                                                                               |
  *

@@ -12,15 +12,28 @@ function newContext(): LaneContext {
 }
 
 describe('the signal of a context', () => {
-  it('aborts when its attempt is to give up, and is another one for the next', () => {
+  it('aborts when its attempt is to give up, and is another one for the next, also if it was not to', () => {
     const context = newContext()
     const { signal } = context
     LaneContext.renewSignal(context)
-    assert.equal(context.signal, signal, 'nothing was to give up')
+    const next = context.signal
+    assert.equal(context.signal, next)
     LaneContext.abortAttempt(context, LATE)
-    assert.deepEqual([signal.aborted, signal.reason], [true, LATE])
+    assert.deepEqual([signal.aborted, next.aborted, next.reason], [false, true, LATE])
     LaneContext.renewSignal(context)
     assert.equal(context.signal.aborted, false)
+  })
+
+  it('is of the claim for the hook at its beginning', () => {
+    const context = newContext()
+    const { signal } = context
+    LaneContext.claimed(context)
+    assert.notEqual(context.signal, signal)
+    LaneContext.abortAttempt(context, LATE)
+    LaneContext.renewSignal(context)
+    assert.equal(signal.aborted, false)
+    LaneContext.abort(context, LOST)
+    assert.equal(signal.reason, LOST)
   })
 
   it('is aborted also if nobody asked for it before', () => {

@@ -673,6 +673,21 @@ describe('an attempt of a seat that takes too long', () => {
     assert.deepEqual(seen, [['0 timed-out']])
   })
 
+  it('has a signal of its own in each attempt: sync, async, or failed', async () => {
+    const signals: AbortSignal[] = []
+    const { ring } = await start({
+      ring: ringOf('a', 'b', 'c', 'd'),
+      handle: ({ offset }, { signal }) => {
+        signals.push(signal)
+        if (signals.length === 3 || signals.length === 4) throw new Error('no')
+        return offset === 0n ? undefined : Promise.resolve()
+      },
+      settings: { retry: { ...SHORT_WAIT, backoffMs: 0, maxBackoffMs: 0 } },
+    })
+    await until(() => ring.finished.length === 4)
+    assert.deepEqual([signals.length, new Set(signals).size], [6, 6])
+  })
+
   it('leaves a fresh signal for the next record of its slot', async () => {
     const aborted: boolean[] = []
     const { ring } = await start({
