@@ -49,7 +49,8 @@ export class BatchTaker implements Taker {
 
   get isReady(): boolean {
     const { attempts, source } = this.#parts
-    return !attempts.isIdle || !source.isEmpty || this.#isDue || this.#feedFailure !== null
+    if (!attempts.isIdle || !source.isEmpty || this.#isDue || this.#feedFailure !== null) return true
+    return this.#gathered.length === 0 && source.inbox.isKeeping // of a batch that has ended with the turn, or was async
   }
 
   get running(): Running {

@@ -255,6 +255,11 @@ export class LaneInbox implements TopicPartition {
     return item
   }
 
+  /** There are bytes that the lane keeps: until it drops them they may leave no room for others, and nobody asks where to go on. */
+  get isKeeping(): boolean {
+    return this.#keptBytes > 0
+  }
+
   /** Lane: nothing is in hand any more of what it kept. Idempotent. */
   dropKept(): void {
     if (this.#keptBytes === 0) return

@@ -110,6 +110,24 @@ describe('batches', () => {
     await eventually(() => bench.memory.read().bufferedBytes === 0, { intervalMs: 1 })
   })
 
+  it('leave nothing behind when they take the rest of a turn, or are async', async () => {
+    const handlers: HandleBatch[] = [
+      () => {
+        for (const endMs = performance.now() + 20; performance.now() < endMs;);
+      },
+      () => nextTurn(),
+    ]
+    for (const handleBatch of handlers) {
+      const { bench } = await start({
+        handleBatch,
+        count: 3,
+        settings: { batchSize: 9, batchWaitMs: 1 },
+      })
+      await atFloor(bench, 3)
+      await eventually(() => bench.memory.read().bufferedBytes === 0, { intervalMs: 1 })
+    }
+  })
+
   it('are of one record each where one may have ended its thread', async () => {
     const memory = LaneMemory.create(0, 3)
     memory.setSinglesBelow(2)
