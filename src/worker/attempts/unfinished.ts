@@ -36,7 +36,6 @@ export class Unfinished {
     const behind = this.#inHand.filter(({ offset }) => offset >= end)
     const isLevel = failed.length === 0 && behind.length === 0
     this.#frontier = Math.max(this.#frontier, end)
-    this.#passed = Math.max(this.#passed, end) // a batch tells of its end here alone, if nothing was opened behind it before the log went back
     this.#inHand = [...failed, ...behind]
     if (isLevel) this.#memory.advanceFloor(this.#frontier)
     // What is behind stands in the memory already: the floor alone tells that what came before it is finished.
