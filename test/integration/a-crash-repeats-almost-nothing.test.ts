@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decodeProgress } from '#src/coordinator/progress/progress-format.js'
 import type { RunGroupOptions } from '#src/index.js'
 import { eventually } from '../support/eventually.ts'
 import { createTopic, produce, uniqueGroup } from '../support/kafka.ts'
@@ -8,7 +7,8 @@ import { countByRecord, Ledger } from '../support/ledger.ts'
 import { MemberProcess } from '../support/member-process.ts'
 import { handled, runMember } from '../support/running-group.ts'
 import { sharedStack } from '../support/stack.ts'
-import { openZooKeeper, type ZooKeeperNode } from '../support/zookeeper.ts'
+import { isAllButOneStored } from '../support/stored-progress.ts'
+import { openZooKeeper } from '../support/zookeeper.ts'
 
 const RECORDS = 100_000
 const STUCK = 'stuck'
@@ -20,13 +20,6 @@ function* records(): Generator<{ key: string; value: string }> {
   yield { key: STUCK, value: 'never ends' }
   for (let number = 0; number < RECORDS; number += 1)
     yield { key: `key-${number % 5000}`, value: String(number) }
-}
-
-/** Everything behind the stuck record was taken, and nothing else is in hand. */
-function isAllButStuck(node: ZooKeeperNode | undefined): boolean {
-  if (node === undefined) return false
-  const { frontiers, inHand } = decodeProgress(node.data, 'progress')
-  return frontiers.every(frontier => frontier === RECORDS + 1) && inHand.length === 1
 }
 
 describe('a crash while one record is stuck and 100,000 later ones are finished', () => {
@@ -53,7 +46,7 @@ describe('a crash while one record is stuck and 100,000 later ones are finished'
       })
       const zookeeper = await openZooKeeper(t)
       const node = `/consumers/${groupId}/progress/${topic}/0`
-      await eventually(async () => isAllButStuck(await zookeeper.read(node)), {
+      await eventually(async () => isAllButOneStored(await zookeeper.read(node), RECORDS + 1), {
         message: () => `all of it committed: ${member.errors}`,
       })
       const { data } = (await zookeeper.read(node))!

@@ -149,3 +149,12 @@ export function readerOn({ offset, key, value = `value ${offset}` }: FakeRecord)
   reader.valueEnd = reader.bytes.length
   return reader
 }
+
+/** Of these keys, from offset 0 on; undefined: it has none. */
+export function recordsOf(...keys: (string | undefined)[]): FakeRecord[] {
+  return keys.map((key, offset) => (key === undefined ? { offset } : { offset, key }))
+}
+
+export function ringOf(...keys: (string | undefined)[]): FakeSeatRing {
+  return new FakeSeatRing(recordsOf(...keys))
+}

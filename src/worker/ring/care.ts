@@ -189,14 +189,18 @@ export class Care {
 
   /** When all that runs has done so for long. */
   get #hangsAtMs(): number {
-    const { newestSinceMs } = this.#parts.awaited
-    return newestSinceMs === null ? 0 : newestSinceMs + LONG_MS
+    return this.#allRunFor(LONG_MS)
   }
 
   /** When nobody waits any longer for what runs. */
   get #trustAtMs(): number {
+    return this.#allRunFor(this.#parts.careful!.aloneForMs)
+  }
+
+  /** From when on all that runs has done so for as long; 0: nothing runs. */
+  #allRunFor(ms: number): number {
     const { newestSinceMs } = this.#parts.awaited
-    return newestSinceMs === null ? 0 : newestSinceMs + this.#parts.careful!.aloneForMs
+    return newestSinceMs === null ? 0 : newestSinceMs + ms
   }
 
   #isSuspected(offset: Offset): boolean {

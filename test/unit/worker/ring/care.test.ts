@@ -5,7 +5,7 @@ import type { HandlerContext, KafkaRecord } from '#src/handler.js'
 import { deferred, type Deferred } from '#src/shared/deferred.js'
 import type { Announcement, CarefulStart } from '#src/shared/protocol.js'
 import { eventually } from '../../../support/eventually.ts'
-import { FakeSeatRing, type FakeRecord } from '../../../support/fake-seat-ring.ts'
+import { FakeSeatRing, ringOf } from '../../../support/fake-seat-ring.ts'
 import { Promised } from '../../../support/promised.ts'
 import { seatBenches, type SeatBench, type SeatBenchOptions } from '../../../support/seat-bench.ts'
 
@@ -43,12 +43,6 @@ async function start({ handle = () => {}, careful, concurrency = 10, ring, ...op
     start: { careful: { ...NOTHING, ...careful }, concurrency },
   })
   return { bench, runs }
-}
-
-function ringOf(...keys: (string | undefined)[]): FakeSeatRing {
-  return new FakeSeatRing(
-    keys.map((key, offset): FakeRecord => (key === undefined ? { offset } : { offset, key })),
-  )
 }
 
 async function until(condition: () => boolean, what?: () => unknown): Promise<void> {

@@ -7,7 +7,7 @@ import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { toWire } from '#src/shared/error-wire.js'
 import { GroupError } from '#src/shared/errors.js'
 import { eventually } from '../../../support/eventually.ts'
-import { FakeSeatRing, type FakeRecord } from '../../../support/fake-seat-ring.ts'
+import { FakeSeatRing, recordsOf, ringOf } from '../../../support/fake-seat-ring.ts'
 import { NO_WAIT } from '../../../support/lane-bench.ts'
 import { Promised } from '../../../support/promised.ts'
 import { seatBenches, type SeatBench, type SeatBenchOptions } from '../../../support/seat-bench.ts'
@@ -37,14 +37,6 @@ async function start({ handle = () => {}, module, ...options }: Given): Promise<
   }
   const bench = await startBench({ ...options, module: { ...module, handle: counted } })
   return { bench, ring: bench.ring, runs }
-}
-
-function records(...keys: (string | undefined)[]): FakeRecord[] {
-  return keys.map((key, offset) => (key === undefined ? { offset } : { offset, key }))
-}
-
-function ringOf(...keys: (string | undefined)[]): FakeSeatRing {
-  return new FakeSeatRing(records(...keys))
 }
 
 async function until(condition: () => boolean, what?: () => unknown): Promise<void> {
@@ -161,7 +153,7 @@ describe('a seat', () => {
   it('takes no more while all slots are used, and says so', async () => {
     const promised = new Promised()
     const { ring } = await start({
-      ring: new FakeSeatRing(records('a', 'a', 'a', 'b'), 3),
+      ring: new FakeSeatRing(recordsOf('a', 'a', 'a', 'b'), 3),
       handle: promised.handle,
       start: { concurrency: 2 },
     })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CarefulLane } from '#src/coordinator/partitions/work/careful-lane.js'
+import { CarefulLane, type CarefulLaneHost } from '#src/coordinator/partitions/work/careful-lane.js'
 import { ClaimProgress } from '#src/coordinator/progress/claim-progress.js'
 import { normally } from '#src/coordinator/progress/open-claim.js'
 import { progressAt } from '#src/coordinator/progress/progress.js'
-import { deferred } from '#src/shared/deferred.js'
+import { deferred, type Deferred } from '#src/shared/deferred.js'
 import { GroupError } from '#src/shared/errors.js'
 import { eventually } from '../../../../support/eventually.ts'
 import { rejection } from '../../../../support/group-error.ts'
@@ -38,6 +38,17 @@ function create() {
 
 const announcement = { from: 100, to: 110, isAlone: false, ranMs: 0, hasSuspects: false }
 const lone = { from: 100, to: 101, isAlone: true, ranMs: 0, hasSuspects: false }
+
+/** Nothing is stored before what is returned resolves. */
+function holdCommits(host: CarefulLaneHost): Deferred<undefined> {
+  const commit = host.commit.bind(host)
+  const stored = deferred<undefined>()
+  host.commit = async () => {
+    await stored.promise
+    await commit()
+  }
+  return stored
+}
 
 describe('a careful lane', () => {
   it('is answered once what it announced is stored', async () => {
@@ -80,12 +91,7 @@ describe('a careful lane', () => {
     it(`lets nobody go on before it is stored that it is not alone: the next one is ${next.isAlone ? '' : 'not '}to be`, async () => {
       const { lane, log, host } = create()
       await lane.announce(lone)
-      const { commit } = host
-      const stored = deferred<undefined>()
-      host.commit = async () => {
-        await stored.promise
-        await commit()
-      }
+      const stored = holdCommits(host)
       const over = lane.aloneOver(true)
       const announced = lane.announce(next)
       await nextTurn()
@@ -195,12 +201,7 @@ describe('a careful lane', () => {
   it('begins nothing once it runs out, and stores that what runs is not alone', async () => {
     const { host, lane, log, progress } = create()
     await lane.announce(lone)
-    const { commit } = host
-    const stored = deferred<undefined>()
-    host.commit = async () => {
-      await stored.promise
-      await commit()
-    }
+    const stored = holdCommits(host)
     const refused = rejection(lane.announce({ ...announcement, from: 111 }), 'NOT_RUNNING')
     const over = lane.runsOut()
     stored.resolve(undefined)
